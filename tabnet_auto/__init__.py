@@ -1,0 +1,47 @@
+"""One-line AutoML with attention TabNets: ``fit = auto_fit(df, "target")``.
+
+Names are imported when first used, so that importing the package costs little.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tabnet_auto.automl import auto_fit
+    from tabnet_auto.config import Preset
+    from tabnet_auto.errors import ArtifactError, InputError, TabNetAutoError
+    from tabnet_auto.result import FitResult, load
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "ArtifactError": "errors",
+    "FitResult": "result",
+    "InputError": "errors",
+    "Preset": "config",
+    "TabNetAutoError": "errors",
+    "auto_fit": "automl",
+    "load": "result",
+}
+
+__all__ = [
+    "ArtifactError",
+    "FitResult",
+    "InputError",
+    "Preset",
+    "TabNetAutoError",
+    "auto_fit",
+    "load",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

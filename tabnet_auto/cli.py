@@ -1,0 +1,331 @@
+"""The command line: the words of the Python API, and files instead of frames."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from tabnet_auto.data import titanic_path
+from tabnet_auto.errors import InputError, TabNetAutoError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tabnet_auto.result import FitResult
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+_OUT_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit.
+
+    The status is 0 when all went well, 2 for input that cannot be used, 1 for any other error of
+    the package, 130 when interrupted. Errors are said on stderr, without a traceback.
+    """
+    try:
+        status = cli.main(argv, prog_name="tabnet-auto", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        sys.exit(130)
+    except TabNetAutoError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2 if isinstance(error, InputError) else 1)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96})
+@click.version_option(package_name="tabnet-auto", prog_name="tabnet-auto")
+def cli() -> None:
+    """Learn from a table, predict another, and see what the model looked at.
+
+    \b
+    A first look, with the passengers of the Titanic:
+      tabnet-auto demo
+
+    \b
+    A competition, start to end:
+      tabnet-auto fit train.csv --target y --test test.csv --sample sample_submission.csv
+
+    Tables are CSV or Parquet files.
+    """
+
+
+# ------------------------------------------------------------------------------------------- fit
+
+
+def _parse_roles(
+    _context: click.Context, _option: click.Parameter, pairs: Sequence[str]
+) -> dict[str, str] | None:
+    """``("zip=categorical",)`` as ``{"zip": "categorical"}``."""
+    roles = {}
+    for pair in pairs:
+        column, equals, role = pair.rpartition("=")
+        if not equals or not column:
+            raise click.BadParameter(f"must be COLUMN=ROLE, however: {pair!r}.")
+        roles[column] = role
+    return roles or None
+
+
+_FIT_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    click.option("--target", required=True, metavar="COLUMN", help="The column to predict."),
+    click.option("--test", type=_FILE, help="Rows to predict; writes OUT/submission.csv."),
+    click.option("--sample", type=_FILE, help="Sample submission that the submission must fit."),
+    click.option(
+        "--out", type=_FOLDER, default="tabnet-auto-run", show_default=True, help="Output folder."
+    ),
+    click.option(
+        "--time-limit",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="SECONDS",
+        help="Seconds for everything, prediction and report included.",
+    ),
+    click.option(
+        "--preset",
+        default="balanced",
+        show_default=True,
+        help="How much effort: fast, balanced, best, or paper.",
+    ),
+    click.option(
+        "--folds", type=click.IntRange(min=2), default=5, show_default=True, help="Number of folds."
+    ),
+    click.option(
+        "--metric",
+        default="auto",
+        show_default=True,
+        help="The score, such as roc_auc, log_loss, accuracy, f1_macro, rmse, mae or r2.",
+    ),
+    click.option(
+        "--task",
+        type=click.Choice(["auto", "binary", "multiclass", "regression"]),
+        default="auto",
+        show_default=True,
+        help="What the target is, if it is not what it looks like.",
+    ),
+    click.option("--groups", metavar="COLUMN", help="Keep rows with equal values in one fold."),
+    click.option("--time", metavar="COLUMN", help="Validate on rows later than those learned."),
+    click.option("--weight", metavar="COLUMN", help="Sample weights."),
+    click.option(
+        "--role",
+        "roles",
+        multiple=True,
+        metavar="COLUMN=ROLE",
+        callback=_parse_roles,
+        help="What a column means, such as zip=categorical; repeatable.",
+    ),
+    click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything."),
+    click.option(
+        "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ..."
+    ),
+    click.option("--quiet", is_flag=True, help="Print the score and the files only."),
+)
+
+
+def _fit_options(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(_FIT_OPTIONS):
+        command = option(command)
+    return command
+
+
+@cli.command()
+@click.argument("train", type=_FILE)
+@_fit_options
+def fit(train: Path, out: Path, *, quiet: bool, **options: Any) -> None:
+    """Learn to predict the target of TRAIN, a CSV or Parquet file.
+
+    Prints what each column was taken for and the leaderboard, and writes into the folder OUT:
+
+    \b
+      model/           the fitted model, for `tabnet-auto predict OUT`
+      report.html      one page: scores, training curves, attention and whether to trust it
+      oof.csv          out-of-fold predictions, aligned with the rows of TRAIN
+      submission.csv   with --test: predictions in the form of the sample
+
+    \b
+    Examples:
+      tabnet-auto fit train.csv --target price
+      tabnet-auto fit train.csv --target churn --metric log_loss --time-limit 600
+      tabnet-auto fit train.csv --target y --test test.csv --sample sample_submission.csv
+      tabnet-auto fit visits.parquet --target bought --groups customer --role shop=categorical
+    """
+    test, sample = options.pop("test"), options.pop("sample")
+    if sample is not None and test is None:
+        raise click.UsageError("--sample gives the form of predictions; add --test to make them.")
+    learned = _learn(train, test=test, sample=sample, out=out, quiet=quiet, **options)
+    _say_score(learned)
+    _say_files(out)
+
+
+def _learn(
+    train: Path,
+    *,
+    test: Path | None,
+    sample: Path | None,
+    out: Path,
+    quiet: bool,
+    **options: Any,
+) -> FitResult:
+    """Fit, print what was learned, write the folder."""
+    from tabnet_auto.automl import auto_fit
+    from tabnet_auto.frames import read_frame
+
+    out.mkdir(parents=True, exist_ok=True)
+    test_frame = None if test is None else read_frame(test)
+    sample_frame = None if sample is None else read_frame(sample)
+    learned = auto_fit(
+        read_frame(train), test=test_frame, verbose=False if quiet else "auto", **options
+    )
+    if not quiet:
+        click.echo(f"{learned.schema}\n")
+        click.echo(f"{_table(learned.leaderboard())}\n")
+    learned.save(out / "model")
+    _oof_frame(learned).to_csv(out / "oof.csv", index=False)
+    learned.report(out / "report.html")
+    if test_frame is not None:
+        learned.submission(test_frame, sample=sample_frame, path=out / "submission.csv")
+    return learned
+
+
+def _oof_frame(learned: FitResult) -> pd.DataFrame:
+    """Out-of-fold predictions: a column for each class, or one of values."""
+    import numpy as np
+    import pandas as pd
+
+    oof = np.asarray(learned.oof)
+    if oof.ndim == 1:
+        return pd.DataFrame({learned.schema.target: oof})
+    return pd.DataFrame(oof, columns=[str(label) for label in learned.schema.classes])
+
+
+def _table(frame: pd.DataFrame) -> str:
+    return frame.to_string(index=False, float_format=lambda value: f"{value:.4g}")
+
+
+def _say_score(learned: FitResult) -> None:
+    click.echo(f"out-of-fold {learned.metric.name}: {learned.oof_score:.4f}")
+
+
+def _say_files(folder: Path) -> None:
+    click.echo(f"in {folder}:")
+    for path in sorted(folder.iterdir()):
+        click.echo(f"  {path.name}{'/' if path.is_dir() else ''}")
+
+
+# ------------------------------------------------------------------------------- predict, report
+
+
+def _load(folder: Path) -> FitResult:
+    """Load a model from its own folder, or from the folder that ``fit`` wrote."""
+    from tabnet_auto.result import load
+
+    inner = folder / "model"
+    return load(inner if inner.is_dir() else folder)
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR", type=_FOLDER)
+@click.argument("test", type=_FILE)
+@click.option("--proba", is_flag=True, help="A probability for each class instead of labels.")
+@click.option("--sample", type=_FILE, help="Write a submission in the form of this file.")
+@click.option(
+    "--out",
+    type=_OUT_FILE,
+    default="predictions.csv",
+    show_default=True,
+    help="File to write.",
+)
+def predict(folder: Path, test: Path, *, proba: bool, sample: Path | None, out: Path) -> None:
+    """Predict the rows of TEST with the model that `tabnet-auto fit` left in DIR.
+
+    \b
+    Examples:
+      tabnet-auto predict tabnet-auto-run new.csv
+      tabnet-auto predict tabnet-auto-run new.csv --proba --out probabilities.csv
+      tabnet-auto predict tabnet-auto-run test.csv --sample sample_submission.csv
+    """
+    import pandas as pd
+
+    from tabnet_auto.frames import read_frame
+
+    if proba and sample is not None:
+        raise click.UsageError("--sample decides the form of the predictions; leave out --proba.")
+    learned, frame = _load(folder), read_frame(test)
+    if sample is not None:
+        learned.submission(frame, sample=read_frame(sample), path=out)
+    elif proba:
+        if learned.task == "regression":
+            raise click.UsageError("--proba needs classes, but this model predicts values.")
+        names = [str(label) for label in learned.schema.classes]
+        pd.DataFrame(learned.predict_proba(frame), columns=names).to_csv(out, index=False)
+    else:
+        pd.DataFrame({learned.schema.target: learned.predict(frame)}).to_csv(out, index=False)
+    click.echo(f"{len(frame)} rows predicted: {out}")
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR", type=_FOLDER)
+@click.option(
+    "--out", type=_OUT_FILE, default="report.html", show_default=True, help="File to write."
+)
+def report(folder: Path, out: Path) -> None:
+    """Write the report of the model in DIR as one self-contained HTML page.
+
+    The page needs no network and no server: open it, mail it, attach it.
+
+    \b
+    Example:
+      tabnet-auto report tabnet-auto-run --out report.html
+    """
+    _load(folder).report(out)
+    click.echo(f"report: {out}")
+
+
+# ------------------------------------------------------------------------------------------ demo
+
+
+@cli.command()
+@click.option(
+    "--out", type=_FOLDER, default="tabnet-auto-demo", show_default=True, help="Output folder."
+)
+@click.option(
+    "--preset",
+    default="fast",
+    show_default=True,
+    help="How much effort: fast, balanced, best, or paper.",
+)
+@click.option("--quiet", is_flag=True, help="Print the scores and the files only.")
+def demo(out: Path, preset: str, *, quiet: bool) -> None:
+    """Learn who survived the Titanic, from start to submission.
+
+    Fits 891 passengers that travel with the package, predicts 418 others, scores that submission
+    against what happened, and leaves model, report and submission in the folder OUT.
+    """
+    learned = _learn(
+        titanic_path("train"),
+        test=titanic_path("test"),
+        sample=titanic_path("sample_submission"),
+        out=out,
+        quiet=quiet,
+        target="survived",
+        preset=preset,
+    )
+    _say_score(learned)
+    click.echo(f"held-out accuracy of submission.csv: {_demo_accuracy(out):.4f} (418 passengers)")
+    _say_files(out)
+    click.echo(f"Open {out / 'report.html'} in a browser.")
+
+
+def _demo_accuracy(folder: Path) -> float:
+    import pandas as pd
+
+    submission = pd.read_csv(folder / "submission.csv").set_index("id")["survived"]
+    solution = pd.read_csv(titanic_path("solution")).set_index("id")["survived"]
+    return float((submission.loc[solution.index] == solution).mean())

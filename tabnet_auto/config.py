@@ -1,0 +1,214 @@
+"""Settings as frozen records, presets as one table, data-dependent defaults in one function."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from tabnet_auto.errors import InputError, did_you_mean
+
+SparseMap = Literal["softmax", "sparsemax", "entmax15"]
+
+
+@dataclass(frozen=True)
+class NetConfig:
+    """The default network's shape.
+
+    ``n_steps`` attention steps with ``mask`` as their sparse map and keys of ``d_key`` numbers;
+    a context of ``n_context`` units asks the first question; ``n_layers`` hidden layers of
+    ``n_hidden`` units. A value's token has ``n_frequencies`` periodic and ``n_bins``
+    piecewise-linear elements, a level's token ``level_width``. ``scaling`` is ``"robust"`` or
+    ``"quantile"``. ``column_dropout`` turns whole columns missing in training, ``unknown_rate``
+    category levels unknown.
+    """
+
+    n_steps: int = 2
+    mask: SparseMap = "entmax15"
+    d_key: int = 16
+    n_context: int = 32
+    n_hidden: int = 256
+    n_layers: int = 3
+    activation: Literal["relu", "selu", "mish"] = "selu"
+    dropout: float = 0.15
+    n_frequencies: int = 16
+    n_bins: int = 16
+    frequency_scale: float = 0.1
+    level_width: int = 8
+    scaling: Literal["robust", "quantile"] = "robust"
+    unknown_rate: float = 0.01
+    column_dropout: float = 0.01
+
+
+@dataclass(frozen=True)
+class PaperConfig:
+    """The published TabNet, with the defaults of its best-known implementation.
+
+    ``n_d``, ``n_a``
+        Widths of the decision and of the attention part of each step.
+    ``n_steps``
+        Decision steps, each with a mask of its own.
+    ``gamma``
+        How often a column may be used again in later steps: 1 means once.
+    ``n_independent``, ``n_shared``
+        Gated layers of each step's own, and gated layers whose weights all steps share.
+    ``virtual_batch_size``
+        Most rows that batch norm in training takes its statistics from.
+    ``momentum``
+        Share of each virtual batch in the running statistics.
+    ``mask``
+        Map from logits to attention weights.
+    ``lambda_sparse``, ``epsilon``
+        Weight of the masks' entropy in the training loss, and what keeps its logarithm finite.
+    """
+
+    n_d: int = 8
+    n_a: int = 8
+    n_steps: int = 3
+    gamma: float = 1.3
+    n_independent: int = 2
+    n_shared: int = 2
+    virtual_batch_size: int = 128
+    momentum: float = 0.02
+    mask: SparseMap = "sparsemax"
+    lambda_sparse: float = 1e-3
+    epsilon: float = 1e-15
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How members are trained.
+
+    ``batch_size`` rows a step from each member's own shuffled training rows (a remainder
+    smaller than a batch waits for another epoch's shuffle); at most ``max_epochs``; a member
+    stops after ``patience`` epochs without a better validation loss. Zero means: chosen by the
+    number of rows (:func:`resolve_train`). AdamW with learning rate ``lr`` on a ``schedule``
+    over the planned epochs, ``weight_decay`` and dropout falling along a flat cosine.
+    Gradients of each member are clipped to ``clip_norm``.
+    """
+
+    max_epochs: int = 0
+    batch_size: int = 0
+    patience: int = 0
+    lr: float = 0.04
+    beta1: float = 0.9
+    beta2: float = 0.95
+    weight_decay: float = 0.02
+    schedule: Literal["coslog4", "cosine", "constant"] = "coslog4"
+    clip_norm: float = 10.0
+
+
+@dataclass(frozen=True)
+class EncodeConfig:
+    """How columns become numbers.
+
+    ``n_quantiles``
+        Points of each numeric feature's quantile table (per member).
+    ``min_level_count``
+        Training rows a level needs for an embedding of its own; rarer levels share the trained
+        unknown level. ``min_level_count_high`` is the same for high-cardinality columns.
+    ``max_levels``
+        Embeddings per category feature at most; the most frequent levels get them.
+    ``n_statistic_folds``
+        Inner folds of the cross-fitted target statistics.
+    ``statistic_smoothing``
+        Rows at which a level's own target mean weighs as much as the overall mean.
+    ``max_statistic_classes``
+        Multiclass targets with more classes get no target statistics, only frequencies.
+    ``n_text_components``
+        Components kept of each text column's words and characters.
+    """
+
+    n_quantiles: int = 65
+    min_level_count: int = 2
+    min_level_count_high: int = 20
+    max_levels: int = 1024
+    n_statistic_folds: int = 5
+    statistic_smoothing: float = 10.0
+    max_statistic_classes: int = 10
+    n_text_components: int = 8
+
+
+@dataclass(frozen=True)
+class Preset:
+    """All settings of a run: one row of the preset table.
+
+    ``n_seeds`` networks a fold; ``effort`` scales the number of training steps that the number
+    of rows suggests.
+    """
+
+    net: NetConfig | PaperConfig = NetConfig()
+    train: TrainConfig = TrainConfig()
+    encode: EncodeConfig = EncodeConfig()
+    n_seeds: int = 1
+    effort: float = 1.0
+
+
+PRESETS: dict[str, Preset] = {
+    "fast": Preset(net=NetConfig(n_steps=1, n_hidden=128, n_layers=2), effort=0.5),
+    "balanced": Preset(),
+    "best": Preset(n_seeds=3, effort=1.5),
+    "paper": Preset(
+        net=PaperConfig(),
+        train=TrainConfig(lr=0.02, beta2=0.999, weight_decay=0.0, schedule="cosine", clip_norm=1.0),
+    ),
+}
+"""``fast``, ``balanced`` and ``best`` train the default network; ``paper`` the published one."""
+
+
+def get_preset(preset: str | Preset) -> Preset:
+    """Return a preset by name, or the one given.
+
+    Raises
+    ------
+    InputError
+        If no preset has that name.
+    """
+    if isinstance(preset, Preset):
+        return preset
+    if preset not in PRESETS:
+        raise InputError(
+            f"preset must be one of {', '.join(PRESETS)} or a Preset, however: {preset!r}."
+            f"{did_you_mean(preset, PRESETS)}"
+        )
+    return PRESETS[preset]
+
+
+def preset_from_json(net: str, data: dict[str, Any]) -> Preset:
+    """Read back ``dataclasses.asdict(preset)``; ``net`` is the class name of its network."""
+    kinds = {kind.__name__: kind for kind in (NetConfig, PaperConfig)}
+    return Preset(
+        net=kinds[net](**data["net"]),
+        train=TrainConfig(**data["train"]),
+        encode=EncodeConfig(**data["encode"]),
+        n_seeds=data["n_seeds"],
+        effort=data["effort"],
+    )
+
+
+def resolve_train(preset: Preset, n_train: int) -> TrainConfig:
+    """Fill in what depends on the data; whatever the preset says explicitly wins.
+
+    ``n_train`` is the number of training rows of the smallest member. Small data get small
+    batches and many epochs; the number of steps grows with about the square root of the rows.
+    """
+    train = preset.train
+    batch = train.batch_size
+    if not batch:
+        wanted = next(size for rows, size in BATCH_SIZES if n_train <= rows)
+        # Equal batches that leave almost no remainder.
+        batch = n_train // max(1, round(n_train / wanted))
+    epochs = train.max_epochs
+    if not epochs:
+        steps = preset.effort * BASE_STEPS * max(1.0, math.sqrt(n_train / 6400))
+        epochs = round(min(max(steps * batch / n_train, 4), MAX_EPOCHS * preset.effort))
+    patience = train.patience or max(4, round(0.4 * epochs))
+    return replace(train, batch_size=batch, max_epochs=epochs, patience=patience)
+
+
+BATCH_SIZES = ((1_500, 128), (25_000, 256), (60_000, 512), (200_000, 1024), (math.inf, 2048))
+"""Batch size up to a number of training rows."""
+BASE_STEPS = 1000
+"""Steps of preset effort 1 up to 6,400 training rows."""
+MAX_EPOCHS = 64
+"""Epochs of preset effort 1 at most: small data stop being worth more."""

@@ -1,0 +1,1 @@
+"""pandas in, numbers out: the only room that knows both frames and encoded features."""

@@ -1,0 +1,1 @@
+"""What a competition needs around a model: a checked submission file."""

@@ -1,0 +1,1 @@
+"""The batched network: torch only, every tensor with a leading member axis."""

@@ -1,0 +1,68 @@
+"""From a configuration to a network of stacked members."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from tabnet_auto.config import NetConfig, PaperConfig
+from tabnet_auto.design import Layout, MemberTables
+from tabnet_auto.net.inputs import MemberInputs, RawRows
+from tabnet_auto.net.layers import MemberRandom, parameter
+from tabnet_auto.net.output import Output
+from tabnet_auto.net.paper import PaperTabNet
+from tabnet_auto.net.tabnet import AttentionTabNet
+
+
+class PaperRows(nn.Module):
+    """The published TabNet on raw rows: scaled values and one trained number a level.
+
+    **Shape**: :class:`RawRows` of M members and B rows in, :class:`Output` out.
+    """
+
+    level_offset: Tensor
+
+    def __init__(
+        self, config: PaperConfig, inputs: MemberInputs, n_outputs: int, random: MemberRandom
+    ) -> None:
+        super().__init__()
+        self.inputs = inputs
+        self.level = parameter(random.normal(sum(inputs.n_levels)))
+        offsets = [sum(inputs.n_levels[:i]) for i in range(len(inputs.n_levels))]
+        self.register_buffer("level_offset", torch.tensor(offsets).long(), persistent=False)
+        groups = inputs.feature_to_column.tolist()
+        self.tabnet = PaperTabNet(config, len(groups), groups, n_outputs, random)
+
+    def forward(
+        self, rows: RawRows, random: MemberRandom | None = None, drop_scale: float = 1.0
+    ) -> Output:
+        """Predict; ``random`` is given in training. The published network has no dropout."""
+        del drop_scale
+        encoded = self.inputs(rows, random)
+        index = (encoded.level + self.level_offset).flatten(1)
+        level = self.level.gather(1, index).view(encoded.level.shape)
+        output: Output = self.tabnet(torch.cat([encoded.value, level], dim=2))
+        return output
+
+
+def build_net(
+    config: NetConfig | PaperConfig,
+    layout: Layout,
+    tables: MemberTables,
+    n_outputs: int,
+    seeds: Sequence[int],
+) -> AttentionTabNet | PaperRows:
+    """Build M members; member m's weights depend on ``seeds[m]`` alone."""
+    random = MemberRandom(seeds)
+    if isinstance(config, PaperConfig):
+        return PaperRows(config, MemberInputs(layout, tables), n_outputs, random)
+    inputs = MemberInputs(
+        layout,
+        tables,
+        scaling=config.scaling,
+        unknown_rate=config.unknown_rate,
+        column_dropout=config.column_dropout,
+    )
+    return AttentionTabNet(config, inputs, n_outputs, random)

@@ -1,0 +1,153 @@
+"""From raw rows to what a network reads: every member by the tables of its own training rows.
+
+The tables are buffers of the network, so that training, prediction and export share one
+encoding, and the rows themselves lie in memory once for all members.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tabnet_auto.design import MISSING_CODE, UNKNOWN_CODE, Layout, MemberTables
+from tabnet_auto.net.layers import MemberRandom
+
+
+class RawRows(NamedTuple):
+    """A minibatch of raw rows, one set of rows a member.
+
+    ``x_num (M, B, n_numeric)`` raw values with NaN, ``codes (M, B, n_category)`` shared codes,
+    ``x_stat (M, B, n_statistic)`` standardised statistics with NaN.
+    """
+
+    x_num: Tensor
+    codes: Tensor
+    x_stat: Tensor
+
+
+class Encoded(NamedTuple):
+    """The same rows as each member reads them.
+
+    ``value (M, B, V)``: numeric features, then statistics, robustly scaled and smoothly clipped
+    to (-3, 3), 0 where missing. ``position (M, B, V)``: the value's place between 0 and 1 among
+    the member's training rows. ``missing (M, B, V)`` bool. ``level (M, B, C)``: embedding row
+    within each category feature (0 unknown, 1 missing).
+    """
+
+    value: Tensor
+    position: Tensor
+    missing: Tensor
+    level: Tensor
+
+
+class MemberInputs(nn.Module):
+    """Apply the members' tables to raw rows.
+
+    In training (``random`` given) whole columns turn missing with probability
+    ``column_dropout`` and category levels turn unknown with probability ``unknown_rate``, so
+    that the missing and unknown tokens are learned, and predictions on rows that lack a column
+    stay within what the network has seen.
+    """
+
+    center: Tensor
+    scale: Tensor
+    quantiles: Tensor
+    lookup: Tensor
+    code_offset: Tensor
+    feature_to_column: Tensor
+
+    def __init__(
+        self,
+        layout: Layout,
+        tables: MemberTables,
+        *,
+        scaling: str = "robust",
+        unknown_rate: float = 0.01,
+        column_dropout: float = 0.01,
+    ) -> None:
+        super().__init__()
+        self.scaling = scaling
+        self.unknown_rate = unknown_rate
+        self.column_dropout = column_dropout
+        offsets = np.concatenate([[0], np.cumsum(layout.n_codes)])[: len(layout.n_codes)]
+        self.register_buffer("center", torch.from_numpy(np.array(tables.center))[:, None])
+        self.register_buffer("scale", torch.from_numpy(np.array(tables.scale))[:, None])
+        self.register_buffer("quantiles", torch.from_numpy(np.array(tables.quantiles, order="C")))
+        self.register_buffer("lookup", torch.from_numpy(tables.lookup.astype(np.int64)))
+        self.register_buffer("code_offset", torch.from_numpy(offsets.astype(np.int64)), persistent=False)
+        columns = layout.feature_to_column
+        split = [len(layout.numeric), len(layout.category), len(layout.statistic)]
+        numeric, category, statistic = np.split(columns, np.cumsum(split)[:2])
+        ordered = np.concatenate([numeric, statistic, category])
+        self.register_buffer("feature_to_column", torch.from_numpy(ordered), persistent=False)
+        self.n_columns = len(layout.columns)
+        self.n_values = len(numeric) + len(statistic)
+        self.n_levels = tuple(int(n) for n in tables.n_levels)
+
+    @property
+    def n_members(self) -> int:
+        """Number of members."""
+        return self.center.shape[0]
+
+    def forward(self, rows: RawRows, random: MemberRandom | None = None) -> Encoded:
+        """Encode raw rows; give ``random`` in training only."""
+        scaled = (rows.x_num - self.center) / self.scale
+        value = torch.cat([scaled.to(rows.x_stat.dtype), rows.x_stat], dim=2)
+        rank = torch.cat([self._rank(rows.x_num).to(value.dtype), _normal_cdf(rows.x_stat)], 2)
+        level = self._levels(rows.codes)
+        missing = torch.isnan(value)
+        if random is not None:
+            missing, level = self._drop(missing, level, random)
+        value = value.masked_fill(missing, 0.0)
+        rank = rank.masked_fill(missing, 0.5)
+        if self.scaling == "quantile":
+            value = _normal_quantile(rank)
+        return Encoded(_smooth_clip(value), rank, missing, level)
+
+    def _rank(self, x: Tensor) -> Tensor:
+        """Linearly interpolated place among the member's quantiles; ``(M, B, n_numeric)``."""
+        if x.shape[2] == 0:
+            return x
+        n = self.quantiles.shape[2]
+        values = x.transpose(1, 2).contiguous()
+        right = torch.searchsorted(self.quantiles, values).clamp_(1, n - 1)
+        low, high = self.quantiles.gather(2, right - 1), self.quantiles.gather(2, right)
+        share = ((values - low) / (high - low).clamp_min(1e-300)).clamp_(0.0, 1.0)
+        return ((right - 1 + share) / (n - 1)).transpose(1, 2)
+
+    def _levels(self, codes: Tensor) -> Tensor:
+        if codes.shape[2] == 0:
+            return codes.long()
+        flat = (codes.long() + self.code_offset).flatten(1)
+        return self.lookup.gather(1, flat).view(codes.shape)
+
+    def _drop(
+        self, missing: Tensor, level: Tensor, random: MemberRandom
+    ) -> tuple[Tensor, Tensor]:
+        n_rows = missing.shape[1]
+        if self.column_dropout > 0:
+            gone = random.happens(self.column_dropout, n_rows, self.n_columns)
+            gone = gone.to(missing.device)[:, :, self.feature_to_column]
+            missing = missing | gone[:, :, : self.n_values]
+            level = level.masked_fill(gone[:, :, self.n_values :], MISSING_CODE)
+        if self.unknown_rate > 0 and level.shape[2]:
+            unknown = random.happens(self.unknown_rate, n_rows, level.shape[2])
+            level = level.masked_fill(unknown.to(level.device), UNKNOWN_CODE)
+        return missing, level
+
+
+def _smooth_clip(x: Tensor) -> Tensor:
+    """Map the line smoothly into (-3, 3) (RealMLP, arXiv 2407.04491, section 3.1)."""
+    return x * torch.rsqrt(1.0 + (x / 3.0).square())
+
+
+def _normal_cdf(x: Tensor) -> Tensor:
+    return 0.5 * (1.0 + torch.erf(x / math.sqrt(2.0)))
+
+
+def _normal_quantile(p: Tensor) -> Tensor:
+    return math.sqrt(2.0) * torch.erfinv((2.0 * p - 1.0).clamp(-0.9999, 0.9999))

@@ -1,0 +1,145 @@
+"""Building blocks with a leading member axis: M networks side by side that never mix.
+
+Shapes: M members, B rows of a minibatch, F encoded features, D columns of the user, S steps.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class MemberRandom:
+    """One random generator a member, so that a member draws the same numbers in any company.
+
+    numpy's SFC64 generators: a dropout mask needs one random byte an element, and those come
+    an order of magnitude faster than torch's Bernoulli draws on a CPU.
+    """
+
+    def __init__(self, seeds: Sequence[int]) -> None:
+        self.generators = [np.random.Generator(np.random.SFC64(int(seed))) for seed in seeds]
+
+    @property
+    def n_members(self) -> int:
+        """Number of members."""
+        return len(self.generators)
+
+    def normal(self, *shape: int) -> Tensor:
+        """Standard normal numbers; ``(M, *shape)``."""
+        drawn = [g.standard_normal(shape, dtype=np.float32) for g in self.generators]
+        return torch.from_numpy(np.stack(drawn))
+
+    def uniform(self, *shape: int) -> Tensor:
+        """Uniform numbers in [0, 1); ``(M, *shape)``."""
+        return torch.from_numpy(np.stack([g.random(shape, np.float32) for g in self.generators]))
+
+    def happens(self, probability: float, *shape: int) -> Tensor:
+        """Independent events of a probability (to the nearest 1/256); bool ``(M, *shape)``."""
+        size = math.prod(shape)
+        drawn = [np.frombuffer(g.bytes(size), np.uint8) for g in self.generators]
+        return torch.from_numpy(np.stack(drawn).reshape(-1, *shape) < round(256 * probability))
+
+    def permutation(self, member: int, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Shuffle one member's values with its own generator."""
+        return self.generators[member].permutation(values)
+
+    def select(self, members: Sequence[int]) -> None:
+        """Keep only some members."""
+        self.generators = [self.generators[m] for m in members]
+
+    @contextlib.contextmanager
+    def held(self, members: Sequence[int]) -> Iterator[None]:
+        """Let some members' generators stand still: what is drawn inside does not count."""
+        kept = [(m, self.generators[m].bit_generator.state) for m in members]
+        yield
+        for member, state in kept:
+            self.generators[member].bit_generator.state = state
+
+    def state(self) -> list[dict[str, Any]]:
+        """Return the generators' states as plain JSON data."""
+        return [_plain(g.bit_generator.state) for g in self.generators]
+
+    def set_state(self, states: Sequence[dict[str, Any]]) -> None:
+        """Continue from what :meth:`state` returned."""
+        for generator, state in zip(self.generators, states, strict=True):
+            inner = {"state": np.array(state["state"]["state"], dtype=np.uint64)}
+            generator.bit_generator.state = {**state, "state": inner}
+
+
+def _plain(state: Any) -> Any:  # noqa: ANN401 - nested dictionaries, arrays and numbers
+    if isinstance(state, dict):
+        return {key: _plain(value) for key, value in state.items()}
+    return state.tolist() if isinstance(state, np.ndarray) else state
+
+
+class Scales(NamedTuple):
+    """How the optimiser treats a parameter: factors of its learning rate and weight decay."""
+
+    lr: float = 1.0
+    decay: float = 1.0
+
+
+def parameter(values: Tensor, *, lr: float = 1.0, decay: float = 1.0) -> nn.Parameter:
+    """Make a parameter that tells the optimiser its :class:`Scales`."""
+    made = nn.Parameter(values)
+    made.scales = Scales(lr, decay)  # type: ignore[attr-defined]
+    return made
+
+
+class MemberLinear(nn.Module):
+    """M linear layers in the neural-tangent parametrisation, applied to M inputs.
+
+    ``y[m] = x[m] @ weight[m] / sqrt(n_in) + bias[m]`` with standard normal weights, so that one
+    learning rate serves layers of every width (RealMLP, arXiv 2407.04491, section 3).
+
+    **Shape**: input ``(M, B, n_in)``, output ``(M, B, n_out)``; weight ``(M, n_in, n_out)``.
+    """
+
+    def __init__(
+        self, n_in: int, n_out: int, random: MemberRandom, *, gain: float = 1.0
+    ) -> None:
+        super().__init__()
+        self.weight = parameter(gain * random.normal(n_in, n_out))
+        self.bias = parameter(gain * random.normal(1, n_out), lr=0.1, decay=0.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply each member's layer to its own rows."""
+        return torch.baddbmm(self.bias, x, self.weight, alpha=self.weight.shape[1] ** -0.5)
+
+
+class ParametricActivation(nn.Module):
+    """An activation with a learned share a unit: ``(1 - a) x + a f(x)``, a starting at 1.
+
+    **Shape**: any ``(M, B, n)``.
+    """
+
+    def __init__(self, function: Callable[[Tensor], Tensor], n_members: int, n: int) -> None:
+        super().__init__()
+        self.function = function
+        self.share = parameter(torch.ones(n_members, 1, n), lr=0.1, decay=0.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply the activation."""
+        return torch.lerp(x, self.function(x), self.share)
+
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": functional.relu,
+    "selu": functional.selu,
+    "mish": functional.mish,
+}
+
+
+def dropout(x: Tensor, rate: float, random: MemberRandom | None) -> Tensor:
+    """Drop elements in training (``random`` given), each member by its own generator."""
+    if random is None or rate <= 0.0:
+        return x
+    dropped = random.happens(rate, *x.shape[1:]).to(x.device)
+    return x.masked_fill(dropped, 0.0) * (1.0 / (1.0 - rate))

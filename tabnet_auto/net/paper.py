@@ -1,0 +1,434 @@
+"""The published TabNet (Arik and Pfister 2021, arXiv 1908.07442), M members side by side.
+
+Equal to the best-known implementation (dreamquark-ai's pytorch-tabnet 4.1.0) on equal weights:
+predictions, masks, sparsity loss, gradients and running statistics. Beyond it, one pass gives
+predictions and explanations, and virtual batches are an axis instead of a loop.
+
+Shapes: M members, B rows of a minibatch, F encoded features, D columns of the user, S steps,
+N virtual batches.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+
+from tabnet_auto.config import PaperConfig
+from tabnet_auto.errors import InputError
+from tabnet_auto.net.layers import MemberRandom
+from tabnet_auto.net.output import Output
+from tabnet_auto.net.sparse import SPARSE_MAPS
+
+_NORM_EPSILON = 1e-5
+_INITIAL_MOMENTUM = 0.01
+_HALF_ROOT = math.sqrt(0.5)
+_MAX_SPREAD_CELLS = 8192
+"""Up to this many cells a 0/1 matrix copies masks to features faster than a gather does."""
+
+
+class VirtualBatches(NamedTuple):
+    """How the rows of a minibatch fall into virtual batches, and what each adds to the average.
+
+    ``n``, ``size``
+        Number of virtual batches, and rows of each when all are full.
+    ``member``
+        ``(M or 1, n, B)``: 1 where a row belongs to a virtual batch; None when all are full
+        (the rows then lie in order, so that a view splits them).
+    ``rows``
+        ``(M or 1, n, 1)``: rows of each virtual batch.
+    ``later``
+        ``(M or 1, n, 1)``: virtual batches that update the running statistics after this one.
+    """
+
+    n: int
+    size: int
+    member: Tensor | None
+    rows: Tensor
+    later: Tensor
+
+    @classmethod
+    def split(cls, x: Tensor, size: int, valid: Tensor | None = None) -> VirtualBatches:
+        """Split rows as ``x.chunk(ceil(B / size))`` does, each member's valid rows on their own.
+
+        **Shape**: ``x`` ``(M, B, F)``, ``valid`` ``(M, B)`` boolean.
+
+        A last virtual batch of one row, whose variance would be 0, joins the one before it.
+        """
+        n_rows = x.shape[1]
+        n = math.ceil(n_rows / size)
+        if valid is None and n_rows % n == 0:
+            count = x.new_full((1, n, 1), n_rows // n)
+            later = torch.arange(n - 1, -1, -1, dtype=x.dtype, device=x.device)
+            return cls(n, n_rows // n, None, count, later.view(1, n, 1))
+        if valid is None:
+            valid = torch.ones(1, n_rows, dtype=torch.bool, device=x.device)
+        total = valid.sum(1, keepdim=True)
+        sizes = _divide_up(total, _divide_up(total, size).clamp_(min=1)).clamp_(min=1)
+        used = _divide_up(total, sizes)
+        used = used - ((used > 1) & (total - (used - 1) * sizes == 1)).long()
+        own = torch.minimum((valid.cumsum(1) - 1) // sizes, used - 1)
+        index = torch.arange(n, device=x.device).view(1, n, 1)
+        member = ((own.unsqueeze(1) == index) & valid.unsqueeze(1)).to(x.dtype)
+        count = member.sum(2, keepdim=True)
+        later = (used.unsqueeze(1) - 1 - index).to(x.dtype)
+        return cls(n, size, member, count, later)
+
+
+class GhostNorm(nn.Module):
+    """Batch norm over virtual batches (Hoffer et al. 2017, arXiv 1705.08741), a member each.
+
+    In training each virtual batch is normalised by its own mean and variance, and the running
+    statistics take in all of them in order, as a loop over them would. In evaluation the
+    running statistics normalise.
+
+    **Shape**: ``(M, B, F)`` to ``(M, B, F)``; weight, bias and running statistics
+    ``(M, 1, F)``.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, n_members: int, n_features: int, momentum: float) -> None:
+        super().__init__()
+        self.momentum = momentum
+        self.weight = nn.Parameter(torch.ones(n_members, 1, n_features))
+        self.bias = nn.Parameter(torch.zeros(n_members, 1, n_features))
+        self.register_buffer("running_mean", torch.zeros(n_members, 1, n_features))
+        self.register_buffer("running_var", torch.ones(n_members, 1, n_features))
+
+    def forward(self, x: Tensor, batches: VirtualBatches | None) -> Tensor:
+        """Normalise; ``batches`` may be None in evaluation only."""
+        if not self.training or batches is None:
+            scale = self.weight * (self.running_var + _NORM_EPSILON).rsqrt()
+            shift = torch.addcmul(self.bias, self.running_mean, scale, value=-1.0)
+            return torch.addcmul(shift.to(x.dtype), x, scale.to(x.dtype))
+        if batches.member is None:
+            full = x.view(x.shape[0], batches.n, batches.size, x.shape[2])
+            weight, bias = self.weight.unsqueeze(1), self.bias.unsqueeze(1)
+            y, mean, var = cast(
+                "tuple[Tensor, Tensor, Tensor]",
+                _Normalise.apply(full, weight, bias),
+            )
+            self._update(mean.squeeze(2), var.squeeze(2), batches)
+            return y.view_as(x)
+        y, mean, var = _normalise_ragged(x, self.weight, self.bias, batches)
+        self._update(mean, var, batches)
+        return y
+
+    @torch.no_grad()
+    def _update(self, mean: Tensor, var: Tensor, batches: VirtualBatches) -> None:
+        """Take statistics of all virtual batches ``(M, N, F)`` into the running ones at once.
+
+        One after the other, ``r <- (1 - p) r + p s_k`` gives
+        ``(1 - p)^N r + sum_k p (1 - p)^(N - 1 - k) s_k``. The running variance is the unbiased
+        one, as in torch. One row has no variance: it leaves the statistics alone.
+        """
+        counts = (batches.rows > 1).to(batches.rows.dtype)
+        share = self.momentum * (1.0 - self.momentum) ** batches.later * counts
+        keep = (1.0 - self.momentum) ** counts.sum(1, keepdim=True)
+        unbiased = share * batches.rows / (batches.rows - 1.0).clamp(min=1.0)
+        self.running_mean.mul_(keep).add_((share * mean).sum(1, keepdim=True))
+        self.running_var.mul_(keep).add_((unbiased * var).sum(1, keepdim=True))
+
+
+class _Normalise(Function):
+    """Normalise each virtual batch: ``(M, N, rows, F)``, weight and bias ``(M, 1, 1, F)``.
+
+    Two means instead of ``var_mean``, and one backward instead of autograd's chain: a quarter
+    of the time on a CPU.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        mean = x.mean(2, keepdim=True)
+        centred = x - mean
+        var = centred.square().mean(2, keepdim=True)
+        inverse = (var + _NORM_EPSILON).rsqrt()
+        ctx.save_for_backward(centred, inverse, weight)
+        ctx.mark_non_differentiable(mean, var)
+        scale = weight * inverse
+        return torch.addcmul(bias.to(x.dtype), centred, scale.to(x.dtype)), mean, var
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor, *_: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        centred, inverse, weight = ctx.saved_tensors
+        total = grad.sum(2, keepdim=True)
+        moment = (grad * centred).sum(2, keepdim=True) * inverse
+        scale = weight * inverse
+        n_rows = grad.shape[2]
+        # dx = scale (g - mean(g) - x_hat mean(g x_hat)), in two passes
+        dx = torch.addcmul(scale * total / -n_rows, grad, scale)
+        dx.addcmul_(centred, scale * inverse * moment / -n_rows)
+        return dx, moment.sum(1, keepdim=True), total.sum(1, keepdim=True)
+
+
+def _normalise_ragged(
+    x: Tensor, weight: Tensor, bias: Tensor, batches: VirtualBatches
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Normalise virtual batches of unequal sizes; also return their ``(M, N, F)`` statistics.
+
+    Membership is a matrix here, so that sums over virtual batches, and the way back to rows,
+    are matrix products. Rows that belong to none come out as ``bias``.
+    """
+    assert batches.member is not None
+    member = batches.member.expand(x.shape[0], -1, -1)
+    back = member.transpose(1, 2)
+    average = member / batches.rows.clamp(min=1.0)
+    mean = torch.bmm(average, x)
+    centred = x - torch.bmm(back, mean)
+    var = torch.bmm(average, centred.square())
+    scale = torch.bmm(back, (var + _NORM_EPSILON).rsqrt() * weight)
+    return torch.addcmul(bias, centred, scale), mean.detach(), var.detach()
+
+
+class FeatureTransformer(nn.Module):
+    """A chain of gated layers: the shared ones first, then the step's own (figure 4c).
+
+    Each layer is linear, ghost norm, gate; from the second on it is added to its input and
+    scaled by the root of one half. Shared layers share their weights, never their norms; the
+    caller holds the shared weights.
+
+    **Shape**: ``(M, B, F)`` to ``(M, B, n_d + n_a)``.
+    """
+
+    def __init__(
+        self, n_features: int, shared: Sequence[Tensor], config: PaperConfig, random: MemberRandom
+    ) -> None:
+        super().__init__()
+        width = config.n_d + config.n_a
+        self.own = _gated_weights(
+            width if shared else n_features, width, config.n_independent, random
+        )
+        self.norms = nn.ModuleList(
+            GhostNorm(random.n_members, 2 * width, config.momentum)
+            for _ in range(len(shared) + config.n_independent)
+        )
+
+    def forward(
+        self, x: Tensor, shared: Iterable[Tensor], batches: VirtualBatches | None
+    ) -> Tensor:
+        """Transform with the shared weights given."""
+        for layer, (weight, norm) in enumerate(zip([*shared, *self.own], self.norms, strict=True)):
+            gated = F.glu(norm(torch.bmm(x, weight), batches), dim=-1)
+            x = gated if layer == 0 else (x + gated).mul_(_HALF_ROOT)
+        return x
+
+
+class AttentiveTransformer(nn.Module):
+    """Mask logits, one a column, from what the step before left over (figure 4d, equation 1).
+
+    **Shape**: ``(M, B, n_a)`` to ``(M, B, D)``.
+    """
+
+    def __init__(self, n_columns: int, config: PaperConfig, random: MemberRandom) -> None:
+        super().__init__()
+        self.weight = _plain_weight(config.n_a, n_columns, random)
+        self.norm = GhostNorm(random.n_members, n_columns, config.momentum)
+
+    def forward(self, attention: Tensor, batches: VirtualBatches | None) -> Tensor:
+        """Return normalised logits, before the prior scales."""
+        return cast("Tensor", self.norm(torch.bmm(attention, self.weight), batches))
+
+
+class PaperTabNet(nn.Module):
+    """The published TabNet for M members (section 3, figure 4a).
+
+    ``groups`` names for each encoded feature the column it came from, ``0 ... D - 1``. There is
+    one logit a column; the column's weight is spread evenly over its features, each getting
+    ``weight / n_features_of_the_column``, so that the feature weights sum to 1 as well. That is
+    what the reference does for the embedding of one column and for ``grouped_features`` of
+    plain columns. (For a user's group that holds embedded columns it spreads twice, first over
+    the columns, then over each one's embedding; here a group is always one column.)
+
+    **Shape**: ``(M, B, F)`` to :class:`~tabnet_auto.net.output.Output`. All parameters and saved
+    buffers have a leading member axis; sizes come from them, so members can be selected.
+    """
+
+    groups: Tensor
+    share: Tensor
+    spread: Tensor | None
+
+    def __init__(
+        self,
+        config: PaperConfig,
+        n_features: int,
+        groups: Sequence[int],
+        n_outputs: int,
+        random: MemberRandom,
+    ) -> None:
+        super().__init__()
+        _check(config, n_features, groups)
+        self.config = config
+        self._place_groups(groups)
+        n_columns, width = max(groups) + 1, config.n_d + config.n_a
+        self.initial_norm = GhostNorm(random.n_members, n_features, _INITIAL_MOMENTUM)
+        self.shared = _gated_weights(n_features, width, config.n_shared, random)
+        shared = list(self.shared)
+        self.splitter = FeatureTransformer(n_features, shared, config, random)
+        self.attentions, self.transformers = nn.ModuleList(), nn.ModuleList()
+        for _ in range(config.n_steps):
+            self.transformers.append(FeatureTransformer(n_features, shared, config, random))
+            self.attentions.append(AttentiveTransformer(n_columns, config, random))
+        self.head = _plain_weight(config.n_d, n_outputs, random)
+
+    def forward(self, x: Tensor, valid: Tensor | None = None) -> Output:
+        """Predict, and say what was looked at.
+
+        ``valid`` ``(M, B)`` boolean marks the rows that are real where members have minibatches
+        of unequal sizes: each member then computes as if it had its valid rows only. The other
+        rows must hold finite numbers; what comes out for them means nothing. Minibatches
+        without it are faster where ``B`` divides into equal virtual batches.
+        """
+        whole, batches = self._virtual_batches(x, valid)
+        x = self.initial_norm(x, whole)
+        shared = list(self.shared)
+        attention = self.splitter(x, shared, batches)[..., self.config.n_d :]
+        x = x if self.one_to_one else x * self.share
+        select = SPARSE_MAPS[self.config.mask]
+        prior: Tensor | None = None
+        total: Tensor | None = None
+        masks, step_sizes = [], []
+        for attend, transform in zip(self.attentions, self.transformers, strict=True):
+            logits = attend(attention, batches)
+            mask = select(logits if prior is None else logits * prior)
+            used = self.config.gamma - mask
+            prior = used if prior is None else prior * used
+            out = transform(self._to_features(mask) * x, shared, batches)
+            decision = out[..., : self.config.n_d].relu()
+            attention = out[..., self.config.n_d :]
+            total = decision if total is None else total + decision
+            masks.append(mask)
+            step_sizes.append(decision.sum(-1))
+        stacked = torch.stack(masks)
+        return Output(
+            logits=torch.bmm(cast("Tensor", total), self.head),
+            masks=stacked,
+            step_size=torch.stack(step_sizes),
+            penalty=self._penalty(stacked, valid),
+        )
+
+    def _place_groups(self, groups: Sequence[int]) -> None:
+        """Hold the map from features to columns, in the form that is quickest to apply."""
+        column = torch.tensor(groups, dtype=torch.long)
+        n_columns = int(column.max()) + 1
+        is_column = (column == torch.arange(n_columns).unsqueeze(1)).to(torch.get_default_dtype())
+        one_to_one = torch.equal(column, torch.arange(n_columns))
+        small = not one_to_one and is_column.numel() <= _MAX_SPREAD_CELLS
+        self.one_to_one = one_to_one
+        # Not saved: they have no member axis, and the groups are given when rebuilding.
+        self.register_buffer("groups", column, persistent=False)
+        self.register_buffer("share", 1.0 / is_column.sum(1)[column], persistent=False)
+        self.register_buffer("spread", is_column if small else None, persistent=False)
+
+    def _to_features(self, mask: Tensor) -> Tensor:
+        """Copy each column's weight to its features; ``(M, B, D)`` to ``(M, B, F)``."""
+        if self.one_to_one:
+            return mask
+        if self.spread is not None:
+            return mask @ self.spread.to(mask.dtype)
+        return mask.gather(-1, self.groups.expand(*mask.shape[:-1], -1))
+
+    def _virtual_batches(
+        self, x: Tensor, valid: Tensor | None
+    ) -> tuple[VirtualBatches | None, VirtualBatches | None]:
+        """Return the whole minibatch as one virtual batch, and the virtual batches."""
+        if not self.training:
+            return None, None
+        n_rows = x.shape[1]
+        if n_rows < 2:
+            raise InputError(
+                f"Batch norm needs at least 2 rows in training, got {n_rows}. "
+                "Leave a last minibatch of one row out, or join it to another."
+            )
+        whole = VirtualBatches.split(x, n_rows, valid)
+        return whole, VirtualBatches.split(x, self.config.virtual_batch_size, valid)
+
+    def _penalty(self, masks: Tensor, valid: Tensor | None) -> Tensor:
+        """Return ``lambda_sparse`` times the masks' mean entropy (section 3.2); ``(M,)``.
+
+        The reference's loss is ``loss - lambda_sparse * M_loss``, with ``M_loss`` the mean of
+        ``sum_j m_j log(m_j + epsilon)``, a negative entropy: together a penalty on entropy.
+        """
+        if self.config.lambda_sparse == 0.0:
+            return masks.new_zeros(masks.shape[1])
+        entropy = -(masks * (masks + self.config.epsilon).log()).sum(-1).mean(0)
+        if valid is None:
+            return self.config.lambda_sparse * entropy.mean(1)
+        rows = valid.sum(1).clamp(min=1)
+        return self.config.lambda_sparse * (entropy * valid).sum(1) / rows
+
+
+def importance(masks: Tensor, step_size: Tensor, *, normalize: bool = True) -> Tensor:
+    """Aggregate the masks of all steps: how much each row's prediction used each column.
+
+    Each step counts by the sum of its positive decisions (section 3.2, ``M_agg``). With
+    ``normalize`` each row sums to 1, or to 0 where no step decided anything (the reference
+    returns NaN there). The reference's importance of a column is its unnormalised sum over the
+    rows, divided by the sum over the columns.
+
+    **Shape**: masks ``(S, M, B, D)`` and step sizes ``(S, M, B)`` to ``(M, B, D)``.
+
+    >>> masks = torch.tensor([[[[0.25, 0.75]]], [[[1.0, 0.0]]]])
+    >>> importance(masks, torch.tensor([[[2.0]], [[6.0]]]))
+    tensor([[[0.8125, 0.1875]]])
+    """
+    total = torch.einsum("smbd,smb->mbd", masks, step_size)
+    if not normalize:
+        return total
+    size = total.sum(-1, keepdim=True)
+    return total / torch.where(size == 0.0, 1.0, size)
+
+
+def _divide_up(a: Tensor, b: Tensor | int) -> Tensor:
+    """Divide whole numbers and round up."""
+    return -(-a // b)
+
+
+def _gated_weights(n_in: int, width: int, n_layers: int, random: MemberRandom) -> nn.ParameterList:
+    """Weights of gated layers ``(M, n_in, 2 * width)``, the later ones ``(M, width, 2 * width)``.
+
+    Xavier normal with the reference's gain ``sqrt((n_in + n_out) / sqrt(n_in))`` has the
+    standard deviation ``sqrt(2) * n_in ** -0.25``.
+    """
+    sizes = [n_in, *[width] * (n_layers - 1)][:n_layers]
+    return nn.ParameterList(
+        nn.Parameter(random.normal(n, 2 * width) * (math.sqrt(2.0) * n**-0.25)) for n in sizes
+    )
+
+
+def _plain_weight(n_in: int, n_out: int, random: MemberRandom) -> nn.Parameter:
+    """Weight ``(M, n_in, n_out)`` of a layer without gate.
+
+    Xavier normal with the reference's gain ``sqrt((n_in + n_out) / sqrt(4 * n_in))`` has the
+    standard deviation ``n_in ** -0.25``.
+    """
+    return nn.Parameter(random.normal(n_in, n_out) * n_in**-0.25)
+
+
+def _check(config: PaperConfig, n_features: int, groups: Sequence[int]) -> None:
+    """Refuse what cannot be built."""
+    if config.n_steps < 1:
+        raise InputError(f"TabNet needs at least one step, got n_steps={config.n_steps}.")
+    if config.n_shared + config.n_independent < 1:
+        raise InputError(
+            "TabNet needs at least one gated layer, got n_shared=0 and n_independent=0. "
+            "Set either to 1 or more."
+        )
+    if config.virtual_batch_size < 2:
+        raise InputError(
+            "A virtual batch needs at least 2 rows for its variance, "
+            f"got virtual_batch_size={config.virtual_batch_size}."
+        )
+    if len(groups) != n_features or set(groups) != set(range(len(set(groups)))):
+        raise InputError(
+            f"groups must name a column 0, 1, ... for each of the {n_features} features, and "
+            f"leave no column out; got {len(groups)} entries, {sorted(set(groups))[:20]}."
+        )

@@ -1,0 +1,93 @@
+"""The default network: tokens, attention steps over the columns, a strong trunk."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from tabnet_auto.config import NetConfig
+from tabnet_auto.net.attention import ColumnAttention
+from tabnet_auto.net.inputs import MemberInputs, RawRows
+from tabnet_auto.net.layers import (
+    ACTIVATIONS,
+    MemberLinear,
+    MemberRandom,
+    ParametricActivation,
+    dropout,
+    parameter,
+)
+from tabnet_auto.net.output import Output
+from tabnet_auto.net.tokens import Tokens
+
+
+class AttentionTabNet(nn.Module):
+    """M attention TabNets side by side.
+
+    A row's tokens give a small context; each step asks with a query made from what the step
+    before saw, weights the columns, and adds its weighted sum to the hidden state; the trunk
+    turns the hidden state into the output.
+
+    **Shape**: :class:`RawRows` of M members and B rows in, :class:`Output` out.
+    """
+
+    def __init__(
+        self, config: NetConfig, inputs: MemberInputs, n_outputs: int, random: MemberRandom
+    ) -> None:
+        super().__init__()
+        self.inputs = inputs
+        self.tokens = Tokens(
+            inputs.n_values,
+            inputs.n_levels,
+            random,
+            n_frequencies=config.n_frequencies,
+            n_bins=config.n_bins,
+            frequency_scale=config.frequency_scale,
+            level_width=config.level_width,
+        )
+        n_members, width, hidden = random.n_members, self.tokens.width, config.n_hidden
+        self.context = MemberLinear(width, config.n_context, random)
+        self.steps = nn.ModuleList(
+            ColumnAttention(
+                inputs.feature_to_column,
+                inputs.n_columns,
+                width,
+                hidden,
+                random,
+                n_context=config.n_context if step == 0 else hidden,
+                d_key=config.d_key,
+                sparse_map=config.mask,
+            )
+            for step in range(config.n_steps)
+        )
+        self.bias = parameter(random.normal(1, hidden), lr=0.1, decay=0.0)
+        function = ACTIVATIONS[config.activation]
+        self.first = ParametricActivation(function, n_members, hidden)
+        self.layers = nn.ModuleList(
+            MemberLinear(hidden, hidden, random) for _ in range(config.n_layers - 1)
+        )
+        self.activations = nn.ModuleList(
+            ParametricActivation(function, n_members, hidden) for _ in self.layers
+        )
+        self.head = MemberLinear(hidden, n_outputs, random, gain=0.0)
+        self.dropout_rate = config.dropout
+
+    def forward(
+        self, rows: RawRows, random: MemberRandom | None = None, drop_scale: float = 1.0
+    ) -> Output:
+        """Predict; in training give ``random``, and scale the dropout rate by the schedule."""
+        tokens = self.tokens(self.inputs(rows, random))
+        seen = torch.relu(self.context(tokens.flat()))
+        state: Tensor = self.bias
+        masks, sizes = [], []
+        for step in self.steps:
+            attended = step(tokens, seen)
+            state = state + attended.output
+            seen = torch.relu(state)
+            masks.append(attended.weights)
+            sizes.append(attended.output.detach().norm(dim=2))
+        rate = self.dropout_rate * drop_scale
+        hidden = dropout(self.first(state), rate, random)
+        for layer, activation in zip(self.layers, self.activations, strict=True):
+            hidden = dropout(activation(layer(hidden)), rate, random)
+        penalty = hidden.new_zeros(hidden.shape[0])
+        return Output(self.head(hidden), torch.stack(masks), torch.stack(sizes), penalty)

@@ -1,0 +1,170 @@
+"""From a run's records to the plain numbers of leaderboard and report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tabnet_auto.attention import AttentionSummary
+from tabnet_auto.ensemble import Blend
+from tabnet_auto.folds import Folds
+from tabnet_auto.metrics import Metric
+from tabnet_auto.schema import Schema
+from tabnet_auto.trace import Trace
+from tabnet_auto.view.panels import (
+    BinaryPredictions,
+    Curve,
+    MulticlassPredictions,
+    Predictions,
+    RegressionPredictions,
+    ReportData,
+    Trust,
+)
+
+Floats = NDArray[np.float64]
+SAMPLE = 5000
+"""Out-of-fold rows that a report draws, at most."""
+
+
+def score_rows(
+    metric: Metric,
+    schema: Schema,
+    y: NDArray[Any],
+    predictions: Floats,
+    weight: Floats | None,
+    rows: NDArray[np.int64] | None = None,
+) -> float:
+    """Score predictions on some rows, on those that have a prediction."""
+    rows = np.arange(len(y)) if rows is None else rows
+    known = ~np.isnan(predictions.reshape(len(predictions), -1)[rows, 0])
+    rows = rows[known]
+    if len(rows) == 0:
+        return float("nan")
+    return metric.score(
+        y[rows],
+        predictions[rows],
+        None if weight is None else weight[rows],
+        np.array(schema.classes) if schema.classes else None,
+    )
+
+
+def leaderboard_rows(
+    folds: Folds,
+    blend: Blend,
+    member_scores: Floats,
+    blend_scores: Floats,
+    seconds: float,
+) -> list[dict[str, Any]]:
+    """One record a model: the blend first, then every seed's network.
+
+    ``member_scores (M,)`` and ``blend_scores (n_folds,)`` are scores on validation rows.
+    """
+    fold = np.asarray(folds.fold)
+    weights = np.asarray(blend.weights)
+    rows = [_record("blend", blend_scores, seconds, 1.0)]
+    n_seeds = folds.n_members // folds.n_folds
+    for number in range(n_seeds):
+        own = np.arange(folds.n_members) % n_seeds == number
+        scores = np.array([member_scores[own & (fold == i)].mean() for i in range(folds.n_folds)])
+        name = "attention TabNet" if n_seeds == 1 else f"attention TabNet, seed {number + 1}"
+        rows.append(_record(name, scores, seconds / n_seeds, float(weights[own].sum())))
+    return rows
+
+
+def _record(name: str, folds: Floats, seconds: float, weight: float) -> dict[str, Any]:
+    return {
+        "name": name,
+        "folds": [float(score) for score in folds],
+        "mean": float(folds.mean()),
+        "seconds": seconds,
+        "weight": weight,
+    }
+
+
+def member_curves(trace: Trace, folds: Folds) -> list[Curve]:
+    """Return every member's learning curves from the epoch events."""
+    epochs = trace.of("epoch")
+    curves = []
+    for member in range(folds.n_members):
+        own = [(event, event["members"].index(member)) for event in epochs
+               if member in event["members"]]  # fmt: skip
+        n_seeds = folds.n_members // folds.n_folds
+        seed = "" if n_seeds == 1 else f", seed {member % n_seeds + 1}"
+        curves.append(
+            Curve(
+                label=f"fold {folds.fold[member] + 1}{seed}",
+                epochs=[event["epoch"] for event, _ in own],
+                train_loss=[event["train_loss"][i] for event, i in own],
+                valid_loss=[event["valid_loss"][i] for event, i in own],
+                score=[event["score"][i] for event, i in own],
+                best_epoch=epochs[-1]["best_epoch"][member],
+            )
+        )
+    return curves
+
+
+def out_of_fold_sample(
+    schema: Schema, y: NDArray[Any], oof: Floats
+) -> Predictions | None:
+    """Return the out-of-fold predictions in the form that the report draws."""
+    rows = np.flatnonzero(~np.isnan(oof.reshape(len(oof), -1)[:, 0]))
+    if len(rows) == 0:
+        return None
+    if schema.task == "multiclass":
+        counts = np.zeros((len(schema.classes),) * 2, dtype=np.int64)
+        np.add.at(counts, (y[rows], oof[rows].argmax(axis=1)), 1)
+        return MulticlassPredictions([str(label) for label in schema.classes], counts)
+    n_rows = len(rows)
+    rows = rows[np.linspace(0, n_rows - 1, min(n_rows, SAMPLE)).astype(np.int64)]
+    if schema.task == "regression":
+        return RegressionPredictions(oof[rows], y[rows].astype(np.float64), n_rows)
+    negative, positive = (str(label) for label in schema.classes)
+    return BinaryPredictions(positive, negative, oof[rows, 1], y[rows], n_rows)
+
+
+def trust_panel(attention: AttentionSummary, n_columns: int = 20) -> Trust:
+    """Set attention beside permutation importance for the columns with the most attention."""
+    mean = attention.per_fold.mean(axis=0)
+    order = [int(i) for i in np.argsort(-mean) if not np.isnan(attention.harm[i])][:n_columns]
+    return Trust(
+        columns=[attention.features[i] for i in order],
+        attention=[float(mean[i]) for i in order],
+        harm=[float(attention.harm[i]) for i in order],
+        agreement=attention.agreement(),
+        method="rise of the validation loss with one column shuffled at a time",
+    )
+
+
+def report_data(
+    schema: Schema,
+    folds: Folds,
+    metric: Metric,
+    trace: Trace,
+    attention: AttentionSummary,
+    leaderboard: list[dict[str, Any]],
+    predictions: Predictions | None,
+    summary: Mapping[str, str],
+    reproduce: str,
+) -> ReportData:
+    """Gather everything a report shows."""
+    notes = [event["text"] for event in trace.of("note")]
+    return ReportData(
+        title=f"{schema.target}: {schema.task} with attention TabNets",
+        summary=dict(summary),
+        leaderboard=leaderboard,
+        metric_name=metric.name,
+        greater_is_better=metric.greater_is_better,
+        curves=member_curves(trace, folds),
+        columns=list(attention.features),
+        attention=attention.per_fold,
+        attention_steps=attention.per_step,
+        stability=attention.stability(),
+        schema_rows=schema.rows(),
+        notes=notes,
+        predictions=predictions,
+        reproduce=reproduce,
+        trust=trust_panel(attention),
+    )

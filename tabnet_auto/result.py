@@ -1,0 +1,357 @@
+"""The answer: predictions, scores, attention, pages, files. Every verb is a few lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tabnet_auto.artifact import read_artifact, write_artifact
+from tabnet_auto.attention import AttentionSummary, row_attention
+from tabnet_auto.config import NetConfig, PaperConfig, Preset, preset_from_json
+from tabnet_auto.encode.encoder import Encoder
+from tabnet_auto.ensemble import Blend
+from tabnet_auto.errors import InputError
+from tabnet_auto.folds import Folds
+from tabnet_auto.frames import read_frame
+from tabnet_auto.infer import decode_labels
+from tabnet_auto.kaggle.submission import build_submission
+from tabnet_auto.metrics import Metric, metric_by_name
+from tabnet_auto.net.build import build_net
+from tabnet_auto.reporting import leaderboard_rows, out_of_fold_sample, report_data, score_rows
+from tabnet_auto.schema import Schema
+from tabnet_auto.trace import Trace
+from tabnet_auto.train.predict import predict_members
+from tabnet_auto.view.page import render_fragment, render_page
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import nn
+
+    from tabnet_auto.view.panels import ReportData
+
+
+@dataclass(frozen=True, eq=False)
+class FitResult:
+    """What :func:`auto_fit` learned; printing it shows the scores.
+
+    Attributes
+    ----------
+    schema : Schema
+        Role of every column, the task, and the reasons; print it.
+    folds : Folds
+        Training and validation rows of every member, counted among the rows with a target.
+    metric : Metric
+        What scores are measured in.
+    oof : numpy.ndarray
+        Out-of-fold predictions in the order of the training frame's rows: probabilities
+        ``(n, n_classes)`` or values ``(n,)``; NaN for rows without a target and for rows that
+        no fold held out.
+    oof_score : float
+        The blend's score on the out-of-fold predictions.
+    trace : Trace
+        What happened, as plain records.
+    """
+
+    schema: Schema
+    folds: Folds
+    metric: Metric
+    preset: Preset
+    encoder: Encoder
+    net: nn.Module
+    blend: Blend
+    oof: NDArray[np.float64]
+    oof_score: float
+    target: NDArray[Any]
+    has_target: NDArray[np.bool_]
+    member_scores: NDArray[np.float64]
+    fold_scores: NDArray[np.float64]
+    attention_summary: AttentionSummary
+    trace: Trace
+    about: Mapping[str, str]
+
+    # --- predictions ----------------------------------------------------------------------------
+
+    @property
+    def task(self) -> str:
+        """``"binary"``, ``"multiclass"`` or ``"regression"``."""
+        return self.schema.task
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """The labels as the user wrote them, in the order of the probability columns."""
+        self._need_classes("classes_")
+        return decode_labels(np.arange(len(self.schema.classes)), self.schema)
+
+    def predict(self, frame: pd.DataFrame | str | Path) -> NDArray[Any]:
+        """Predict labels as the user wrote them, or values; shape ``(n,)``.
+
+        Raises
+        ------
+        SchemaMismatchError
+            If the frame lacks a column that was learned from.
+        """
+        predicted = self._predict(frame)
+        if self.task == "regression":
+            return predicted
+        return decode_labels(predicted.argmax(axis=1), self.schema)
+
+    def predict_proba(self, frame: pd.DataFrame | str | Path) -> NDArray[np.float64]:
+        """Predict class probabilities ``(n, n_classes)`` in the order of ``classes_``."""
+        self._need_classes("predict_proba")
+        return self._predict(frame)
+
+    def _predict(self, frame: pd.DataFrame | str | Path) -> NDArray[np.float64]:
+        design = self.encoder.encode(read_frame(frame, what="test"))
+        chunks = predict_members(
+            self.net, design, self.encoder.tables, is_class=self.task != "regression"
+        )
+        return np.concatenate([self.blend.apply(chunk) for chunk in chunks])
+
+    def _need_classes(self, what: str) -> None:
+        if self.task == "regression":
+            raise InputError(f"{what} needs a classification target, however: regression.")
+
+    def submission(
+        self,
+        test: pd.DataFrame | str | Path,
+        sample: pd.DataFrame | str | Path | None = None,
+        path: str | Path | None = None,
+    ) -> pd.DataFrame:
+        """Predict ``test`` in the form of a sample submission, checked; write it if ``path``.
+
+        Raises
+        ------
+        InputError
+            If ids are missing, repeated or do not match, or the sample asks for something that
+            the model does not predict.
+        """
+        made = build_submission(
+            read_frame(test, what="test"),
+            target=self.schema.target,
+            predict=self.predict,
+            predict_proba=None if self.task == "regression" else self.predict_proba,
+            classes=[] if self.task == "regression" else self.classes_.tolist(),
+            sample=None if sample is None else read_frame(sample, what="sample"),
+        )
+        if path is not None:
+            made.to_csv(path, index=False)
+        return made
+
+    # --- what was learned -----------------------------------------------------------------------
+
+    def leaderboard(self) -> pd.DataFrame:
+        """One row a model: mean and fold scores, seconds, blend weight."""
+        import pandas as pd
+
+        records = []
+        for row in self._leaderboard():
+            folds = {f"fold_{i + 1}": score for i, score in enumerate(row["folds"])}
+            records.append(
+                {"model": row["name"], self.metric.name: row["mean"], **folds,
+                 "seconds": row["seconds"], "weight": row["weight"]}
+            )  # fmt: skip
+        return pd.DataFrame(records)
+
+    @property
+    def attention(self) -> Attention:
+        """What the networks looked at."""
+        return Attention(self)
+
+    def report(self, path: str | Path) -> Path:
+        """Write one self-contained HTML page: scores, curves, attention, schema."""
+        written = Path(path)
+        written.write_text(render_page(self._report_data()), encoding="utf-8")
+        return written
+
+    def _leaderboard(self) -> list[dict[str, Any]]:
+        seconds = self.trace.of("done")[-1]["seconds"]
+        return leaderboard_rows(
+            self.folds, self.blend, self.member_scores, self.fold_scores, seconds
+        )
+
+    def _report_data(self) -> ReportData:
+        summary = {
+            "Out-of-fold score": f"{self.oof_score:.4f}",
+            "Metric": self.metric.name,
+            "Task": self.task,
+            "Target": self.schema.target,
+            "Rows": f"{len(self.target):,}",
+            "Columns": f"{len(self.schema.used)} of {len(self.schema.columns)}",
+            "Folds": self.folds.rule,
+            **self.about,
+        }
+        predictions = out_of_fold_sample(
+            self.schema, self.target, self.oof[self.has_target]
+        )
+        return report_data(
+            self.schema, self.folds, self.metric, self.trace, self.attention_summary,
+            self._leaderboard(), predictions, summary, self._reproduce(),
+        )  # fmt: skip
+
+    def _reproduce(self) -> str:
+        used = ", ".join(f"{k} {v}" for k, v in self.about.items() if k.islower())
+        return (
+            "from tabnet_auto import auto_fit\n\n"
+            f"fit = auto_fit(train, {self.schema.target!r}, {self.about['Call']})\n"
+            f"# {used}"
+        )
+
+    def __repr__(self) -> str:
+        n_seeds = self.folds.n_members // self.folds.n_folds
+        head = (
+            f"FitResult: {self.schema.target!r}, {self.task}, {len(self.target)} rows x "
+            f"{len(self.schema.used)} columns, {self.folds.n_folds} folds x {n_seeds} seeds\n"
+            f"out-of-fold {self.metric.name} {self.oof_score:.4f}\n"
+        )
+        table = self.leaderboard().to_string(index=False, float_format=lambda v: f"{v:.4f}")
+        top = np.argsort(-self.attention_summary.per_fold.mean(axis=0))[:5]
+        mean = self.attention_summary.per_fold.mean(axis=0)
+        seen = ", ".join(f"{self.attention_summary.features[i]} {mean[i]:.0%}" for i in top)
+        return f"{head}{table}\nattention: {seen}"
+
+    def _repr_html_(self) -> str:
+        return render_fragment(self._report_data())
+
+    # --- files ----------------------------------------------------------------------------------
+
+    def save(self, directory: str | Path) -> Path:
+        """Save into a directory of JSON and safetensors; :func:`load` reads it anywhere.
+
+        The directory holds the training targets and out-of-fold predictions too, so that a
+        loaded model can still write its report.
+        """
+        encoder, arrays = self.encoder.to_state()
+        data = {
+            "schema": self.schema.to_json(),
+            "folds": {"fold": self.folds.fold, "seed": self.folds.seed, "rule": self.folds.rule},
+            "metric": self.metric.name,
+            "greater_is_better": self.metric.greater_is_better,
+            "net": type(self.preset.net).__name__,
+            "preset": asdict(self.preset),
+            "encoder": encoder,
+            "blend": self.blend.weights,
+            "oof_score": self.oof_score,
+            "features": self.attention_summary.features,
+            "trace": self.trace.to_json(),
+            "about": dict(self.about),
+        }
+        stored = {f"encoder.{name}": array for name, array in arrays.items()}
+        for name, tensor in self.net.state_dict().items():
+            stored[f"net.{name}"] = tensor.cpu().numpy()
+        for side, rows in (("train", self.folds.train), ("valid", self.folds.valid)):
+            stored |= {f"folds.{side}.{i}": own for i, own in enumerate(rows)}
+        stored |= {
+            "oof": self.oof, "target": self.target, "has_target": self.has_target,
+            "member_scores": self.member_scores, "fold_scores": self.fold_scores,
+            "attention.members": self.attention_summary.members,
+            "attention.member_steps": self.attention_summary.member_steps,
+            "attention.harm": self.attention_summary.harm,
+        }  # fmt: skip
+        return write_artifact(directory, data, stored)
+
+
+def load(directory: str | Path) -> FitResult:
+    """Load what :meth:`FitResult.save` wrote. Nothing in the directory is executed.
+
+    Raises
+    ------
+    ArtifactError
+        If the directory is missing, damaged, foreign, or from a newer version.
+    """
+    data, arrays = read_artifact(directory)
+    schema = Schema.from_json(data["schema"])
+    n_members = len(data["folds"]["fold"])
+    folds = Folds(
+        train=tuple(arrays[f"folds.train.{i}"] for i in range(n_members)),
+        valid=tuple(arrays[f"folds.valid.{i}"] for i in range(n_members)),
+        fold=tuple(data["folds"]["fold"]),
+        seed=tuple(data["folds"]["seed"]),
+        rule=data["folds"]["rule"],
+    )
+    encoder = Encoder.from_state(data["encoder"], _under("encoder.", arrays))
+    preset = preset_from_json(data["net"], data["preset"])
+    net = build_net(preset.net, encoder.layout, encoder.tables, schema.n_outputs, folds.seed)
+    weights = {name: torch.from_numpy(a) for name, a in _under("net.", arrays).items()}
+    net.load_state_dict(weights)
+    net.eval()
+    summary = AttentionSummary(
+        features=tuple(data["features"]),
+        members=arrays["attention.members"],
+        member_steps=arrays["attention.member_steps"],
+        harm=arrays["attention.harm"],
+        fold=folds.fold,
+    )
+    return FitResult(
+        schema=schema, folds=folds, preset=preset, encoder=encoder, net=net,
+        metric=metric_by_name(data["metric"], schema.task, data["greater_is_better"]),
+        blend=Blend(tuple(data["blend"])), oof=arrays["oof"], oof_score=data["oof_score"],
+        target=arrays["target"], has_target=arrays["has_target"],
+        member_scores=arrays["member_scores"], fold_scores=arrays["fold_scores"],
+        attention_summary=summary, trace=Trace.from_json(data["trace"]), about=data["about"],
+    )  # fmt: skip
+
+
+def _under(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {name[len(prefix) :]: a for name, a in arrays.items() if name.startswith(prefix)}
+
+
+class Attention:
+    """What the networks looked at, in the user's columns."""
+
+    def __init__(self, fit: FitResult) -> None:
+        self._fit = fit
+        self._summary = fit.attention_summary
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The D columns, in the order of the last axis everywhere below."""
+        return self._summary.features
+
+    @property
+    def per_fold(self) -> pd.DataFrame:
+        """Mean attention on each fold's validation rows; one row a fold, rows sum to 1."""
+        import pandas as pd
+
+        return pd.DataFrame(self._summary.per_fold, columns=list(self.features)).rename_axis("fold")
+
+    @property
+    def per_step(self) -> pd.DataFrame:
+        """Mean weights of each fold and step; index (fold, step), rows sum to 1."""
+        import pandas as pd
+
+        steps = self._summary.per_step
+        index = pd.MultiIndex.from_product(
+            [range(steps.shape[0]), range(steps.shape[1])], names=["fold", "step"]
+        )
+        flat = steps.reshape(-1, steps.shape[2])
+        return pd.DataFrame(flat, index=index, columns=list(self.features))
+
+    def rows(self, frame: pd.DataFrame | str | Path) -> NDArray[np.float32]:
+        """Weights for every row of a frame; ``(fold, step, row, column)``."""
+        design = self._fit.encoder.encode(read_frame(frame, what="rows"))
+        return row_attention(self._fit.net, design, self._fit.folds.fold)
+
+    def stability(self) -> float:
+        """Mean Spearman correlation between the folds' attention."""
+        return self._summary.stability()
+
+    def permutation(self) -> pd.Series[float]:
+        """Rise of the validation loss when one column is shuffled: the check on the attention."""
+        import pandas as pd
+
+        return pd.Series(self._summary.harm, index=list(self.features), name="loss_increase")
+
+    def __repr__(self) -> str:
+        mean = self.per_fold.mean().sort_values(ascending=False)
+        top = ", ".join(f"{name} {share:.1%}" for name, share in mean.head(8).items())
+        return (
+            f"Attention over {len(self.features)} columns: {top}\n"
+            f"stability between folds (Spearman) {self.stability():.2f}; agreement with "
+            f"permutation importance {self._summary.agreement():.2f}"
+        )

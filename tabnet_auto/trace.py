@@ -1,0 +1,83 @@
+"""What happened while training, as plain records. Progress bars and pages only listen."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+Emit = Callable[["Event"], None]
+"""A listener: anything that takes an :class:`Event`. Listeners must not raise."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened.
+
+    ``kind`` is one of
+
+    ``"note"``
+        ``text``: something done to the data or the plan that the user should know.
+    ``"plan"``
+        ``n_members, n_folds, n_seeds, n_rows, n_columns, max_epochs, batch_size, device,
+        metric, greater_is_better, time_limit``: what is about to be trained.
+    ``"epoch"``
+        ``epoch`` (from 1), ``max_epochs``, ``members`` (ids still training), ``train_loss``,
+        ``valid_loss`` and ``score`` (lists over ``members``; the metric on each member's
+        validation rows), ``best_score`` and ``best_epoch`` (lists over all members),
+        ``eta`` (seconds, an estimate).
+    ``"stopped"``
+        ``reason``: ``"converged"``, ``"max_epochs"``, ``"time_limit"`` or ``"requested"``.
+    ``"done"``
+        ``oof_score``, ``seconds``.
+
+    ``seconds`` is the time since the trace began; ``data`` holds plain JSON values only.
+    """
+
+    kind: str
+    seconds: float
+    data: dict[str, Any]
+
+
+@dataclass
+class Trace:
+    """The events of one run, in order; it is itself a listener's source.
+
+    >>> trace = Trace(emit=lambda event: None)
+    >>> trace.add("note", text="12 rows without a target were set aside")
+    >>> [event.kind for event in trace]
+    ['note']
+    """
+
+    emit: Emit | None = None
+    events: list[Event] = field(default_factory=list)
+    _start: float = field(default_factory=time.monotonic)
+
+    def add(self, kind: str, **data: Any) -> None:  # noqa: ANN401 - any JSON value
+        """Record an event and pass it to the listener."""
+        event = Event(kind, time.monotonic() - self._start, data)
+        self.events.append(event)
+        if self.emit is not None:
+            self.emit(event)
+
+    def elapsed(self) -> float:
+        """Seconds since the trace began."""
+        return time.monotonic() - self._start
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        """Return the data of all events of one kind."""
+        return [event.data for event in self.events if event.kind == kind]
+
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self.events)
+
+    def to_json(self) -> str:
+        """Return the events as JSON text."""
+        return json.dumps([asdict(event) for event in self.events])
+
+    @classmethod
+    def from_json(cls, text: str) -> Trace:
+        """Read back what :meth:`to_json` wrote."""
+        return cls(events=[Event(**record) for record in json.loads(text)])

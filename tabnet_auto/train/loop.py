@@ -1,0 +1,243 @@
+"""The training loop: all members side by side, each stopping at its own best epoch."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from tabnet_auto.config import TrainConfig
+from tabnet_auto.net.layers import MemberRandom
+from tabnet_auto.trace import Trace
+from tabnet_auto.train.loss import member_losses, row_losses, weighted_mean
+from tabnet_auto.train.optimizer import MemberAdamW, flat_cosine
+from tabnet_auto.train.rows import Batch, RowStore, Targets, epoch_batches, padded
+from tabnet_auto.train.state import (
+    TrainState,
+    buffers_held,
+    select_members,
+    store_best,
+    weights_of,
+)
+
+VALID_CHUNK = 4096
+"""Rows of one forward pass in validation."""
+
+ScoreMembers = Callable[[int, NDArray[np.int64], NDArray[np.floating]], float]
+"""``score(member, rows, outputs (n, n_outputs))``: the user's metric on a member's rows."""
+
+
+@dataclass(frozen=True)
+class Members:
+    """Who trains on what: each member's training rows, validation rows and random seed."""
+
+    train: tuple[NDArray[np.int64], ...]
+    valid: tuple[NDArray[np.int64], ...]
+    seed: tuple[int, ...]
+
+
+class Clock:
+    """How far the plan is: the larger of the share of epochs done and the share of time gone."""
+
+    def __init__(self, max_epochs: int, deadline: float | None) -> None:
+        self.max_epochs = max_epochs
+        self.start, self.deadline = time.monotonic(), deadline
+
+    def time_share(self) -> float:
+        """Share of the time until the deadline that is gone; 0 without a deadline."""
+        if self.deadline is None:
+            return 0.0
+        return (time.monotonic() - self.start) / max(self.deadline - self.start, 1e-9)
+
+    def progress(self, epochs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Share of the plan done after (fractional) epochs, at most 1."""
+        share: NDArray[np.float64] = np.maximum(epochs / self.max_epochs, self.time_share())
+        return share.clip(max=1.0)
+
+    def left(self, epochs: int) -> float:
+        """Estimated seconds to the end of the plan."""
+        gone = time.monotonic() - self.start
+        done = float(self.progress(np.array(float(epochs))))
+        return gone * (1.0 - done) / done if done > 0 else 0.0
+
+
+class Trainer:
+    """Train all members; thrown away when done. :meth:`run` is the loop.
+
+    The network's members that have finished leave the batch, and cost nothing from then on.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        store: RowStore,
+        targets: Targets,
+        members: Members,
+        config: TrainConfig,
+        score: ScoreMembers,
+        *,
+        greater_is_better: bool,
+        trace: Trace,
+    ) -> None:
+        self.net, self.store, self.targets, self.members = net, store, targets, members
+        self.config, self.score, self.trace = config, score, trace
+        self.greater_is_better = greater_is_better
+        self.optimizer = MemberAdamW(net, config)
+        self.random = MemberRandom([seed + 1 for seed in members.seed])
+        n = len(members.train)
+        worst = float("-inf") if greater_is_better else float("inf")
+        self.state = TrainState(
+            epoch=0, n_steps=0, alive=list(range(n)), current={}, optimizer={}, random=[],
+            best=weights_of(net), best_loss=[float("inf")] * n, best_score=[worst] * n,
+            best_epoch=[0] * n,
+        )  # fmt: skip
+
+    def run(
+        self, *, deadline: float | None = None, stop: Callable[[], bool] = lambda: False
+    ) -> TrainState:
+        """Train until every member has stopped, the plan ends, or ``stop()`` is true.
+
+        ``deadline`` is a ``time.monotonic()`` instant; the schedule bends to end there.
+        """
+        state = self.state
+        clock = Clock(self.config.max_epochs, deadline)
+        while not (reason := self._reason_to_stop(clock, stop)):
+            state.epoch += 1
+            losses = self._epoch(clock, stop)
+            self._validate(losses, clock.left(state.epoch))
+        self.trace.add("stopped", reason=reason, epoch=state.epoch)
+        return state
+
+    def _reason_to_stop(self, clock: Clock, stop: Callable[[], bool]) -> str:
+        """Say why the run ends before the next epoch, or nothing; finished members leave."""
+        if self.state.epoch and stop():
+            return "requested"
+        self._leave()
+        if not self.state.alive:
+            return "converged"
+        if self.state.epoch >= self.config.max_epochs:
+            return "max_epochs"
+        return "time_limit" if clock.time_share() >= 1.0 else ""
+
+    def _train(self) -> list[NDArray[np.int64]]:
+        return [self.members.train[m] for m in self.state.alive]
+
+    def _epoch(self, clock: Clock, stop: Callable[[], bool]) -> Tensor:
+        """One pass over the training rows; returns each alive member's mean training loss."""
+        self.net.train()
+        state = self.state
+        total = torch.zeros(len(state.alive), device=self.store.x_num.device)
+        count = torch.zeros_like(total)
+        drop_scale = flat_cosine(clock.progress(np.array(state.epoch - 1.0))).item()
+        for batch in epoch_batches(self._train(), self.config.batch_size, self.random):
+            if state.n_steps and (clock.time_share() >= 1.0 or stop()):
+                break
+            progress = clock.progress(state.epoch - 1 + batch.share)
+            losses = self._step(batch, progress, drop_scale)
+            stepped = torch.from_numpy(batch.active.any(1)).to(total.device)
+            total += torch.where(stepped, losses, 0.0)
+            count += stepped
+            state.n_steps += 1
+        return total / count.clamp_min(1)
+
+    def _step(self, batch: Batch, progress: NDArray[np.float64], drop_scale: float) -> Tensor:
+        device = self.store.x_num.device
+        index = torch.from_numpy(batch.index).to(device)
+        active = torch.from_numpy(batch.active).to(device)
+        y, weight = self.targets.gather(index)
+        stepped = active.any(1, keepdim=True)
+        paused = torch.nonzero(~stepped.squeeze(1)).flatten().tolist()
+        with self._standing_still(paused):
+            output = self.net(self.store.gather(index), self.random, drop_scale)
+        losses = member_losses(output.logits, y, weight, active)
+        (losses + output.penalty).sum().backward()
+        self.optimizer.step(progress, stepped if paused else None)
+        return losses.detach()
+
+    @contextlib.contextmanager
+    def _standing_still(self, paused: Sequence[int]) -> Iterator[None]:
+        """Run a forward pass that leaves no mark on members whose epoch is over."""
+        if not paused:
+            yield
+            return
+        with self.random.held(paused), buffers_held(self.net, paused):
+            yield
+
+    def _validate(self, train_loss: Tensor, eta: float) -> None:
+        """Score every alive member on its validation rows and keep the best snapshots."""
+        state = self.state
+        valid = [self.members.valid[m] for m in state.alive]
+        index, real = (torch.from_numpy(a).to(self.store.x_num.device) for a in padded(valid))
+        outputs = member_outputs(self.net, self.store, index)
+        y, weight = self.targets.gather(index)
+        losses = weighted_mean(row_losses(outputs, y), weight, real).tolist()
+        scores = []
+        for position, (member, rows) in enumerate(zip(state.alive, valid, strict=True)):
+            own = outputs[position, : len(rows)].double().cpu().numpy()
+            scores.append(self.score(member, rows, own))
+        improved = [
+            i for i, m in enumerate(state.alive) if losses[i] < state.best_loss[m]
+        ]
+        current = self.net.state_dict()
+        store_best(state.best, current, [state.alive[i] for i in improved], improved)
+        for i in improved:
+            member = state.alive[i]
+            state.best_loss[member], state.best_score[member] = losses[i], scores[i]
+            state.best_epoch[member] = state.epoch
+        self.trace.add(
+            "epoch", epoch=state.epoch, max_epochs=self.config.max_epochs,
+            members=list(state.alive), train_loss=train_loss.tolist(), valid_loss=losses,
+            score=scores, best_score=list(state.best_score), best_epoch=list(state.best_epoch),
+            eta=eta,
+        )  # fmt: skip
+
+    def _leave(self) -> None:
+        """Take members whose patience has ended out of the batch."""
+        state = self.state
+        keep = [
+            i for i, m in enumerate(state.alive)
+            if state.epoch - state.best_epoch[m] < self.config.patience
+        ]  # fmt: skip
+        if 0 < len(keep) < len(state.alive):
+            self._select(keep)
+        state.alive = [state.alive[i] for i in keep]
+
+    def _select(self, keep: Sequence[int]) -> None:
+        select_members(self.net, keep)
+        self.optimizer.select(keep)
+        self.random.select(keep)
+        self.store.select(keep)
+        self.targets.select(keep)
+
+    def capture(self) -> TrainState:
+        """Return the state as a record that :meth:`restore` continues from."""
+        state = self.state
+        return TrainState(
+            epoch=state.epoch, n_steps=state.n_steps, alive=list(state.alive),
+            current=weights_of(self.net), optimizer=self.optimizer.state(),
+            random=self.random.state(), best={k: v.clone() for k, v in state.best.items()},
+            best_loss=list(state.best_loss), best_score=list(state.best_score),
+            best_epoch=list(state.best_epoch),
+        )  # fmt: skip
+
+    def restore(self, state: TrainState) -> None:
+        """Continue from a captured state; the trainer must be freshly made."""
+        self._select(state.alive)
+        self.net.load_state_dict(state.current)
+        self.optimizer.set_state(state.optimizer)
+        self.random.set_state(state.random)
+        self.state = state
+
+
+@torch.no_grad()
+def member_outputs(net: nn.Module, store: RowStore, index: Tensor) -> Tensor:
+    """Logits of each member for its own rows; index ``(M, n)``, result ``(M, n, n_outputs)``."""
+    net.eval()
+    chunks = [net(store.gather(part)).logits for part in index.split(VALID_CHUNK, dim=1)]
+    return torch.cat(chunks, dim=1)

@@ -1,0 +1,135 @@
+"""The rows on the device, once for all members, and the members' minibatches as index gathers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tabnet_auto.design import Design, MemberTables
+from tabnet_auto.net.inputs import RawRows
+from tabnet_auto.net.layers import MemberRandom
+
+
+class RowStore:
+    """Rows as tensors on a device.
+
+    ``y (n,)`` holds class positions (long) or values; ``target`` are the same values
+    standardised by each member's own training rows.
+    """
+
+    def __init__(self, design: Design, device: torch.device | str = "cpu") -> None:
+        # Metal has no float64: there large offsets lose digits, as in every float32 pipeline.
+        precise = torch.float32 if torch.device(device).type == "mps" else torch.float64
+        self.x_num = torch.from_numpy(np.array(design.x_num)).to(device, precise)
+        self.codes = torch.from_numpy(np.array(design.codes)).to(device)
+        self.x_stat = torch.from_numpy(np.array(design.x_stat)).to(device, torch.float32)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows."""
+        return self.x_num.shape[0]
+
+    def gather(self, index: Tensor) -> RawRows:
+        """Rows of each member; index ``(M, B)``."""
+        member = torch.arange(index.shape[0], device=index.device).unsqueeze(1)
+        return RawRows(self.x_num[index], self.codes[index], self.x_stat[member, index])
+
+    def shared(self, start: int, stop: int, n_members: int) -> RawRows:
+        """Return the same rows for all members, without copying them."""
+        return RawRows(
+            self.x_num[start:stop].expand(n_members, -1, -1),
+            self.codes[start:stop].expand(n_members, -1, -1),
+            self.x_stat[:, start:stop],
+        )
+
+    def select(self, members: Sequence[int]) -> None:
+        """Keep only some members' statistics."""
+        self.x_stat = self.x_stat[list(members)]
+
+
+class Targets:
+    """Targets and sample weights on the device, with each member's own standardisation.
+
+    Weights are scaled to mean 1 over each member's training rows.
+    """
+
+    def __init__(
+        self,
+        design: Design,
+        tables: MemberTables,
+        train_rows: Sequence[NDArray[np.int64]],
+        device: torch.device | str = "cpu",
+    ) -> None:
+        y = torch.from_numpy(np.array(design.y)).to(device)
+        self.is_class = not y.is_floating_point()
+        self.y = y if self.is_class else y.to(torch.float64)
+        self.center = torch.from_numpy(np.array(tables.y_center)).to(device)[:, None]
+        self.scale = torch.from_numpy(np.array(tables.y_scale)).to(device)[:, None]
+        self.weight: Tensor | None = None
+        if design.weight is not None:
+            means = [float(design.weight[rows].mean()) for rows in train_rows]
+            weight = torch.from_numpy(np.asarray(design.weight, dtype=np.float32)).to(device)
+            self.weight = weight / torch.tensor(means, device=device)[:, None]
+
+    def gather(self, index: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Target and weight of each member's rows; index ``(M, B)``."""
+        y = self.y[index]
+        if not self.is_class:
+            y = ((y - self.center) / self.scale).float()
+        return y, None if self.weight is None else self.weight.gather(1, index)
+
+    def select(self, members: Sequence[int]) -> None:
+        """Keep only some members."""
+        rows = list(members)
+        self.center, self.scale = self.center[rows], self.scale[rows]
+        self.weight = None if self.weight is None else self.weight[rows]
+
+
+class Batch(NamedTuple):
+    """One step's rows of each member.
+
+    ``index (M, B)`` row positions; ``active (M, B)`` whether a place holds a row of this step
+    (a member whose epoch has fewer steps than the longest pauses at the end, one with fewer
+    rows than a batch is padded); ``share (M,)`` how much of its epoch each member has done.
+    """
+
+    index: NDArray[np.int64]
+    active: NDArray[np.bool_]
+    share: NDArray[np.float64]
+
+
+def epoch_batches(
+    train_rows: Sequence[NDArray[np.int64]], batch_size: int, random: MemberRandom
+) -> Iterator[Batch]:
+    """Deal one epoch of minibatches, each member from its own shuffle of its own rows."""
+    dealt = []
+    for member, rows in enumerate(train_rows):
+        shuffled = random.permutation(member, rows)
+        size = min(batch_size, len(rows))
+        n_steps = len(rows) // size
+        dealt.append(shuffled[: n_steps * size].reshape(n_steps, size))
+    n_steps_of = np.array([len(rows) for rows in dealt])
+    width = max(rows.shape[1] for rows in dealt)
+    for step in range(n_steps_of.max()):
+        index = np.zeros((len(dealt), width), dtype=np.int64)
+        active = np.zeros((len(dealt), width), dtype=bool)
+        for member, rows in enumerate(dealt):
+            own = rows[min(step, len(rows) - 1)]
+            index[member, : len(own)] = own
+            active[member, : len(own)] = step < len(rows)
+        yield Batch(index, active, np.minimum(step / n_steps_of, 1.0))
+
+
+def padded(rows: Sequence[NDArray[np.int64]]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Stack rows of unequal number: ``index (M, n)`` padded with 0, and ``real (M, n)``."""
+    width = max((len(own) for own in rows), default=0)
+    index = np.zeros((len(rows), width), dtype=np.int64)
+    real = np.zeros((len(rows), width), dtype=bool)
+    for member, own in enumerate(rows):
+        index[member, : len(own)], real[member, : len(own)] = own, True
+    return index, real

@@ -1,0 +1,104 @@
+"""The trainer's state: one plain record that can be written and read back at any epoch."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+Weights = dict[str, Tensor]
+"""Named tensors, each with a leading member axis."""
+
+
+@dataclass
+class TrainState:
+    """Everything needed to continue a run exactly where it was.
+
+    ``alive`` are the members still training; ``current``, ``optimizer`` and ``random`` are
+    theirs. ``best``, ``best_loss`` and ``best_epoch`` are of all members.
+    """
+
+    epoch: int
+    n_steps: int
+    alive: list[int]
+    current: Weights
+    optimizer: Weights
+    random: list[dict[str, Any]]
+    best: Weights
+    best_loss: list[float]
+    best_score: list[float]
+    best_epoch: list[int]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One member's best snapshot.
+
+    ``weights`` have no member axis; ``loss`` is the validation loss and ``score`` the metric at
+    ``epoch`` (counted from 1).
+    """
+
+    member: int
+    epoch: int
+    loss: float
+    score: float
+    weights: Weights
+
+
+def weights_of(net: nn.Module) -> Weights:
+    """Copy the network's member-stacked tensors."""
+    return {name: tensor.detach().clone() for name, tensor in net.state_dict().items()}
+
+
+def _member_buffers(net: nn.Module) -> Iterator[tuple[nn.Module, str, Tensor]]:
+    """Yield the buffers with a member axis; those shared by all members are not persistent."""
+    for module in net.modules():
+        for name, buffer in module.named_buffers(recurse=False):
+            if name not in module._non_persistent_buffers_set:  # noqa: SLF001 - no public way
+                yield module, name, buffer
+
+
+def select_members(net: nn.Module, members: Sequence[int]) -> None:
+    """Keep only some members of every buffer; parameters are the optimiser's to select."""
+    for module, name, buffer in list(_member_buffers(net)):
+        setattr(module, name, buffer[list(members)])
+
+
+@contextlib.contextmanager
+def buffers_held(net: nn.Module, members: Sequence[int]) -> Iterator[None]:
+    """Let some members' buffers (running statistics) stand still."""
+    rows = list(members)
+    kept = [(buffer, buffer[rows].clone()) for _, _, buffer in _member_buffers(net)]
+    yield
+    for buffer, before in kept:
+        buffer[rows] = before
+
+
+def store_best(best: Weights, current: Weights, to: Sequence[int], source: Sequence[int]) -> None:
+    """Copy some members' current tensors into their rows of the best."""
+    for name, tensor in best.items():
+        tensor[list(to)] = current[name][list(source)]
+
+
+def checkpoints_of(state: TrainState) -> list[Checkpoint]:
+    """Cut the best snapshots into one record a member."""
+    return [
+        Checkpoint(
+            member=m,
+            epoch=state.best_epoch[m],
+            loss=state.best_loss[m],
+            score=state.best_score[m],
+            weights={name: tensor[m].clone() for name, tensor in state.best.items()},
+        )
+        for m in range(len(state.best_loss))
+    ]
+
+
+def stack_checkpoints(checkpoints: Sequence[Checkpoint]) -> Weights:
+    """Stack checkpoints into the member-stacked tensors of a network."""
+    names = checkpoints[0].weights
+    return {name: torch.stack([c.weights[name] for c in checkpoints]) for name in names}

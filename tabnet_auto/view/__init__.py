@@ -1,0 +1,1 @@
+"""Numbers first, then drawing, then carriers (terminal, notebook, page)."""

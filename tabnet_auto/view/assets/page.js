@@ -1,0 +1,85 @@
+// Small conveniences; the page says everything without them.
+(() => {
+  "use strict";
+
+  const value = (row, column) => {
+    const cell = row.cells[column];
+    return "v" in cell.dataset ? Number(cell.dataset.v) : cell.textContent.trim();
+  };
+
+  const isBlank = (x) => x === "–" || x === "";
+
+  // Numbers before words, blanks last in both directions.
+  const compare = (a, b, sign) => {
+    if (isBlank(a) || isBlank(b)) return isBlank(a) - isBlank(b);
+    if (typeof a === "number" && typeof b === "number") return sign * (a - b);
+    return sign * String(a).localeCompare(String(b), undefined, { numeric: true });
+  };
+
+  const sortBy = (table, column) => {
+    const head = table.tHead.rows[0].cells;
+    const isNumber = head[column].classList.contains("ta-num");
+    const now = head[column].getAttribute("aria-sort");
+    // The first press shows what is looked for most: large numbers, or A before Z.
+    const first = isNumber ? "descending" : "ascending";
+    const other = isNumber ? "ascending" : "descending";
+    const next = now === first ? other : first;
+    for (const cell of head) cell.removeAttribute("aria-sort");
+    head[column].setAttribute("aria-sort", next);
+    const sign = next === "ascending" ? 1 : -1;
+    const rows = [...table.tBodies[0].rows];
+    rows.sort((a, b) => compare(value(a, column), value(b, column), sign));
+    table.tBodies[0].append(...rows);
+  };
+
+  for (const table of document.querySelectorAll("table.ta-sortable")) {
+    [...table.tHead.rows[0].cells].forEach((cell, column) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "ta-sort";
+      button.append(...cell.childNodes);
+      button.addEventListener("click", () => sortBy(table, column));
+      cell.append(button);
+    });
+  }
+
+  for (const box of document.querySelectorAll("[data-filter]")) {
+    const table = document.querySelector(`table.${box.dataset.filter}`);
+    const input = box.querySelector("input");
+    const count = box.querySelector(".ta-count");
+    if (!table || !input) continue;
+    const rows = [...table.tBodies[0].rows];
+    const apply = () => {
+      const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+      let shown = 0;
+      for (const row of rows) {
+        const text = row.textContent.toLowerCase();
+        row.hidden = !words.every((word) => text.includes(word));
+        shown += !row.hidden;
+      }
+      count.textContent = words.length ? `${shown} of ${rows.length} columns` : "";
+    };
+    input.addEventListener("input", apply);
+    box.hidden = false;
+  }
+
+  const links = new Map(
+    [...document.querySelectorAll(".ta-nav-link")].map((a) => [a.hash.slice(1), a]));
+  const sections = [...links.keys()].map((id) => document.getElementById(id)).filter(Boolean);
+  const follow = () => {
+    const atEnd = innerHeight + scrollY >= document.documentElement.scrollHeight - 2;
+    const passed = sections.filter((s) => s.getBoundingClientRect().top < innerHeight * 0.3);
+    const here = atEnd ? sections.at(-1) : passed.at(-1);
+    for (const [id, link] of links) {
+      if (here && here.id === id) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+    }
+  };
+  let waiting = false;
+  addEventListener("scroll", () => {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => { waiting = false; follow(); });
+  }, { passive: true });
+  follow();
+})();

@@ -1,0 +1,155 @@
+"""What can be drawn: frozen records of numbers and labels, without a word of markup.
+
+:mod:`tabnet_auto.view.panels` makes them, :mod:`tabnet_auto.view.draw` turns them into pictures.
+Every picture carries its numbers as a :class:`Table` and says in ``alt`` what is to be seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Cell = str | float | int | None
+Form = Literal["text", "score", "count", "share", "seconds"]
+"""How a table's column is written: words, a metric's value, an integer, a percentage, a time."""
+Style = Literal["line", "dashed", "points"]
+
+
+@dataclass(frozen=True)
+class TableColumn:
+    """One column of a table; ``bar`` asks for a small bar behind a share."""
+
+    label: str
+    form: Form = "text"
+    bar: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of plain cells; ``None`` and NaN are shown as a dash.
+
+    ``lead`` is the position of the row to point out (the best model), if any.
+    """
+
+    caption: str
+    columns: tuple[TableColumn, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    lead: int | None = None
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line or one set of points of a chart.
+
+    ``group`` picks the colour, ``mark`` is a point to set a dot on, ``low`` and ``high`` are
+    the ends of error bars (empty: none). NaN breaks a line.
+    """
+
+    label: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    group: int = 0
+    style: Style = "line"
+    mark: tuple[float, float] | None = None
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Lines and points over two axes.
+
+    ``unit`` is a chart from 0 to 1 on both axes with the diagonal drawn in (ROC, calibration).
+    ``ceiling`` cuts the vertical axis, so that a wild first epoch does not flatten the rest.
+    """
+
+    title: str
+    alt: str
+    x_label: str
+    y_label: str
+    series: tuple[Series, ...]
+    table: Table
+    note: str = ""
+    unit: bool = False
+    ceiling: float | None = None
+
+
+@dataclass(frozen=True)
+class Heat:
+    """A heat map of shares, one row a column of the data, with the mean and its spread beside.
+
+    ``groups`` are the blocks of cells of a row: a heading and the label of each cell.
+    ``mean``, ``low`` and ``high`` have one value a row; empty means no bars.
+    """
+
+    title: str
+    alt: str
+    rows: tuple[str, ...]
+    groups: tuple[tuple[str, tuple[str, ...]], ...]
+    values: tuple[tuple[float, ...], ...]
+    table: Table
+    mean: tuple[float, ...] = ()
+    low: tuple[float, ...] = ()
+    high: tuple[float, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Shares of rows per bin, one or more groups over the same bins; ``wide`` fills the page."""
+
+    title: str
+    alt: str
+    x_label: str
+    edges: tuple[float, ...]
+    series: tuple[tuple[str, tuple[float, ...]], ...]
+    table: Table
+    note: str = ""
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """Points with the diagonal on which prediction and truth agree."""
+
+    title: str
+    alt: str
+    x_label: str
+    y_label: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    table: Table
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Counts of true (rows) against predicted (columns) classes."""
+
+    title: str
+    alt: str
+    labels: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+    table: Table
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Two bars a row on scales of their own: what is read, and what is lost without it.
+
+    ``right`` may be negative; its zero line is drawn.
+    """
+
+    title: str
+    alt: str
+    rows: tuple[str, ...]
+    left_label: str
+    left: tuple[float, ...]
+    right_label: str
+    right: tuple[float, ...]
+    table: Table
+    note: str = ""
+
+
+Figure = Chart | Heat | Histogram | Scatter | Confusion | Paired

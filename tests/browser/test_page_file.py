@@ -1,0 +1,162 @@
+"""The report as a reader meets it: a file opened in a browser."""
+
+import pytest
+from view import samples
+
+from tabnet_auto.view.page import render_fragment, render_page
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = '<script>document.title="owned"</script><img src="http://example.org/x.png">'
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pages")
+    pages = {
+        "binary": render_page(samples.binary()),
+        "wide": render_page(samples.regression()),
+        "classes": render_page(samples.multiclass(n_classes=30)),
+        "hostile": render_page(_renamed(HOSTILE)),
+        "fragment": "<!doctype html><body>" + render_fragment(_renamed(HOSTILE)),
+    }
+    for name, text in pages.items():
+        (folder / f"{name}.html").write_text(text, encoding="utf-8")
+    return folder
+
+
+def _renamed(name):
+    data = samples.binary()
+    columns = [name, *data.columns[1:]]
+    rows = [{**data.schema_rows[0], "name": name}, *data.schema_rows[1:]]
+    return samples.binary(title=name, columns=columns, schema_rows=rows, notes=[name])
+
+
+def _open(context, folder, name, **viewport):
+    page = context.new_page()
+    if viewport:
+        page.set_viewport_size(viewport)
+    page.goto((folder / f"{name}.html").as_uri())
+    return page
+
+
+def _column(page, table, position):
+    return page.locator(f"table.{table} tbody tr :nth-child({position})").all_inner_texts()
+
+
+def test_opens_with_all_sections_and_pictures(offline, folder):
+    page = _open(offline, folder, "binary")
+    headings = page.locator("h2").all_inner_texts()
+    assert headings == [
+        "Overview", "Learning curves", "Attention per fold", "Attention per step", "Predictions",
+        "Columns", "Reproduce",
+    ]  # fmt: skip
+    widths = page.locator("img").evaluate_all("all => all.map(x => x.naturalWidth)")
+    assert len(widths) == 8
+    assert all(width > 300 for width in widths), "every picture is valid SVG"
+    assert page.get_by_role("img").count() == 8
+
+
+def test_nothing_in_a_name_becomes_markup(offline, folder):
+    page = _open(offline, folder, "hostile")
+    assert page.title() == HOSTILE
+    assert page.locator("h1").inner_text() == HOSTILE
+    assert page.locator("main script").count() == 0
+    page = _open(offline, folder, "fragment")
+    assert page.title() != "owned"
+    widths = page.locator("img").evaluate_all("all => all.map(x => x.naturalWidth)")
+    assert len(widths) == 1
+    assert widths[0] > 300
+
+
+def test_a_click_sorts_and_a_second_click_turns_round(offline, folder):
+    page = _open(offline, folder, "binary")
+    button = page.locator("table.ta-schema").get_by_role("button", name="Attention")
+    button.click()
+    shares = [float(text.rstrip("%\n ")) for text in _column(page, "ta-schema", 7)[:-1]]
+    assert shares == sorted(shares, reverse=True)
+    assert _column(page, "ta-schema", 7)[-1].strip() == "–", "blanks stay at the end"
+    button.click()
+    shares = [float(text.rstrip("%\n ")) for text in _column(page, "ta-schema", 7)[:-1]]
+    assert shares == sorted(shares)
+    assert _column(page, "ta-schema", 7)[-1].strip() == "–"
+    head = page.locator("table.ta-schema th[aria-sort]")
+    assert head.count() == 1
+    assert head.get_attribute("aria-sort") == "ascending"
+
+
+def test_the_keyboard_sorts(offline, folder):
+    page = _open(offline, folder, "binary")
+    page.locator("table.ta-schema").get_by_role("button", name="Column").focus()
+    page.keyboard.press("Enter")
+    names = _column(page, "ta-schema", 1)
+    assert names == sorted(names)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    roles = _column(page, "ta-schema", 2)
+    assert roles == sorted(roles)
+
+
+def test_the_filter_keeps_rows_that_hold_all_words(offline, folder):
+    page = _open(offline, folder, "wide")
+    box = page.get_by_label("Filter columns")
+    box.fill("sensor_12 numeric")
+    shown = page.locator("table.ta-schema tbody tr:visible")
+    assert shown.count() == 3
+    assert page.get_by_role("status").inner_text() == "3 of 301 columns"
+    box.fill("")
+    assert shown.count() == 301
+
+
+@pytest.mark.parametrize("width", [1100, 420])
+@pytest.mark.parametrize("name", ["binary", "wide", "classes", "hostile", "fragment"])
+def test_no_sideways_scrolling(offline, folder, name, width):
+    page = _open(offline, folder, name, width=width, height=900)
+    page.locator("details").evaluate_all("all => all.forEach(x => x.open = true)")
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= width
+
+
+def test_without_scripts_everything_remains(scriptless, folder):
+    page = _open(scriptless, folder, "binary")
+    assert page.locator("table.ta-schema tbody tr:visible").count() == 15
+    assert page.locator("h2:visible").count() == 7
+    assert not page.get_by_label("Filter columns").is_visible(), "no control that does nothing"
+    page.locator("summary").first.click()
+    assert page.locator("details table").first.is_visible()
+    page.set_viewport_size({"width": 420, "height": 900})
+    assert page.locator("html").bounding_box()["width"] == 420
+
+
+def test_the_navigation_leads_to_its_section(offline, folder):
+    page = _open(offline, folder, "binary")
+    page.emulate_media(reduced_motion="reduce")
+    page.get_by_role("link", name="Predictions").click()
+    page.wait_for_function("scrollY > 500")
+    top = page.locator("#predictions-title").bounding_box()["y"]
+    bar = page.locator("nav").bounding_box()["height"]
+    assert bar <= top < 300, "the heading is not hidden below the standing bar"
+    current = page.locator("nav a[aria-current]")
+    current.wait_for()
+    assert current.all_inner_texts() == ["Predictions"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_in_both_schemes(offline, folder, scheme):
+    page = _open(offline, folder, "binary")
+    page.emulate_media(color_scheme=scheme)
+    worst = page.evaluate(
+        """() => {
+          const light = c => { const v = c.match(/[\\d.]+/g).slice(0, 3).map(x => x / 255)
+              .map(x => x <= .04045 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4);
+            return .2126 * v[0] + .7152 * v[1] + .0722 * v[2]; };
+          const ground = e => { for (; e; e = e.parentElement) {
+            const c = getComputedStyle(e).backgroundColor;
+            if (!c.endsWith(', 0)')) return c; } return 'rgb(255,255,255)'; };
+          const all = [...document.querySelectorAll('p,dt,dd,th,td,a,li,figcaption,summary,pre')];
+          return Math.min(...all.filter(e => e.offsetParent && e.innerText.trim()).map(e => {
+            const [a, b] = [light(getComputedStyle(e).color), light(ground(e))].sort();
+            return (Math.max(a, b) + .05) / (Math.min(a, b) + .05); }));
+        }"""
+    )
+    assert worst >= 4.5

@@ -1,0 +1,81 @@
+"""Members trained side by side equal members trained alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from train_helpers import PAPER, SMALL, make_members, make_table, make_trainer, one
+
+from tabnet_auto.config import TrainConfig
+
+CASES = [
+    pytest.param("binary", SMALL, False, id="default"),
+    pytest.param("regression", SMALL, True, id="default-regression-weighted"),
+    pytest.param("binary", PAPER, True, id="paper-weighted"),
+]
+
+
+def trained(design, members, task, net, dtype, epochs):
+    config = TrainConfig(max_epochs=epochs, batch_size=32, patience=3, lr=0.002)
+    trainer = make_trainer(design, members, task=task, net=net, config=config, dtype=dtype)
+    return trainer.run()
+
+
+@pytest.mark.parametrize(("task", "net", "weighted"), CASES)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-4)])
+def test_side_by_side_equals_alone(task, net, weighted, dtype, tolerance):
+    design = make_table(task=task, weighted=weighted)
+    members = make_members()
+    # 5 steps an epoch for the largest member: 10 epochs are 50 steps.
+    together = trained(design, members, task, net, dtype, epochs=10)
+    for i in range(3):
+        alone = trained(design, one(members, i), task, net, dtype, epochs=10)
+        assert alone.best_epoch[0] == together.best_epoch[i]
+        assert alone.best_loss[0] == pytest.approx(together.best_loss[i], abs=tolerance)
+        for name, tensor in alone.best.items():
+            torch.testing.assert_close(
+                together.best[name][i], tensor[0], rtol=0, atol=tolerance, equal_nan=True
+            )
+
+
+def test_members_stop_at_different_epochs_and_leave_the_batch():
+    design = make_table()
+    members = make_members()
+    from tabnet_auto.trace import Trace
+
+    trace = Trace()
+    config = TrainConfig(max_epochs=40, batch_size=32, patience=3, lr=0.05)
+    trainer = make_trainer(design, members, config=config, trace=trace)
+    trainer.run()
+    alive = [len(event["members"]) for event in trace.of("epoch")]
+    assert alive[0] == 3
+    assert alive[-1] < 3
+    assert trainer.net.head.weight.shape[0] < 3
+    assert trace.of("stopped")[0]["reason"] == "converged"
+
+
+def test_adding_a_member_changes_no_other():
+    design = make_table()
+    three = make_members()
+    two = type(three)(three.train[:2], three.valid[:2], three.seed[:2])
+    a = trained(design, three, "binary", SMALL, torch.float64, epochs=3)
+    b = trained(design, two, "binary", SMALL, torch.float64, epochs=3)
+    for name, tensor in b.best.items():
+        torch.testing.assert_close(a.best[name][:2], tensor, rtol=0, atol=1e-12)
+
+
+def test_best_snapshot_is_of_the_best_epoch():
+    from tabnet_auto.trace import Trace
+
+    trace = Trace()
+    trainer = make_trainer(make_table(), make_members(), trace=trace)
+    state = trainer.run()
+    for member in range(3):
+        losses = [
+            event["valid_loss"][event["members"].index(member)]
+            for event in trace.of("epoch")
+            if member in event["members"]
+        ]
+        assert state.best_epoch[member] == int(np.argmin(losses)) + 1
+        assert state.best_loss[member] == min(losses)

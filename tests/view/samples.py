@@ -1,0 +1,211 @@
+"""Made-up report data: no model is needed to look at a report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tabnet_auto.view.panels import (
+    BinaryPredictions,
+    Curve,
+    MulticlassPredictions,
+    RegressionPredictions,
+    ReportData,
+    Trust,
+)
+
+TITANIC = (
+    "sex", "age", "ticket_class", "fare", "title_from_name", "cabin_deck", "siblings_spouses",
+    "embarked", "parents_children", "ticket_prefix", "family_size", "fare_per_person",
+    "cabin_count", "boat_side_of_the_assigned_cabin_as_recorded",
+)  # fmt: skip
+
+
+def curves(rng: np.random.Generator, n_folds: int, n_epochs: int, *, rising: bool) -> list[Curve]:
+    """Curves that fall, level out, and overfit a little."""
+    out = []
+    for fold in range(n_folds):
+        n = int(n_epochs * rng.uniform(0.7, 1.0))
+        epoch = np.arange(1, n + 1)
+        wave = 0.012 * np.convolve(rng.normal(size=n + 4), np.ones(5) / 5, "valid")
+        train = 0.28 + 0.42 * np.exp(-epoch / 9) + 0.4 * wave
+        valid = 0.36 + 0.36 * np.exp(-epoch / 7) + 0.0011 * epoch + wave + 0.01 * rng.normal()
+        score = 1.09 - 0.62 * valid if rising else 0.3 + 0.5 * valid
+        best = int(valid.argmin()) + 1
+        out.append(
+            Curve(
+                label=f"fold {fold + 1}",
+                epochs=epoch.tolist(),
+                train_loss=train.tolist(),
+                valid_loss=valid.tolist(),
+                score=score.tolist(),
+                best_epoch=best,
+            )
+        )
+    return out
+
+
+def attention(
+    rng: np.random.Generator, n_folds: int, n_steps: int, n_columns: int, sharp: float
+) -> np.ndarray:
+    """Masks that agree between folds up to noise, steps that differ; shape (fold, step, column)."""
+    taste = rng.normal(size=(1, n_steps, n_columns)) + np.linspace(1.6, -1.6, n_columns)
+    logits = sharp * (taste + 0.25 * rng.normal(size=(n_folds, n_steps, n_columns)))
+    weights = np.exp(logits)
+    weights[weights < 0.02 * weights.max(axis=-1, keepdims=True)] = 0.0
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
+def leaderboard(rng: np.random.Generator, n_folds: int, base: float, sign: float) -> list[dict]:
+    """A few models, the blend among them."""
+    names = ("blend", "tabnet", "gradient boosting", "logistic regression")
+    rows: list[dict[str, Any]] = []
+    for i, name in enumerate(names):
+        folds = base - sign * 0.011 * i + 0.012 * rng.normal(size=n_folds)
+        rows.append(
+            {
+                "name": name,
+                "folds": folds.tolist(),
+                "mean": float(folds.mean()),
+                "seconds": (74.2, 61.8, 8.93, 0.41)[i],
+                "weight": (None, 0.68, 0.32, 0.0)[i],
+            }
+        )
+    return rows
+
+
+def schema_rows(rng: np.random.Generator, columns: list[str]) -> list[dict[str, Any]]:
+    """A role and a reason for each column, and one column that is not used."""
+    kinds = (
+        ("categorical", "text with 2 levels", "str", 2),
+        ("numeric", "numbers with many distinct values", "float64", 812),
+        ("discrete", "an integer with few distinct values", "int64", 7),
+        ("high_cardinality", "text with 612 levels, most of them rare", "str", 612),
+    )
+    rows = [
+        {
+            "name": name,
+            "role": kinds[i % 4][0],
+            "reason": kinds[i % 4][1],
+            "dtype": kinds[i % 4][2],
+            "n_unique": kinds[i % 4][3],
+            "missing": float(rng.choice([0.0, 0.0, 0.0003, 0.199, 0.771])),
+        }
+        for i, name in enumerate(columns)
+    ]
+    rows.append(
+        {
+            "name": "passenger_id",
+            "role": "identifier",
+            "reason": "every value differs; set aside",
+            "dtype": "int64",
+            "n_unique": 891,
+            "missing": 0.0,
+        }
+    )
+    return rows
+
+
+def _summary(task: str, metric: str, score: str, rows: str, columns: str) -> dict[str, str]:
+    return {
+        "out-of-fold score": score,
+        "metric": metric,
+        "task": task,
+        "target": "survived" if task == "binary" else "price",
+        "rows": rows,
+        "columns": columns,
+        "folds": "5, stratified, shuffled",
+        "preset": "balanced",
+        "time": "1 min 14 s",
+        "device": "cpu, 2 threads",
+        "seed": "0",
+        "versions": "tabnet_auto 0.1.0, torch 2.9, pandas 3.1",
+    }
+
+
+REPRODUCE = """\
+# Python 3.11.7, tabnet_auto 0.1.0, torch 2.9.0, numpy 2.4.6, pandas 3.1.1
+import pandas as pd
+from tabnet_auto import auto_fit
+
+train = pd.read_csv("train.csv")
+fit = auto_fit(train, "survived", folds=5, preset="balanced", seed=0)
+fit.report("report.html")
+"""
+
+
+def binary(*, seed: int = 0, trust: bool = True, **changes: Any) -> ReportData:
+    """14 columns, 5 folds, 2 steps."""
+    rng = np.random.default_rng(seed)
+    columns = list(TITANIC)
+    steps = attention(rng, 5, 2, len(columns), 1.1)
+    truth = (rng.random(4000) < 0.38).astype(np.int64)
+    logit = rng.normal(size=4000) * 1.2 + np.where(truth == 1, 1.1, -1.3)
+    share = steps.mean(axis=(0, 1))
+    values: dict[str, Any] = {
+        "title": "Who survived the Titanic",
+        "summary": _summary("binary", "roc_auc", "0.8817", "891", "14 used of 15"),
+        "leaderboard": leaderboard(rng, 5, 0.882, 1.0),
+        "metric_name": "roc_auc",
+        "greater_is_better": True,
+        "curves": curves(rng, 5, 64, rising=True),
+        "columns": columns,
+        "attention": steps.mean(axis=1),
+        "attention_steps": steps,
+        "stability": 0.87,
+        "schema_rows": schema_rows(rng, columns),
+        "notes": [
+            "2 rows without a target were set aside.",
+            "Column 'fare' was text; 891 of 891 values were read as numbers.",
+        ],
+        "predictions": BinaryPredictions(
+            "yes", "no", 1 / (1 + np.exp(-logit)), truth, n_rows=12_000
+        ),
+        "reproduce": REPRODUCE,
+        "trust": Trust(
+            columns,
+            share.tolist(),
+            (0.25 * share + 0.004 * rng.normal(size=len(columns))).tolist(),
+            0.81,
+        )
+        if trust
+        else None,
+    }
+    return ReportData(**{**values, **changes})
+
+
+def regression(*, n_columns: int = 300, seed: int = 1, **changes: Any) -> ReportData:
+    """Many columns, 5 folds, 3 steps."""
+    rng = np.random.default_rng(seed)
+    columns = [f"sensor_{i:03d}_{'abc'[i % 3]}" for i in range(n_columns)]
+    steps = attention(rng, 5, 3, n_columns, 0.9)
+    truth = np.exp(rng.normal(size=5000) * 0.5) * 200_000
+    values: dict[str, Any] = {
+        "title": "House prices from 300 sensors",
+        "summary": _summary("regression", "rmse", "31,204", "48,211", f"{n_columns}"),
+        "leaderboard": leaderboard(rng, 5, 0.31, -1.0),
+        "metric_name": "rmse",
+        "greater_is_better": False,
+        "curves": curves(rng, 5, 80, rising=False),
+        "columns": columns,
+        "attention": steps.mean(axis=1),
+        "attention_steps": steps,
+        "stability": 0.55,
+        "schema_rows": schema_rows(rng, columns),
+        "notes": [],
+        "predictions": RegressionPredictions(
+            truth * np.exp(rng.normal(size=5000) * 0.12), truth, n_rows=48_211
+        ),
+        "reproduce": REPRODUCE,
+    }
+    return ReportData(**{**values, **changes})
+
+
+def multiclass(*, n_classes: int = 7, seed: int = 2, **changes: Any) -> ReportData:
+    """The binary report with classes."""
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(0, 60, (n_classes, n_classes)) + np.diag(rng.integers(80, 900, n_classes))
+    labels = [f"cover type {i}" for i in range(n_classes)]
+    predictions = MulticlassPredictions(labels, counts.astype(np.int64))
+    return binary(trust=False, **{"predictions": predictions, **changes})
