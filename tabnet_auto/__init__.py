@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tabnet_auto.automl import auto_fit
     from tabnet_auto.config import Preset
     from tabnet_auto.errors import ArtifactError, InputError, TabNetAutoError
+    from tabnet_auto.estimator import TabNetClassifier, TabNetRegressor
     from tabnet_auto.result import FitResult, load
 
 __version__ = "0.1.0"
@@ -22,6 +23,8 @@ _HOME = {
     "InputError": "errors",
     "Preset": "config",
     "TabNetAutoError": "errors",
+    "TabNetClassifier": "estimator",
+    "TabNetRegressor": "estimator",
     "auto_fit": "automl",
     "load": "result",
 }
@@ -32,6 +35,8 @@ __all__ = [
     "InputError",
     "Preset",
     "TabNetAutoError",
+    "TabNetClassifier",
+    "TabNetRegressor",
     "auto_fit",
     "load",
 ]

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tabnet_auto.design import Design, Layout, MemberTables
-from tabnet_auto.folds import Folds
+from tabnet_auto.design import Design, Layout
 from tabnet_auto.net.inputs import RawRows
 from tabnet_auto.train.loss import row_losses
+from tabnet_auto.train.members import Task
 from tabnet_auto.train.predict import chunk_rows, forward_chunks
 from tabnet_auto.train.rows import RowStore, Targets
 
@@ -89,9 +89,7 @@ def _spearman(a: Floats, b: Floats) -> float:
     return float(np.corrcoef(x, y)[0, 1])
 
 
-def summarize_attention(
-    net: nn.Module, design: Design, tables: MemberTables, folds: Folds, layout: Layout
-) -> AttentionSummary:
+def summarize_attention(net: nn.Module, task: Task) -> AttentionSummary:
     """Measure the attention, and the harm of shuffling, on each member's validation rows.
 
     ``net`` holds all members' best weights. At most ``SAMPLE_ROWS`` validation rows a member
@@ -99,27 +97,27 @@ def summarize_attention(
     """
     net.eval()
     device = next(net.parameters()).device
-    rows, losses = _validation_sample(design, tables, folds, device)
+    rows, losses = _validation_sample(task, device)
     base, mean, steps = _read(net, rows, losses)
+    layout = task.layout
     harm = np.full(len(layout.columns), np.nan)
     order = torch.from_numpy(np.random.default_rng(0).permutation(rows.x_num.shape[1]))
     for column in np.argsort(-mean.mean(axis=0), kind="stable")[:HARM_COLUMNS]:
         shuffled = _shuffle_column(rows, layout, layout.columns[column], order.to(device))
         harm[column] = (_read(net, shuffled, losses)[0] - base).mean()
-    return AttentionSummary(layout.columns, mean, steps, harm, folds.fold)
+    return AttentionSummary(layout.columns, mean, steps, harm, task.folds.fold)
 
 
 RowLosses = Callable[[Tensor, slice], Tensor]
 """Losses of every row from the logits of a slice of the sampled rows."""
 
 
-def _validation_sample(
-    design: Design, tables: MemberTables, folds: Folds, device: torch.device
-) -> tuple[RawRows, RowLosses]:
-    store = RowStore(design, device)
-    targets = Targets(design, tables, folds.train, device)
-    n = min(SAMPLE_ROWS, *(len(rows) for rows in folds.valid))
-    picked = [rows[np.linspace(0, len(rows) - 1, n).astype(np.int64)] for rows in folds.valid]
+def _validation_sample(task: Task, device: torch.device) -> tuple[RawRows, RowLosses]:
+    store = RowStore(task.design, device)
+    targets = Targets(task.design, task.tables, task.folds.train, device)
+    valid = task.folds.valid
+    n = min(SAMPLE_ROWS, *(len(rows) for rows in valid))
+    picked = [rows[np.linspace(0, len(rows) - 1, n).astype(np.int64)] for rows in valid]
     index = torch.from_numpy(np.stack(picked)).to(device)
     y, _ = targets.gather(index)
     return store.gather(index), lambda logits, part: row_losses(logits, y[:, part])

@@ -31,7 +31,7 @@ class NetConfig:
     n_layers: int = 3
     activation: Literal["relu", "selu", "mish"] = "selu"
     dropout: float = 0.15
-    n_frequencies: int = 16
+    n_frequencies: int = 0
     n_bins: int = 16
     frequency_scale: float = 0.1
     level_width: int = 8
@@ -82,7 +82,7 @@ class TrainConfig:
     ``batch_size`` rows a step from each member's own shuffled training rows (a remainder
     smaller than a batch waits for another epoch's shuffle); at most ``max_epochs``; a member
     stops after ``patience`` epochs without a better validation loss. Zero means: chosen by the
-    number of rows (:func:`resolve_train`). AdamW with learning rate ``lr`` on a ``schedule``
+    number of rows (:func:`resolve`). AdamW with learning rate ``lr`` on a ``schedule``
     over the planned epochs, ``weight_decay`` and dropout falling along a flat cosine.
     Gradients of each member are clipped to ``clip_norm``.
     """
@@ -90,7 +90,7 @@ class TrainConfig:
     max_epochs: int = 0
     batch_size: int = 0
     patience: int = 0
-    lr: float = 0.04
+    lr: float = 0.02
     beta1: float = 0.9
     beta2: float = 0.95
     weight_decay: float = 0.02
@@ -186,7 +186,7 @@ def preset_from_json(net: str, data: dict[str, Any]) -> Preset:
     )
 
 
-def resolve_train(preset: Preset, n_train: int) -> TrainConfig:
+def resolve(preset: Preset, *, n_train: int) -> Preset:
     """Fill in what depends on the data; whatever the preset says explicitly wins.
 
     ``n_train`` is the number of training rows of the smallest member. Small data get small
@@ -203,7 +203,8 @@ def resolve_train(preset: Preset, n_train: int) -> TrainConfig:
         steps = preset.effort * BASE_STEPS * max(1.0, math.sqrt(n_train / 6400))
         epochs = round(min(max(steps * batch / n_train, 4), MAX_EPOCHS * preset.effort))
     patience = train.patience or max(4, round(0.4 * epochs))
-    return replace(train, batch_size=batch, max_epochs=epochs, patience=patience)
+    filled = replace(train, batch_size=batch, max_epochs=epochs, patience=patience)
+    return replace(preset, train=filled)
 
 
 BATCH_SIZES = ((1_500, 128), (25_000, 256), (60_000, 512), (200_000, 1024), (math.inf, 2048))

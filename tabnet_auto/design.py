@@ -81,7 +81,7 @@ class Design:
     ``y``
         ``(n,)`` float64 values, or int64 class positions; None for rows without a target.
     ``weight``
-        ``(n,)`` float32 sample weights, or None.
+        ``(n,)`` float64 sample weights, or None.
     """
 
     x_num: FloatArray

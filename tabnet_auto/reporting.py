@@ -14,7 +14,7 @@ from tabnet_auto.folds import Folds
 from tabnet_auto.metrics import Metric
 from tabnet_auto.schema import Schema
 from tabnet_auto.trace import Trace
-from tabnet_auto.view.panels import (
+from tabnet_auto.view.report_data import (
     BinaryPredictions,
     Curve,
     MulticlassPredictions,
@@ -27,28 +27,6 @@ from tabnet_auto.view.panels import (
 Floats = NDArray[np.float64]
 SAMPLE = 5000
 """Out-of-fold rows that a report draws, at most."""
-
-
-def score_rows(
-    metric: Metric,
-    schema: Schema,
-    y: NDArray[Any],
-    predictions: Floats,
-    weight: Floats | None,
-    rows: NDArray[np.int64] | None = None,
-) -> float:
-    """Score predictions on some rows, on those that have a prediction."""
-    rows = np.arange(len(y)) if rows is None else rows
-    known = ~np.isnan(predictions.reshape(len(predictions), -1)[rows, 0])
-    rows = rows[known]
-    if len(rows) == 0:
-        return float("nan")
-    return metric.score(
-        y[rows],
-        predictions[rows],
-        None if weight is None else weight[rows],
-        np.array(schema.classes) if schema.classes else None,
-    )
 
 
 def leaderboard_rows(
@@ -101,14 +79,13 @@ def member_curves(trace: Trace, folds: Folds) -> list[Curve]:
                 valid_loss=[event["valid_loss"][i] for event, i in own],
                 score=[event["score"][i] for event, i in own],
                 best_epoch=epochs[-1]["best_epoch"][member],
+                fold=folds.fold[member],
             )
         )
     return curves
 
 
-def out_of_fold_sample(
-    schema: Schema, y: NDArray[Any], oof: Floats
-) -> Predictions | None:
+def out_of_fold_sample(schema: Schema, y: NDArray[Any], oof: Floats) -> Predictions | None:
     """Return the out-of-fold predictions in the form that the report draws."""
     rows = np.flatnonzero(~np.isnan(oof.reshape(len(oof), -1)[:, 0]))
     if len(rows) == 0:

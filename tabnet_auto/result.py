@@ -19,12 +19,12 @@ from tabnet_auto.ensemble import Blend
 from tabnet_auto.errors import InputError
 from tabnet_auto.folds import Folds
 from tabnet_auto.frames import read_frame
-from tabnet_auto.infer import decode_labels
 from tabnet_auto.kaggle.submission import build_submission
 from tabnet_auto.metrics import Metric, metric_by_name
 from tabnet_auto.net.build import build_net
-from tabnet_auto.reporting import leaderboard_rows, out_of_fold_sample, report_data, score_rows
+from tabnet_auto.reporting import leaderboard_rows, out_of_fold_sample, report_data
 from tabnet_auto.schema import Schema
+from tabnet_auto.target import decode_labels
 from tabnet_auto.trace import Trace
 from tabnet_auto.train.predict import predict_members
 from tabnet_auto.view.page import render_fragment, render_page
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
-    from tabnet_auto.view.panels import ReportData
+    from tabnet_auto.view.report_data import ReportData
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,9 +186,7 @@ class FitResult:
             "Folds": self.folds.rule,
             **self.about,
         }
-        predictions = out_of_fold_sample(
-            self.schema, self.target, self.oof[self.has_target]
-        )
+        predictions = out_of_fold_sample(self.schema, self.target, self.oof[self.has_target])
         return report_data(
             self.schema, self.folds, self.metric, self.trace, self.attention_summary,
             self._leaderboard(), predictions, summary, self._reproduce(),

@@ -7,9 +7,10 @@ import torch
 
 from tabnet_auto.config import NetConfig, PaperConfig, TrainConfig
 from tabnet_auto.design import Design, Feature, Layout, MemberTables
+from tabnet_auto.folds import Folds
 from tabnet_auto.net.build import build_net
 from tabnet_auto.trace import Trace
-from tabnet_auto.train.loop import Members, Trainer
+from tabnet_auto.train.loop import Trainer
 from tabnet_auto.train.rows import RowStore, Targets
 
 SMALL = NetConfig(n_hidden=16, n_context=8, n_frequencies=3, n_bins=4, d_key=4, level_width=3)
@@ -34,7 +35,9 @@ def make_members(n=240, sizes=((160, 60), (130, 40), (101, 70))):
         order = np.random.default_rng(10 + i).permutation(n)
         train.append(np.sort(order[:n_train]))
         valid.append(np.sort(order[n_train : n_train + n_valid]))
-    return Members(tuple(train), tuple(valid), tuple(range(7, 7 + len(sizes))))
+    n_members = len(sizes)
+    seeds = tuple(range(7, 7 + n_members))
+    return Folds(tuple(train), tuple(valid), tuple(range(n_members)), seeds, "made for tests")
 
 
 def make_tables(design, members, task="binary"):
@@ -88,4 +91,12 @@ def make_trainer(
 
 def one(members, i):
     """Member i on its own."""
-    return Members(members.train[i : i + 1], members.valid[i : i + 1], members.seed[i : i + 1])
+    return some(members, i, i + 1)
+
+
+def some(members, start, stop):
+    """Members from start to before stop."""
+    own = slice(start, stop)
+    return Folds(
+        members.train[own], members.valid[own], members.fold[own], members.seed[own], members.rule
+    )

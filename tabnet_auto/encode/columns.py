@@ -15,17 +15,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tabnet_auto.cells import MISSING_WORDS, cell_text, to_float, to_text
+from tabnet_auto.dates import parse_datetime, prefers_day_first
 from tabnet_auto.design import FIRST_LEVEL_CODE, MISSING_CODE, UNKNOWN_CODE, FloatArray, IntArray
 from tabnet_auto.errors import InputError, SchemaMismatchError, did_you_mean
-from tabnet_auto.frames import (
-    MISSING_WORDS,
-    cell_text,
-    list_names,
-    parse_datetime,
-    prefers_day_first,
-    to_float,
-    to_text,
-)
+from tabnet_auto.frames import list_names
 from tabnet_auto.schema import Role, Schema
 
 Texts = NDArray[np.object_]

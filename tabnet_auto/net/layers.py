@@ -126,7 +126,8 @@ class ParametricActivation(nn.Module):
         self.share = parameter(torch.ones(n_members, 1, n), lr=0.1, decay=0.0)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Apply the activation."""
+        """Apply the activation, in the precision of the parameters."""
+        x = x.to(self.share.dtype)
         return torch.lerp(x, self.function(x), self.share)
 
 

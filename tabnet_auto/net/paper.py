@@ -4,193 +4,34 @@ Equal to the best-known implementation (dreamquark-ai's pytorch-tabnet 4.1.0) on
 predictions, masks, sparsity loss, gradients and running statistics. Beyond it, one pass gives
 predictions and explanations, and virtual batches are an axis instead of a loop.
 
-Shapes: M members, B rows of a minibatch, F encoded features, D columns of the user, S steps,
-N virtual batches.
+Shapes: M members, B rows of a minibatch, F encoded features, D columns of the user, S steps.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd import Function
-from torch.autograd.function import once_differentiable
 
 from tabnet_auto.config import PaperConfig
 from tabnet_auto.errors import InputError
+from tabnet_auto.net.ghost_norm import GhostNorm, VirtualBatches
 from tabnet_auto.net.layers import MemberRandom
 from tabnet_auto.net.output import Output
 from tabnet_auto.net.sparse import SPARSE_MAPS
 
-_NORM_EPSILON = 1e-5
 _INITIAL_MOMENTUM = 0.01
 _HALF_ROOT = math.sqrt(0.5)
 _MAX_SPREAD_CELLS = 8192
 """Up to this many cells a 0/1 matrix copies masks to features faster than a gather does."""
 
 
-class VirtualBatches(NamedTuple):
-    """How the rows of a minibatch fall into virtual batches, and what each adds to the average.
-
-    ``n``, ``size``
-        Number of virtual batches, and rows of each when all are full.
-    ``member``
-        ``(M or 1, n, B)``: 1 where a row belongs to a virtual batch; None when all are full
-        (the rows then lie in order, so that a view splits them).
-    ``rows``
-        ``(M or 1, n, 1)``: rows of each virtual batch.
-    ``later``
-        ``(M or 1, n, 1)``: virtual batches that update the running statistics after this one.
-    """
-
-    n: int
-    size: int
-    member: Tensor | None
-    rows: Tensor
-    later: Tensor
-
-    @classmethod
-    def split(cls, x: Tensor, size: int, valid: Tensor | None = None) -> VirtualBatches:
-        """Split rows as ``x.chunk(ceil(B / size))`` does, each member's valid rows on their own.
-
-        **Shape**: ``x`` ``(M, B, F)``, ``valid`` ``(M, B)`` boolean.
-
-        A last virtual batch of one row, whose variance would be 0, joins the one before it.
-        """
-        n_rows = x.shape[1]
-        n = math.ceil(n_rows / size)
-        if valid is None and n_rows % n == 0:
-            count = x.new_full((1, n, 1), n_rows // n)
-            later = torch.arange(n - 1, -1, -1, dtype=x.dtype, device=x.device)
-            return cls(n, n_rows // n, None, count, later.view(1, n, 1))
-        if valid is None:
-            valid = torch.ones(1, n_rows, dtype=torch.bool, device=x.device)
-        total = valid.sum(1, keepdim=True)
-        sizes = _divide_up(total, _divide_up(total, size).clamp_(min=1)).clamp_(min=1)
-        used = _divide_up(total, sizes)
-        used = used - ((used > 1) & (total - (used - 1) * sizes == 1)).long()
-        own = torch.minimum((valid.cumsum(1) - 1) // sizes, used - 1)
-        index = torch.arange(n, device=x.device).view(1, n, 1)
-        member = ((own.unsqueeze(1) == index) & valid.unsqueeze(1)).to(x.dtype)
-        count = member.sum(2, keepdim=True)
-        later = (used.unsqueeze(1) - 1 - index).to(x.dtype)
-        return cls(n, size, member, count, later)
-
-
-class GhostNorm(nn.Module):
-    """Batch norm over virtual batches (Hoffer et al. 2017, arXiv 1705.08741), a member each.
-
-    In training each virtual batch is normalised by its own mean and variance, and the running
-    statistics take in all of them in order, as a loop over them would. In evaluation the
-    running statistics normalise.
-
-    **Shape**: ``(M, B, F)`` to ``(M, B, F)``; weight, bias and running statistics
-    ``(M, 1, F)``.
-    """
-
-    running_mean: Tensor
-    running_var: Tensor
-
-    def __init__(self, n_members: int, n_features: int, momentum: float) -> None:
-        super().__init__()
-        self.momentum = momentum
-        self.weight = nn.Parameter(torch.ones(n_members, 1, n_features))
-        self.bias = nn.Parameter(torch.zeros(n_members, 1, n_features))
-        self.register_buffer("running_mean", torch.zeros(n_members, 1, n_features))
-        self.register_buffer("running_var", torch.ones(n_members, 1, n_features))
-
-    def forward(self, x: Tensor, batches: VirtualBatches | None) -> Tensor:
-        """Normalise; ``batches`` may be None in evaluation only."""
-        if not self.training or batches is None:
-            scale = self.weight * (self.running_var + _NORM_EPSILON).rsqrt()
-            shift = torch.addcmul(self.bias, self.running_mean, scale, value=-1.0)
-            return torch.addcmul(shift.to(x.dtype), x, scale.to(x.dtype))
-        if batches.member is None:
-            full = x.view(x.shape[0], batches.n, batches.size, x.shape[2])
-            weight, bias = self.weight.unsqueeze(1), self.bias.unsqueeze(1)
-            y, mean, var = cast(
-                "tuple[Tensor, Tensor, Tensor]",
-                _Normalise.apply(full, weight, bias),
-            )
-            self._update(mean.squeeze(2), var.squeeze(2), batches)
-            return y.view_as(x)
-        y, mean, var = _normalise_ragged(x, self.weight, self.bias, batches)
-        self._update(mean, var, batches)
-        return y
-
-    @torch.no_grad()
-    def _update(self, mean: Tensor, var: Tensor, batches: VirtualBatches) -> None:
-        """Take statistics of all virtual batches ``(M, N, F)`` into the running ones at once.
-
-        One after the other, ``r <- (1 - p) r + p s_k`` gives
-        ``(1 - p)^N r + sum_k p (1 - p)^(N - 1 - k) s_k``. The running variance is the unbiased
-        one, as in torch. One row has no variance: it leaves the statistics alone.
-        """
-        counts = (batches.rows > 1).to(batches.rows.dtype)
-        share = self.momentum * (1.0 - self.momentum) ** batches.later * counts
-        keep = (1.0 - self.momentum) ** counts.sum(1, keepdim=True)
-        unbiased = share * batches.rows / (batches.rows - 1.0).clamp(min=1.0)
-        self.running_mean.mul_(keep).add_((share * mean).sum(1, keepdim=True))
-        self.running_var.mul_(keep).add_((unbiased * var).sum(1, keepdim=True))
-
-
-class _Normalise(Function):
-    """Normalise each virtual batch: ``(M, N, rows, F)``, weight and bias ``(M, 1, 1, F)``.
-
-    Two means instead of ``var_mean``, and one backward instead of autograd's chain: a quarter
-    of the time on a CPU.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        mean = x.mean(2, keepdim=True)
-        centred = x - mean
-        var = centred.square().mean(2, keepdim=True)
-        inverse = (var + _NORM_EPSILON).rsqrt()
-        ctx.save_for_backward(centred, inverse, weight)
-        ctx.mark_non_differentiable(mean, var)
-        scale = weight * inverse
-        return torch.addcmul(bias.to(x.dtype), centred, scale.to(x.dtype)), mean, var
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor, *_: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        centred, inverse, weight = ctx.saved_tensors
-        total = grad.sum(2, keepdim=True)
-        moment = (grad * centred).sum(2, keepdim=True) * inverse
-        scale = weight * inverse
-        n_rows = grad.shape[2]
-        # dx = scale (g - mean(g) - x_hat mean(g x_hat)), in two passes
-        dx = torch.addcmul(scale * total / -n_rows, grad, scale)
-        dx.addcmul_(centred, scale * inverse * moment / -n_rows)
-        return dx, moment.sum(1, keepdim=True), total.sum(1, keepdim=True)
-
-
-def _normalise_ragged(
-    x: Tensor, weight: Tensor, bias: Tensor, batches: VirtualBatches
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Normalise virtual batches of unequal sizes; also return their ``(M, N, F)`` statistics.
-
-    Membership is a matrix here, so that sums over virtual batches, and the way back to rows,
-    are matrix products. Rows that belong to none come out as ``bias``.
-    """
-    assert batches.member is not None
-    member = batches.member.expand(x.shape[0], -1, -1)
-    back = member.transpose(1, 2)
-    average = member / batches.rows.clamp(min=1.0)
-    mean = torch.bmm(average, x)
-    centred = x - torch.bmm(back, mean)
-    var = torch.bmm(average, centred.square())
-    scale = torch.bmm(back, (var + _NORM_EPSILON).rsqrt() * weight)
-    return torch.addcmul(bias, centred, scale), mean.detach(), var.detach()
-
-
 class FeatureTransformer(nn.Module):
-    """A chain of gated layers: the shared ones first, then the step's own (figure 4c).
+    """A chain of gated layers: the shared ones first, then the step's own.
 
     Each layer is linear, ghost norm, gate; from the second on it is added to its input and
     scaled by the root of one half. Shared layers share their weights, never their norms; the
@@ -223,7 +64,10 @@ class FeatureTransformer(nn.Module):
 
 
 class AttentiveTransformer(nn.Module):
-    """Mask logits, one a column, from what the step before left over (figure 4d, equation 1).
+    """Mask logits, one a column, from what the step before left over.
+
+    The paper's mask of step i is ``M[i] = sparsemax(P[i - 1] * h_i(a[i - 1]))`` with the prior
+    scales ``P[i] = prod_(j <= i) (gamma - M[j])``. This is ``h_i``, a linear layer and ghost norm.
 
     **Shape**: ``(M, B, n_a)`` to ``(M, B, D)``.
     """
@@ -239,7 +83,7 @@ class AttentiveTransformer(nn.Module):
 
 
 class PaperTabNet(nn.Module):
-    """The published TabNet for M members (section 3, figure 4a).
+    """The published TabNet for M members.
 
     ``groups`` names for each encoded feature the column it came from, ``0 ... D - 1``. There is
     one logit a column; the column's weight is spread evenly over its features, each getting
@@ -352,7 +196,9 @@ class PaperTabNet(nn.Module):
         return whole, VirtualBatches.split(x, self.config.virtual_batch_size, valid)
 
     def _penalty(self, masks: Tensor, valid: Tensor | None) -> Tensor:
-        """Return ``lambda_sparse`` times the masks' mean entropy (section 3.2); ``(M,)``.
+        """Return ``lambda_sparse`` times the masks' mean entropy, the paper's L_sparse; ``(M,)``.
+
+        ``L_sparse = sum_i sum_b sum_j -M_bj[i] log(M_bj[i] + epsilon) / (n_steps * B)``.
 
         The reference's loss is ``loss - lambda_sparse * M_loss``, with ``M_loss`` the mean of
         ``sum_j m_j log(m_j + epsilon)``, a negative entropy: together a penalty on entropy.
@@ -369,8 +215,8 @@ class PaperTabNet(nn.Module):
 def importance(masks: Tensor, step_size: Tensor, *, normalize: bool = True) -> Tensor:
     """Aggregate the masks of all steps: how much each row's prediction used each column.
 
-    Each step counts by the sum of its positive decisions (section 3.2, ``M_agg``). With
-    ``normalize`` each row sums to 1, or to 0 where no step decided anything (the reference
+    Each step counts by the sum of its positive decisions, in the paper ``sum_c relu(d_bc[i])``.
+    With ``normalize`` each row sums to 1, or to 0 where no step decided anything (the reference
     returns NaN there). The reference's importance of a column is its unnormalised sum over the
     rows, divided by the sum over the columns.
 
@@ -385,11 +231,6 @@ def importance(masks: Tensor, step_size: Tensor, *, normalize: bool = True) -> T
         return total
     size = total.sum(-1, keepdim=True)
     return total / torch.where(size == 0.0, 1.0, size)
-
-
-def _divide_up(a: Tensor, b: Tensor | int) -> Tensor:
-    """Divide whole numbers and round up."""
-    return -(-a // b)
 
 
 def _gated_weights(n_in: int, width: int, n_layers: int, random: MemberRandom) -> nn.ParameterList:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tabnet_auto.config import TrainConfig
+from tabnet_auto.folds import Folds
 from tabnet_auto.net.layers import MemberRandom
 from tabnet_auto.trace import Trace
 from tabnet_auto.train.loss import member_losses, row_losses, weighted_mean
@@ -31,15 +31,6 @@ VALID_CHUNK = 4096
 
 ScoreMembers = Callable[[int, NDArray[np.int64], NDArray[np.floating]], float]
 """``score(member, rows, outputs (n, n_outputs))``: the user's metric on a member's rows."""
-
-
-@dataclass(frozen=True)
-class Members:
-    """Who trains on what: each member's training rows, validation rows and random seed."""
-
-    train: tuple[NDArray[np.int64], ...]
-    valid: tuple[NDArray[np.int64], ...]
-    seed: tuple[int, ...]
 
 
 class Clock:
@@ -78,19 +69,19 @@ class Trainer:
         net: nn.Module,
         store: RowStore,
         targets: Targets,
-        members: Members,
+        folds: Folds,
         config: TrainConfig,
         score: ScoreMembers,
         *,
         greater_is_better: bool,
         trace: Trace,
     ) -> None:
-        self.net, self.store, self.targets, self.members = net, store, targets, members
+        self.net, self.store, self.targets, self.folds = net, store, targets, folds
         self.config, self.score, self.trace = config, score, trace
         self.greater_is_better = greater_is_better
         self.optimizer = MemberAdamW(net, config)
-        self.random = MemberRandom([seed + 1 for seed in members.seed])
-        n = len(members.train)
+        self.random = MemberRandom([seed + 1 for seed in folds.seed])
+        n = folds.n_members
         worst = float("-inf") if greater_is_better else float("inf")
         self.state = TrainState(
             epoch=0, n_steps=0, alive=list(range(n)), current={}, optimizer={}, random=[],
@@ -126,7 +117,7 @@ class Trainer:
         return "time_limit" if clock.time_share() >= 1.0 else ""
 
     def _train(self) -> list[NDArray[np.int64]]:
-        return [self.members.train[m] for m in self.state.alive]
+        return [self.folds.train[m] for m in self.state.alive]
 
     def _epoch(self, clock: Clock, stop: Callable[[], bool]) -> Tensor:
         """One pass over the training rows; returns each alive member's mean training loss."""
@@ -172,7 +163,7 @@ class Trainer:
     def _validate(self, train_loss: Tensor, eta: float) -> None:
         """Score every alive member on its validation rows and keep the best snapshots."""
         state = self.state
-        valid = [self.members.valid[m] for m in state.alive]
+        valid = [self.folds.valid[m] for m in state.alive]
         index, real = (torch.from_numpy(a).to(self.store.x_num.device) for a in padded(valid))
         outputs = member_outputs(self.net, self.store, index)
         y, weight = self.targets.gather(index)

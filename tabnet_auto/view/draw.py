@@ -1,4 +1,4 @@
-"""Panels become markup: every picture an ``<img>``, every number also in a table.
+"""Panels become pictures: every one an ``<img>`` with its numbers in a table below.
 
 Pictures are data URIs because notebooks strip inline SVG from pages they do not trust and leave
 its words behind. All functions are pure: the same panel gives the same bytes.
@@ -12,18 +12,15 @@ from itertools import pairwise
 from typing import Any
 
 from tabnet_auto.view.figures import (
-    Cell,
     Chart,
     Confusion,
     Figure,
-    Form,
     Heat,
     Histogram,
     Paired,
     Scatter,
     Series,
     Table,
-    TableColumn,
 )
 from tabnet_auto.view.svg import (
     N_COLOURS,
@@ -39,10 +36,10 @@ from tabnet_auto.view.svg import (
     span,
     text,
 )
+from tabnet_auto.view.tables import DASH, format_cell, table_html
 
 HALF_CLASSES = 8
 """A confusion matrix of up to so many classes fits half the page's width."""
-_DASH = "–"
 _NAME_WIDTH = 24  # letters of a column name that fit beside a heat map
 _CLOUD_LAYERS = 6
 # Widths of a picture across the page, and of two side by side.
@@ -70,8 +67,8 @@ def picture_html(figure: Figure) -> str:
     svg, width, height = picture_svg(figure)
     alt = escape(figure.alt)
     return (
-        f'<div class="ta-scroll"><img role="img" alt="{alt}" aria-label="{alt}" width="{width}" height="{height}" '
-        f'src="{data_uri(svg)}"></div>'
+        f'<div class="ta-scroll"><img role="img" alt="{alt}" aria-label="{alt}" '
+        f'width="{width}" height="{height}" src="{data_uri(svg)}"></div>'
     )
 
 
@@ -91,106 +88,6 @@ def _numbers(table: Table) -> str:
     caption = f"{table.caption} (first {len(rows)} of {len(table.rows)})" if more else table.caption
     small = Table(caption, table.columns, rows, table.lead)
     return f'<details class="ta-details"><summary>Numbers</summary>{table_html(small)}</details>'
-
-
-# --- tables -----------------------------------------------------------------------------------
-
-
-def format_cell(value: Cell, form: Form) -> str:
-    """Return a cell's text.
-
-    >>> [format_cell(v, f) for v, f in ((0.12345, "share"), (0.9, "score"), (None, "count"))]
-    ['12.3%', '0.9000', '–']
-    """
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return _DASH
-    if isinstance(value, str):
-        return value
-    if form == "share":
-        return "<0.1%" if 0 < value < 0.0005 else f"{value:.1%}"
-    if form == "count":
-        return f"{value:,.0f}"
-    if form == "seconds":
-        return _duration(float(value))
-    return _score(float(value)) if form == "score" else str(value)
-
-
-def _score(value: float) -> str:
-    """Return a metric's value: four decimals, or five digits where it is large or tiny."""
-    if value and abs(value) < 0.001:
-        return f"{value:.3g}"
-    if abs(value) < 100:
-        return f"{value:.4f}"
-    return f"{value:,.1f}" if abs(value) < 1e7 else f"{value:.5g}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def table_html(table: Table, *, css: str = "", sticky: bool = False) -> str:
-    """Return a table; the page's script makes ``ta-sortable`` ones sortable.
-
-    Parameters
-    ----------
-    table
-        What to show.
-    css
-        Further class names.
-    sticky
-        Whether the rows scroll below a standing header.
-    """
-    peaks = [_peak(table, i) for i in range(len(table.columns))]
-    head = "".join(
-        f'<th scope="col"{_align(column)}>{escape(column.label)}</th>' for column in table.columns
-    )
-    body = "".join(
-        f"<tr{_lead(table, r)}>"
-        + "".join(
-            _cell(value, column, peak, first=c == 0)
-            for c, (value, column, peak) in enumerate(zip(row, table.columns, peaks, strict=True))
-        )
-        + "</tr>"
-        for r, row in enumerate(table.rows)
-    )
-    caption = f"<caption>{escape(table.caption)}</caption>" if table.caption else ""
-    wrap = "ta-scroll ta-tall" if sticky else "ta-scroll"
-    return (
-        f'<div class="{wrap}" role="group" aria-label="{escape(table.caption or "table")}" tabindex="0">'
-        f'<table class="ta-table {css}">{caption}'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
-
-
-def _lead(table: Table, row: int) -> str:
-    return ' class="ta-lead"' if row == table.lead else ""
-
-
-def _align(column: TableColumn) -> str:
-    return "" if column.form == "text" else ' class="ta-num"'
-
-
-def _peak(table: Table, position: int) -> float:
-    if not table.columns[position].bar:
-        return 0.0
-    values = [row[position] for row in table.rows]
-    return max((v for v in values if isinstance(v, int | float) and math.isfinite(v)), default=0.0)
-
-
-def _cell(value: Cell, column: TableColumn, peak: float, *, first: bool) -> str:
-    shown = escape(format_cell(value, column.form))
-    tag, scope = ("th", ' scope="row"') if first else ("td", "")
-    sort = ""
-    if isinstance(value, int | float) and math.isfinite(value):
-        sort = f' data-v="{value:.6g}"'
-        if peak > 0 and value > 0:
-            shown += f'<i class="ta-bar" style="--w:{value / peak:.3f}" aria-hidden="true"></i>'
-    return f"<{tag}{scope}{_align(column)}{sort}>{shown}</{tag}>"
 
 
 # --- charts -----------------------------------------------------------------------------------
@@ -344,7 +241,7 @@ def _heat(heat: Heat) -> Drawing:
 def _percent(value: float) -> str:
     """Return a share as a bare percentage of at most two letters and a point."""
     if not math.isfinite(value):
-        return _DASH
+        return DASH
     return f"{value * 100:.1f}" if value < 0.0995 else f"{value * 100:.0f}"
 
 
@@ -449,7 +346,7 @@ def _paired(paired: Paired) -> Drawing:
         size, below = width * abs(harm) / reach, harm < 0
         css = "bar-below" if below else "bar"
         parts.append(rect(zero - size * below, y + 4, (size, 13), css))
-        parts.append(text(second + width + 64, y + 14, _score(harm), "end small"))
+        parts.append(text(second + width + 64, y + 14, format_cell(harm, "score"), "end small"))
     return second + width + 70, bottom + 12, parts
 
 

@@ -1,6 +1,7 @@
 """What can be drawn: frozen records of numbers and labels, without a word of markup.
 
-:mod:`tabnet_auto.view.panels` makes them, :mod:`tabnet_auto.view.draw` turns them into pictures.
+:mod:`tabnet_auto.view.panels` and :mod:`tabnet_auto.view.prediction_panels` make them,
+:mod:`tabnet_auto.view.draw` and :mod:`tabnet_auto.view.tables` turn them into markup.
 Every picture carries its numbers as a :class:`Table` and says in ``alt`` what is to be seen.
 """
 

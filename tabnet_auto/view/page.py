@@ -6,24 +6,22 @@ import base64
 import hashlib
 from collections.abc import Iterable
 
-from tabnet_auto.view.draw import HALF_CLASSES, figure_html, table_html
+from tabnet_auto.view.draw import HALF_CLASSES, figure_html
 from tabnet_auto.view.figures import Figure, Histogram
 from tabnet_auto.view.panels import (
-    MulticlassPredictions,
-    ReportData,
     attention_heat,
-    class_table,
-    confusion,
     curve_charts,
     leaderboard_table,
-    prediction_figures,
     schema_table,
     split_summary,
     stability_sentence,
     step_heat,
     trust_bars,
 )
+from tabnet_auto.view.prediction_panels import class_table, confusion, prediction_figures
+from tabnet_auto.view.report_data import MulticlassPredictions, ReportData
 from tabnet_auto.view.svg import asset, escape
+from tabnet_auto.view.tables import table_html
 
 HONEST = (
     "Attention weights show what the model reads. They are not by themselves proof of what "
@@ -71,7 +69,7 @@ def render_page(data: ReportData) -> str:
         for name, title, body in shown
     )
     return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n{_head(data.title)}</head>\n'
+        f'<!DOCTYPE html>\n<html lang="en" class="ta-root">\n<head>\n{_head(data.title)}</head>\n'
         f'<body class="ta-report ta-page"><a class="ta-skip" href="#overview">Skip to content</a>'
         f'<div class="ta-wrap"><header class="ta-header"><p class="ta-kicker">tabnet_auto report'
         f'</p><h1 class="ta-title">{escape(data.title)}</h1></header></div>'

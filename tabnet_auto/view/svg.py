@@ -18,7 +18,7 @@ N_LEVELS = 24
 # the panel's own background to the far end, so that "nothing" recedes in light and in dark.
 _LIGHT = ("#f1f5f4", "#cde8da", "#93d2bd", "#55b3ad", "#378fa3", "#386a99", "#3f4479", "#2b1c38")
 _DARK = ("#1e2630", "#2b3050", "#3a4680", "#38659a", "#3689a4", "#46adad", "#86cfb9", "#dff5e3")
-_INKS = ("#ffffff", "#10161d")
+_INKS = ("#ffffff", "#000000")
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

@@ -41,7 +41,7 @@ def _open(context, folder, name, **viewport):
 
 
 def _column(page, table, position):
-    return page.locator(f"table.{table} tbody tr :nth-child({position})").all_inner_texts()
+    return page.locator(f"table.{table} tbody tr > :nth-child({position})").all_inner_texts()
 
 
 def test_opens_with_all_sections_and_pictures(offline, folder):

@@ -8,8 +8,9 @@ from torch.autograd import gradcheck
 
 from tabnet_auto.config import PaperConfig
 from tabnet_auto.errors import InputError
+from tabnet_auto.net.ghost_norm import GhostNorm, VirtualBatches, _Normalise
 from tabnet_auto.net.layers import MemberRandom
-from tabnet_auto.net.paper import GhostNorm, PaperTabNet, VirtualBatches, _Normalise, importance
+from tabnet_auto.net.paper import PaperTabNet, importance
 
 SMALL = {"n_d": 5, "n_a": 3, "virtual_batch_size": 16}
 MASK_NAMES = {"sparsemax": "sparsemax", "entmax15": "entmax"}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from train_helpers import PAPER, SMALL, make_members, make_table, make_trainer, one
+from train_helpers import PAPER, SMALL, make_members, make_table, make_trainer, one, some
 
 from tabnet_auto.config import TrainConfig
+from tabnet_auto.trace import Trace
 
 CASES = [
     pytest.param("binary", SMALL, False, id="default"),
@@ -42,8 +43,6 @@ def test_side_by_side_equals_alone(task, net, weighted, dtype, tolerance):
 def test_members_stop_at_different_epochs_and_leave_the_batch():
     design = make_table()
     members = make_members()
-    from tabnet_auto.trace import Trace
-
     trace = Trace()
     config = TrainConfig(max_epochs=40, batch_size=32, patience=3, lr=0.05)
     trainer = make_trainer(design, members, config=config, trace=trace)
@@ -58,7 +57,7 @@ def test_members_stop_at_different_epochs_and_leave_the_batch():
 def test_adding_a_member_changes_no_other():
     design = make_table()
     three = make_members()
-    two = type(three)(three.train[:2], three.valid[:2], three.seed[:2])
+    two = some(three, 0, 2)
     a = trained(design, three, "binary", SMALL, torch.float64, epochs=3)
     b = trained(design, two, "binary", SMALL, torch.float64, epochs=3)
     for name, tensor in b.best.items():
@@ -66,8 +65,6 @@ def test_adding_a_member_changes_no_other():
 
 
 def test_best_snapshot_is_of_the_best_epoch():
-    from tabnet_auto.trace import Trace
-
     trace = Trace()
     trainer = make_trainer(make_table(), make_members(), trace=trace)
     state = trainer.run()

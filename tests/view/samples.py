@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tabnet_auto.view.panels import (
+from tabnet_auto.view.report_data import (
     BinaryPredictions,
     Curve,
     MulticlassPredictions,

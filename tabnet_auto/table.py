@@ -1,0 +1,116 @@
+"""The training table as the caller gave it: rows with a target, and what is said about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tabnet_auto.cells import family, to_float, to_text
+from tabnet_auto.dates import parse_datetime, prefers_day_first
+from tabnet_auto.errors import InputError
+from tabnet_auto.frames import read_frame, resolve_column
+from tabnet_auto.target import split_target
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The rows that have a target.
+
+    ``frame`` holds all columns with labels as text and rows counted from 0; ``has_target`` says
+    for every row of the caller's frame whether it is among them. ``ignore`` names the columns
+    that are not learned from, and why; ``groups``, ``time`` and ``weight`` hold their values.
+    """
+
+    frame: pd.DataFrame
+    target: str
+    has_target: NDArray[np.bool_]
+    notes: tuple[str, ...]
+    ignore: dict[str, str]
+    groups: NDArray[Any] | None
+    time: NDArray[Any] | None
+    weight: NDArray[np.float64] | None
+
+    def spread(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Lay values of the rows with a target over all rows of the caller's frame, NaN elsewhere."""
+        spread = np.full((len(self.has_target), *values.shape[1:]), np.nan)
+        spread[self.has_target] = values
+        return spread
+
+
+def read_table(
+    train: object,
+    target: object,
+    *,
+    groups: object = None,
+    time: object = None,
+    weight: object = None,
+) -> Table:
+    """Read a frame, set rows without a target aside, and take the special columns' values.
+
+    Raises
+    ------
+    InputError
+        If a column is unknown, serves twice, or holds values that its purpose does not allow.
+    """
+    frame = read_frame(train)
+    name = resolve_column(target, frame, "train")
+    features, series, has_target, notes = split_target(frame, name)
+    kept = features.assign(**{name: series})
+    special = {
+        role: resolve_column(label, frame, "train")
+        for role, label in (("groups", groups), ("time", time), ("weight", weight))
+        if label is not None
+    }
+    if name in special.values():
+        raise InputError(
+            f"groups, time and weight must be other columns than the target, however: {name!r}."
+        )
+    return Table(
+        frame=kept,
+        target=name,
+        has_target=has_target,
+        notes=notes,
+        ignore={label: f"given as {role}=" for role, label in special.items()},
+        groups=_groups(kept[special["groups"]]) if "groups" in special else None,
+        time=_order(kept[special["time"]]) if "time" in special else None,
+        weight=_weights(kept[special["weight"]]) if "weight" in special else None,
+    )
+
+
+def _groups(series: pd.Series[Any]) -> NDArray[Any]:
+    """Return each row's group as text; rows without one are a group together."""
+    return np.array([text if text is not None else "" for text in to_text(series)], dtype=object)
+
+
+def _order(series: pd.Series[Any]) -> NDArray[Any]:
+    """Return sortable values of a time column: numbers, or instants."""
+    if family(series) == "number":
+        values: NDArray[Any] = to_float(series)
+        missing = np.isnan(values)
+    else:
+        values = parse_datetime(series, day_first=prefers_day_first(series))
+        missing = np.isnat(values)
+    if missing.any():
+        raise InputError(
+            f"time must have a number or a date in every row, however: {series.name!r} has none "
+            f"in {int(missing.sum())} rows. Fill or drop these rows."
+        )
+    return values
+
+
+def _weights(series: pd.Series[Any]) -> NDArray[np.float64]:
+    values = to_float(series)
+    bad = np.isnan(values) | (values < 0)
+    if bad.any() or values.sum() == 0:
+        shown = values[bad][0] if bad.any() else 0.0
+        raise InputError(
+            f"Weights must be non-negative numbers, not all zero, however: {series.name!r} "
+            f"holds {shown}. Fill or drop these rows."
+        )
+    return values

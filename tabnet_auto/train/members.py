@@ -1,0 +1,104 @@
+"""Train the members of a run, and predict the rows that each of them held out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from tabnet_auto.config import NetConfig, PaperConfig, TrainConfig
+from tabnet_auto.design import Design, Layout, MemberTables
+from tabnet_auto.folds import Folds
+from tabnet_auto.metrics import Metric
+from tabnet_auto.net.build import build_net
+from tabnet_auto.trace import Trace
+from tabnet_auto.train.interrupt import stop_on_interrupt
+from tabnet_auto.train.loop import Trainer, member_outputs
+from tabnet_auto.train.predict import to_predictions
+from tabnet_auto.train.rows import RowStore, Targets, padded
+from tabnet_auto.train.state import TrainState
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What is learned: rows with a target, each member's tables and folds, and the score.
+
+    ``classes`` are the user's labels by position, None for values.
+    """
+
+    design: Design
+    layout: Layout
+    tables: MemberTables
+    folds: Folds
+    metric: Metric
+    classes: NDArray[np.generic] | None
+
+    def build(self, config: NetConfig | PaperConfig, device: torch.device) -> nn.Module:
+        """Build an untrained network of all members."""
+        n_outputs = 1 if self.classes is None else len(self.classes)
+        net = build_net(config, self.layout, self.tables, n_outputs, self.folds.seed)
+        return net.to(device)
+
+    def score_logits(
+        self, member: int, rows: NDArray[np.int64], logits: NDArray[np.floating]
+    ) -> float:
+        """Score a member's logits ``(n, n_outputs)`` on some rows under the user's metric."""
+        predicted = to_predictions(
+            torch.from_numpy(logits)[None],
+            self.tables.select(slice(member, member + 1)),
+            is_class=self.classes is not None,
+        )
+        return self.score(predicted[0], rows)
+
+    def score(self, predicted: NDArray[np.float64], rows: NDArray[np.int64]) -> float:
+        """Score predictions of some rows, of those that have one (NaN: none has)."""
+        known = ~np.isnan(predicted.reshape(len(predicted), -1)[:, 0])
+        rows = rows[known]
+        if len(rows) == 0 or self.design.y is None:
+            return float("nan")
+        weight = None if self.design.weight is None else self.design.weight[rows]
+        return self.metric.score(self.design.y[rows], predicted[known], weight, self.classes)
+
+
+def train_members(
+    task: Task,
+    net: NetConfig | PaperConfig,
+    train: TrainConfig,
+    *,
+    device: torch.device,
+    deadline: float | None,
+    trace: Trace,
+) -> tuple[nn.Module, TrainState]:
+    """Train all members side by side; return a network of their best snapshots, and the state.
+
+    An interrupt, or ``deadline`` (a ``time.monotonic()`` instant), ends the training cleanly
+    with the best so far.
+    """
+    trainer = Trainer(
+        task.build(net, device),
+        RowStore(task.design, device),
+        Targets(task.design, task.tables, task.folds.train, device),
+        task.folds,
+        train,
+        task.score_logits,
+        greater_is_better=task.metric.greater_is_better,
+        trace=trace,
+    )
+    with stop_on_interrupt() as stop:
+        state = trainer.run(deadline=deadline, stop=stop)
+    best = task.build(net, device)
+    best.load_state_dict(state.best)
+    return best.eval(), state
+
+
+def predict_held_out(net: nn.Module, task: Task) -> list[NDArray[np.float64]]:
+    """Return every member's predictions of its own validation rows."""
+    device = next(net.parameters()).device
+    index, _ = padded(task.folds.valid)
+    store = RowStore(task.design, device)
+    logits = member_outputs(net, store, torch.from_numpy(index).to(device))
+    predicted = to_predictions(logits, task.tables, is_class=task.classes is not None)
+    return [predicted[m, : len(rows)] for m, rows in enumerate(task.folds.valid)]

@@ -1,0 +1,148 @@
+"""Progress in a notebook: one panel below the cell, kept up to date."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tabnet_auto.trace import Emit, Event
+from tabnet_auto.view.draw import picture_html
+from tabnet_auto.view.figures import Cell, Chart, Series, Table, TableColumn
+from tabnet_auto.view.guard import never_raise
+from tabnet_auto.view.run_state import Clock, RunState, mean_of, sentence_of, time_left
+from tabnet_auto.view.svg import asset, escape
+from tabnet_auto.view.tables import table_html
+
+Display = Callable[..., Any]
+
+_FRAME_SECONDS = 0.2
+_CURVE_POINTS = 150
+
+
+def notebook_progress(*, display: Display | None = None, clock: Clock = time.monotonic) -> Emit:
+    """Return a listener that draws one panel in a notebook's output and keeps it up to date.
+
+    It needs no widgets, so the last frame stays in the saved notebook. At most five frames a
+    second are sent; the last one always is.
+
+    Parameters
+    ----------
+    display
+        ``IPython.display.display`` or a stand-in for tests.
+    clock
+        Seconds that only grow, for tests.
+    """
+    if display is None:
+        from IPython.display import display as found
+
+        display = found
+    return never_raise(_Panel(display, clock))
+
+
+class _Panel:
+    """One output of a notebook's cell, drawn again and again."""
+
+    def __init__(self, display: Display, clock: Clock) -> None:
+        self.clock = clock
+        self.state = RunState()
+        self.lines: list[str] = []
+        self.ended = False
+        self.last = -math.inf
+        # Shown by the thread that made it: a training thread may not know the cell it works for.
+        self.handle = display(self._bundle(), raw=True, display_id=True)
+
+    def __call__(self, event: Event) -> None:
+        self.state.read(event)
+        sentence = sentence_of(event, self.state)
+        if sentence:
+            self.lines.append(sentence)
+        self.ended = self.ended or event.kind in ("stopped", "done")
+        last_epoch = event.kind == "epoch" and self.state.epoch >= self.state.max_epochs
+        now = self.clock()
+        if self.ended or last_epoch or now - self.last >= _FRAME_SECONDS:
+            self.last = now
+            self.handle.update(self._bundle(), raw=True)
+
+    def _bundle(self) -> dict[str, str]:
+        status = self._status()
+        plain = "\n".join([*self.lines, status])
+        return {"text/html": self._html(status), "text/plain": plain}
+
+    def _status(self) -> str:
+        state = self.state
+        if not state.epoch:
+            return "finished" if self.ended else "preparing the data"
+        at = f"epoch {state.epoch} of {state.max_epochs}"
+        if self.ended:
+            return f"{at}, {state.scores()}"
+        return f"{at}, {state.scores()}, {state.still()}, {time_left(state.eta)}"
+
+    def _html(self, status: str) -> str:
+        state = self.state
+        notes = "".join(f"<li>{escape(line)}</li>" for line in self.lines)
+        right = f'<div class="ta-live-curve">{self._curve()}</div>' if state.epoch > 1 else ""
+        return (
+            f'<div class="ta-report ta-live"><style>{asset("page.css")}</style>'
+            + (f'<ul class="ta-notes">{notes}</ul>' if notes else "")
+            + '<div class="ta-live-body"><div class="ta-live-text">'
+            + self._gauge(status)
+            + (self._scores() if state.best else "")
+            + f"</div>{right}</div></div>"
+        )
+
+    def _gauge(self, status: str) -> str:
+        state = self.state
+        if not state.epoch:
+            return f'<p class="ta-live-status" role="status">{status}</p>'
+        # A run that stopped early is complete: a half-full bar would look like a failure.
+        value = state.max_epochs if self.ended else state.epoch
+        words = "finished" if self.ended else f"{state.still()}, {time_left(state.eta)}"
+        return (
+            f'<progress class="ta-live-bar" max="{state.max_epochs}" value="{value}" '
+            f'aria-label="training">{escape(status)}</progress>'
+            f'<p class="ta-live-status" role="status">epoch {state.epoch} of '
+            f"{state.max_epochs}, {escape(words)}</p>"
+        )
+
+    def _scores(self) -> str:
+        state = self.state
+        rows: list[tuple[Cell, ...]] = [("mean", mean_of(state.folds), None, "")]
+        for fold, score in enumerate(state.folds):
+            epochs = state.best_epoch[fold * state.n_seeds : (fold + 1) * state.n_seeds]
+            # With several seeds a fold has several best epochs; the latest says how far it came.
+            latest = max(epochs, default=0) or None
+            busy = "training" if fold in state.training and not self.ended else "finished"
+            rows.append((f"fold {fold + 1}", score, latest, busy))
+        columns = (
+            TableColumn("best so far"),
+            TableColumn(state.metric, "score"),
+            TableColumn("epoch", "count"),
+            TableColumn(""),
+        )
+        return table_html(Table("", columns, tuple(rows), lead=0))
+
+    def _curve(self) -> str:
+        state = self.state
+        series = []
+        for member, (xs, ys) in sorted(state.losses.items()):
+            # A picture a few hundred pixels wide shows no more; a long run stays a small frame.
+            step = max(1, math.ceil(len(xs) / _CURVE_POINTS))
+            shown = sorted({*range(0, len(xs), step), len(xs) - 1})
+            best = state.best_epoch[member] if member < len(state.best_epoch) else 0
+            mark = next(((x, y) for x, y in zip(xs, ys, strict=True) if x == best), None)
+            series.append(
+                Series(
+                    label=f"fold {member // state.n_seeds + 1}",
+                    x=tuple(xs[i] for i in shown),
+                    y=tuple(ys[i] for i in shown),
+                    group=member // state.n_seeds,
+                    mark=mark if mark is not None and math.isfinite(mark[1]) else None,
+                )
+            )
+        alt = f"Validation loss of {len(series)} members up to epoch {state.epoch}"
+        chart = Chart(
+            "Validation loss", alt, "epoch", "validation loss", tuple(series), Table("", (), ())
+        )
+        return picture_html(chart)

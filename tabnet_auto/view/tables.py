@@ -1,0 +1,109 @@
+"""Tables become markup: how a number is written, and the HTML of a whole table."""
+
+from __future__ import annotations
+
+import math
+
+from tabnet_auto.view.figures import Cell, Form, Table, TableColumn
+from tabnet_auto.view.svg import escape
+
+DASH = "–"
+"""What a table says where there is no number."""
+
+
+def format_cell(value: Cell, form: Form) -> str:
+    """Return a cell's text.
+
+    >>> [format_cell(v, f) for v, f in ((0.12345, "share"), (0.9, "score"), (None, "count"))]
+    ['12.3%', '0.9000', '–']
+    """
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return DASH
+    if isinstance(value, str):
+        return value
+    if form == "share":
+        return "<0.1%" if 0 < value < 0.0005 else f"{value:.1%}"
+    if form == "count":
+        return f"{value:,.0f}"
+    if form == "seconds":
+        return _duration(float(value))
+    return _score(float(value)) if form == "score" else str(value)
+
+
+def _score(value: float) -> str:
+    """Return a metric's value: four decimals, or five digits where it is large or tiny."""
+    if value and abs(value) < 0.001:
+        return f"{value:.3g}"
+    if abs(value) < 100:
+        return f"{value:.4f}"
+    return f"{value:,.1f}" if abs(value) < 1e7 else f"{value:.5g}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def table_html(table: Table, *, css: str = "", sticky: bool = False) -> str:
+    """Return a table; the page's script makes ``ta-sortable`` ones sortable.
+
+    Parameters
+    ----------
+    table
+        What to show.
+    css
+        Further class names.
+    sticky
+        Whether the rows scroll below a standing header.
+    """
+    peaks = [_peak(table, i) for i in range(len(table.columns))]
+    head = "".join(
+        f'<th scope="col"{_align(column)}>{escape(column.label)}</th>' for column in table.columns
+    )
+    body = "".join(
+        f"<tr{_lead(table, r)}>"
+        + "".join(
+            _cell(value, column, peak, first=c == 0)
+            for c, (value, column, peak) in enumerate(zip(row, table.columns, peaks, strict=True))
+        )
+        + "</tr>"
+        for r, row in enumerate(table.rows)
+    )
+    caption = f"<caption>{escape(table.caption)}</caption>" if table.caption else ""
+    wrap = "ta-scroll ta-tall" if sticky else "ta-scroll"
+    label = escape(table.caption or "table")
+    return (
+        f'<div class="{wrap}" role="group" aria-label="{label}" tabindex="0">'
+        f'<table class="ta-table {css}">{caption}'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _lead(table: Table, row: int) -> str:
+    return ' class="ta-lead"' if row == table.lead else ""
+
+
+def _align(column: TableColumn) -> str:
+    return "" if column.form == "text" else ' class="ta-num"'
+
+
+def _peak(table: Table, position: int) -> float:
+    if not table.columns[position].bar:
+        return 0.0
+    values = [row[position] for row in table.rows]
+    return max((v for v in values if isinstance(v, int | float) and math.isfinite(v)), default=0.0)
+
+
+def _cell(value: Cell, column: TableColumn, peak: float, *, first: bool) -> str:
+    shown = escape(format_cell(value, column.form))
+    tag, scope = ("th", ' scope="row"') if first else ("td", "")
+    sort = ""
+    if isinstance(value, int | float) and math.isfinite(value):
+        sort = f' data-v="{value:.6g}"'
+        if peak > 0 and value > 0:
+            shown += f'<i class="ta-bar" style="--w:{value / peak:.3f}" aria-hidden="true"></i>'
+    return f"<{tag}{scope}{_align(column)}{sort}>{shown}</{tag}>"

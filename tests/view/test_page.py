@@ -1,0 +1,219 @@
+"""What the markup promises: safe, small, closed, and readable without seeing the pictures."""
+
+import base64
+import hashlib
+import re
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from view import samples
+
+from tabnet_auto.view import panels, svg, tables
+from tabnet_auto.view.figures import Table, TableColumn
+from tabnet_auto.view.page import HONEST, render_fragment, render_page
+
+HOSTILE = "<script>alert('x')</script>&\"\x00\ud800"
+VOID = {"meta", "img", "input", "br"}
+XMLNS = "http://www.w3.org/2000/svg"
+
+
+class Tree(HTMLParser):
+    """Checks that tags are balanced and keeps what was met."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.tags, self.attributes = [], [], []
+        self.feed(page)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes.append(dict(attrs))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def pictures(page):
+    found = re.findall(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)", page)
+    return [base64.b64decode(text).decode() for text in found]
+
+
+def hostile(make=samples.binary):
+    data = make()
+    return make(
+        title=HOSTILE,
+        summary={HOSTILE: HOSTILE, "score": HOSTILE},
+        leaderboard=[{**row, "name": HOSTILE} for row in data.leaderboard],
+        metric_name=HOSTILE,
+        columns=[HOSTILE] * len(data.columns),
+        schema_rows=[{**row, "name": HOSTILE, "reason": HOSTILE} for row in data.schema_rows],
+        notes=[HOSTILE],
+        reproduce=HOSTILE,
+    )
+
+
+@pytest.mark.parametrize("make", [samples.binary, samples.regression, samples.multiclass])
+@pytest.mark.parametrize("render", [render_page, render_fragment])
+def test_markup_is_balanced_and_pictures_are_xml(make, render):
+    page = render(make())
+    Tree(page)
+    drawn = pictures(page)
+    assert drawn
+    for picture in drawn:
+        assert ET.fromstring(picture).tag == f"{{{XMLNS}}}svg"
+        assert "nan" not in picture.lower().replace("finance", "")
+
+
+@pytest.mark.parametrize("make", [samples.binary, samples.regression])
+def test_nothing_a_user_wrote_becomes_markup(make):
+    page = render_page(hostile(make))
+    tree = Tree(page)
+    page.encode("utf-8")
+    assert tree.tags.count("script") == 1, "only the page's own"
+    assert "<script>alert" not in page
+    for picture in pictures(page):
+        tags = {element.tag.split("}")[1] for element in ET.fromstring(picture).iter()}
+        assert "script" not in tags
+    assert Tree(render_fragment(hostile(make))).tags.count("script") == 0
+
+
+@pytest.mark.parametrize("render", [render_page, render_fragment])
+@pytest.mark.parametrize("make", [samples.binary, samples.regression, samples.multiclass])
+def test_nothing_points_outside(make, render):
+    page = render(make())
+    for text in (page, *pictures(page)):
+        bare = text.replace(XMLNS, "")
+        assert "http://" not in bare
+        assert "https://" not in bare
+        assert "@import" not in bare
+        assert "url(" not in bare.replace("url(#c)", "")
+
+
+def test_the_policy_admits_the_pages_script_and_no_other():
+    page = render_page(samples.binary())
+    assert "default-src 'none'" in page
+    script = re.search(r"<script>(.*)</script>", page, re.DOTALL)[1]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in page
+
+
+def test_500_columns_stay_under_two_megabytes():
+    page = render_page(samples.regression(n_columns=500))
+    assert len(page.encode()) < 2_000_000
+    assert len(render_fragment(samples.regression(n_columns=500)).encode()) < 200_000
+    for i in range(500):
+        assert f"sensor_{i:03d}_" in page
+
+
+@pytest.mark.parametrize("make", [samples.binary, samples.regression, samples.multiclass])
+def test_every_picture_has_a_role_words_and_numbers(make):
+    tree = Tree(render_page(make()))
+    images = [a for tag, a in zip(tree.tags, tree.attributes, strict=True) if tag == "img"]
+    for image in images:
+        assert image["role"] == "img"
+        assert image["alt"] == image["aria-label"] != ""
+    assert tree.tags.count("figure") == len(images) == tree.tags.count("details")
+
+
+def test_equal_data_gives_equal_bytes():
+    assert render_page(samples.binary()) == render_page(samples.binary())
+
+
+def test_the_page_says_what_attention_is_not():
+    assert HONEST in render_page(samples.binary())
+    assert HONEST in render_fragment(samples.binary())
+    assert "no test of what is lost" in render_page(samples.binary(trust=False))
+    assert "no test of what is lost" not in render_page(samples.binary())
+
+
+def test_sections_without_data_are_left_out():
+    data = samples.binary(
+        columns=[], attention=np.empty((0, 0)), attention_steps=np.empty((0, 0, 0)), curves=[],
+        trust=False, predictions=None, notes=[], reproduce="",
+    )  # fmt: skip
+    page = render_page(data)
+    Tree(page)
+    headings = re.findall(r"<h2[^>]*>([^<]*)</h2>", page)
+    links = re.findall(r'class="ta-nav-link" href="#[a-z]+">([^<]*)<', page)
+    assert headings == links == ["Overview", "Columns"]
+
+
+@pytest.mark.parametrize("n_folds", [1, 2, 30])
+def test_any_number_of_folds_can_be_drawn(n_folds):
+    steps = samples.attention(np.random.default_rng(0), n_folds, 2, 14, 1.0)
+    data = samples.binary(attention=steps.mean(axis=1), attention_steps=steps)
+    for picture in pictures(render_page(data)):
+        ET.fromstring(picture)
+
+
+def test_gaps_in_curves_break_the_line():
+    chart = panels.curve_charts(samples.binary())[1]
+    series = chart.series[0]
+    holes = tuple(float("nan") if i in (3, 4) else y for i, y in enumerate(series.y))
+    frame = svg.Frame(0, 0, 100, 100, (1, 60), (0, 1))
+    assert frame.path(series.x, holes).count("M") == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "text"),
+    [
+        (0.12345, "share", "12.3%"),
+        (0.0001, "share", "<0.1%"),
+        (0.0, "share", "0.0%"),
+        (1234567, "count", "1,234,567"),
+        (0.123456, "score", "0.1235"),
+        (0.0001234, "score", "0.000123"),
+        (31204.46, "score", "31,204.5"),
+        (59.96, "seconds", "1 min 00 s"),
+        (75.0, "seconds", "1 min 15 s"),
+        (3599.9, "seconds", "1 h 00 min"),
+        (7322.0, "seconds", "2 h 02 min"),
+        (float("nan"), "score", "–"),
+        (None, "count", "–"),
+        ("<b>", "text", "<b>"),
+    ],
+)
+def test_numbers_are_written_for_people(value, form, text):
+    assert tables.format_cell(value, form) == text
+
+
+def test_tables_carry_full_numbers_for_sorting():
+    table = Table("t", (TableColumn("a"), TableColumn("b", "share")), (("x", 0.00012), ("y", None)))
+    page = tables.table_html(table)
+    assert 'data-v="0.00012"' in page
+    assert page.count("data-v") == 1
+
+
+@pytest.mark.parametrize("width", [5, 12, 24])
+@pytest.mark.parametrize("name", ["short", "a" * 60, "列名" * 20, "", " x\n y ", "é" * 30])
+def test_names_are_cut_to_fit(name, width):
+    shown = svg.shorten(name, width)
+    wide = sum(2 if ord(c) > 0x2E80 else 1 for c in shown)
+    assert wide <= max(width, len("(blank)"))
+    assert "\n" not in shown
+    assert shown
+
+
+def test_ramps_climb_in_lightness_and_their_text_is_readable():
+    css = svg.ramp_css()
+    for part in css.split("@media"):
+        fills = re.findall(r"[}{]?\.r\d+\{fill:(#\w{6})\}text\.t\d+\{fill:(#\w{6})\}", part)
+        assert len(fills) == svg.N_LEVELS
+        steps = [svg.contrast(fill, "#000000") for fill, _ in fills]
+        assert steps == sorted(steps) or steps == sorted(steps, reverse=True)
+        assert min(svg.contrast(*pair) for pair in fills) >= 4.5
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0, 1), (0.861, 0.8799), (-3, 1e6), (5, 5), (1e-9, 2e-9), (-1e12, 1e12)]
+)
+def test_ticks_are_few_and_inside(low, high):
+    found = svg.ticks(low, high)
+    assert 1 <= len(found) <= 10
+    slack = 1e-9 * max(abs(low), abs(high))
+    assert all(low - slack <= tick <= high + slack for tick in found)

@@ -1,0 +1,217 @@
+"""The numbers behind the pictures."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from view import samples
+
+from tabnet_auto.errors import InputError
+from tabnet_auto.view import panels, prediction_panels
+from tabnet_auto.view.report_data import (
+    BinaryPredictions,
+    MulticlassPredictions,
+    RegressionPredictions,
+)
+
+
+def test_leaderboard_runs_from_best_to_worst_whatever_the_direction():
+    rows = [
+        {"name": "a", "folds": [0.2, 0.4], "mean": 0.3, "seconds": 1.0, "weight": 0.5},
+        {"name": "b", "folds": [0.1], "mean": 0.1, "seconds": 1.0, "weight": 0.5},
+        {"name": "c", "folds": [], "mean": math.nan, "seconds": None, "weight": None},
+    ]
+    up = samples.binary(leaderboard=rows, greater_is_better=True)
+    down = samples.binary(leaderboard=rows, greater_is_better=False)
+    assert [row[0] for row in panels.leaderboard_table(up).rows] == ["a", "b", "c"]
+    table = panels.leaderboard_table(down)
+    assert [row[0] for row in table.rows] == ["b", "a", "c"]
+    assert table.rows[1][2] == pytest.approx(np.std([0.2, 0.4], ddof=1))
+    assert table.rows[0][2] is None, "one fold has no spread"
+    assert {len(row) for row in table.rows} == {len(table.columns)}
+
+
+def test_summary_shows_the_score_first_and_loses_nothing():
+    data = samples.binary()
+    large, rest = panels.split_summary(data.summary)
+    assert large[0] == ("out-of-fold score", "0.8817")
+    assert sorted([*large, *rest]) == sorted(data.summary.items())
+
+
+def test_heat_rows_are_the_most_read_columns_with_their_range():
+    data = samples.regression(n_columns=500)
+    heat = panels.attention_heat(data)
+    mean = data.attention.mean(axis=0)
+    best = int(mean.argmax())
+    assert len(heat.rows) == 40
+    assert heat.rows[0] == data.columns[best]
+    assert heat.values[0] == pytest.approx(data.attention[:, best])
+    assert heat.mean[0] == pytest.approx(mean[best])
+    assert (heat.low[0], heat.high[0]) == (min(heat.values[0]), max(heat.values[0]))
+    assert list(heat.mean) == sorted(mean, reverse=True)[:40]
+    assert len(heat.table.rows) == 500, "the table holds every column"
+    assert f"{1 - sum(heat.mean):.1%}" in heat.note
+
+
+def test_step_heat_keeps_folds_while_they_fit_and_averages_beyond():
+    data = samples.binary()
+    heat = panels.step_heat(data)
+    first = data.columns.index(heat.rows[0])
+    assert [title for title, _ in heat.groups] == ["step 1", "step 2"]
+    assert heat.values[0] == pytest.approx(data.attention_steps[:, :, first].T.ravel())
+    many = samples.attention(np.random.default_rng(0), 20, 5, 14, 1.0)
+    data = samples.binary(attention=many.mean(axis=1), attention_steps=many)
+    heat = panels.step_heat(data)
+    first = data.columns.index(heat.rows[0])
+    assert heat.groups[0] == ("step 1", ("mean",))
+    assert heat.values[0] == pytest.approx(many.mean(axis=0)[:, first])
+
+
+@pytest.mark.parametrize(
+    ("value", "word"),
+    [(1.0, "very high"), (0.9, "very high"), (0.7, "high"), (0.69, "moderate"), (0.5, "moderate"),
+     (0.49, "low"), (-1.0, "low"), (math.nan, "not measurable")],
+)  # fmt: skip
+def test_stability_bands(value, word):
+    assert panels.stability_words(value) == word
+    sentence = panels.stability_sentence(samples.binary(stability=value))
+    assert (word in sentence) != math.isnan(value)
+
+
+def test_attention_that_does_not_fit_its_names_is_refused():
+    data = samples.binary()
+    with pytest.raises(InputError, match="one value a column"):
+        dataclasses.replace(data, columns=data.columns[:-1])
+
+
+def test_without_a_network_there_are_no_masks_and_no_curves():
+    data = samples.binary(
+        columns=[], attention=np.empty((0, 0)), attention_steps=np.empty((0, 0, 0)), curves=[],
+        trust=None, stability=math.nan,
+    )  # fmt: skip
+    assert panels.attention_heat(data) is None
+    assert panels.step_heat(data) is None
+    assert panels.trust_bars(data) is None
+    assert panels.curve_charts(data) == ()
+    assert panels.schema_table(data).rows[0][-1] is None
+
+
+def test_curves_mark_the_best_epoch_and_cut_a_wild_start():
+    data = samples.binary()
+    loss, score = panels.curve_charts(data)
+    curve = data.curves[0]
+    at = curve.epochs.index(curve.best_epoch)
+    assert loss.series[1].mark == (curve.best_epoch, curve.valid_loss[at])
+    assert score.series[0].mark == (curve.best_epoch, curve.score[at])
+    assert loss.series[0].mark is None, "the training loss has no best epoch"
+    assert loss.ceiling is None
+    wild = dataclasses.replace(curve, train_loss=[1e4, *curve.train_loss[1:]])
+    loss = panels.curve_charts(samples.binary(curves=[wild]))[0]
+    assert loss.ceiling < 1
+    assert "leave the frame" in loss.note
+
+
+def test_members_of_a_fold_share_a_colour():
+    curves = [dataclasses.replace(c, fold=i // 2) for i, c in enumerate(samples.binary().curves)]
+    score = panels.curve_charts(samples.binary(curves=curves))[1]
+    assert [series.group for series in score.series] == [0, 0, 1, 1, 2]
+    assert score.series[1].label == "fold 1"
+
+
+def _auc(probability, truth):
+    a, b = probability[truth == 1], probability[truth == 0]
+    return float((a[:, None] > b).mean() + 0.5 * (a[:, None] == b).mean())
+
+
+def test_roc_area_is_the_rank_statistic_with_ties():
+    rng = np.random.default_rng(0)
+    probability = rng.random(400).round(1)
+    truth = (rng.random(400) < probability).astype(int)
+    fpr, tpr, area = prediction_panels.roc_points(probability, truth)
+    assert area == pytest.approx(_auc(probability, truth))
+    assert (fpr[0], tpr[0], fpr[-1], tpr[-1]) == (0, 0, 1, 1)
+    assert len(fpr) == len(np.unique(probability)) + 1
+
+
+def test_roc_of_one_class_is_undefined_and_says_so():
+    chart = prediction_panels.roc_chart(
+        BinaryPredictions("1", "0", np.array([0.2, 0.4]), np.array([1, 1]))
+    )
+    assert "one class only" in chart.title
+    empty = prediction_panels.roc_points(np.array([]), np.array([], dtype=int))
+    assert math.isnan(empty[2])
+
+
+def test_calibration_bins_hold_all_rows_and_their_means():
+    rng = np.random.default_rng(0)
+    probability = rng.random(5000)
+    truth = (rng.random(5000) < probability).astype(int)
+    bins = prediction_panels.calibration_bins(probability, truth)
+    assert len(bins) == 10
+    assert sum(b[4] for b in bins) == 5000
+    assert {b[4] for b in bins} == {500}
+    covered = sum(low <= p <= high for p, _, low, high, _ in bins)
+    assert covered >= 8, "calibrated probabilities lie in nearly all 95 % intervals"
+
+
+@pytest.mark.parametrize("probability", [np.full(50, 0.3), np.repeat([0.0, 1.0], 25)])
+def test_calibration_keeps_equal_predictions_together(probability):
+    truth = np.tile([0, 1], 25)
+    bins = prediction_panels.calibration_bins(probability, truth)
+    assert sum(b[4] for b in bins) == 50
+    assert [b[0] for b in bins] == pytest.approx(np.unique(probability).tolist())
+
+
+def test_each_class_histogram_adds_up_to_one():
+    histogram = prediction_panels.class_histogram(samples.binary().predictions)
+    for _, shares in histogram.series:
+        assert sum(shares) == pytest.approx(1)
+    assert len(histogram.edges) == len(histogram.series[0][1]) + 1
+    assert "sample of 4,000 of 12,000" in histogram.note
+
+
+def test_confusion_folds_rare_classes_without_losing_rows():
+    data = samples.multiclass(n_classes=30).predictions
+    shown = prediction_panels.confusion(data)
+    counts = np.array(shown.counts)
+    assert counts.shape == (20, 20)
+    assert counts.sum() == data.counts.sum()
+    assert shown.labels[-1] == "11 others"
+    kept = [data.labels.index(label) for label in shown.labels[:-1]]
+    assert (counts[:-1, :-1] == data.counts[np.ix_(kept, kept)]).all()
+
+
+def test_class_table_is_recall_and_precision():
+    table = prediction_panels.class_table(MulticlassPredictions(["a", "b", "c"], np.array(
+        [[8, 2, 0], [1, 4, 0], [0, 0, 0]])))  # fmt: skip
+    assert table.rows == (("a", 10, 0.8, 8 / 9), ("b", 5, 0.8, 4 / 6), ("c", 0, None, None))
+
+
+def test_regression_pictures():
+    rng = np.random.default_rng(0)
+    truth = rng.normal(size=4000)
+    error = 0.1 * rng.normal(size=4000)
+    error[0] = 1e6
+    predictions = RegressionPredictions(truth + error, truth)
+    scatter = prediction_panels.truth_scatter(predictions)
+    assert len(scatter.x) == prediction_panels.N_POINTS
+    histogram = prediction_panels.residual_histogram(predictions)
+    assert sum(histogram.series[0][1]) == pytest.approx(1), "far errors are kept at the edge"
+    assert histogram.edges[-1] < 1
+    exact = prediction_panels.truth_scatter(RegressionPredictions(truth, truth))
+    assert "1.000" in exact.title
+
+
+def test_constant_and_empty_regression_do_not_fail():
+    one = RegressionPredictions(np.ones(3), np.ones(3))
+    none = RegressionPredictions(np.empty(0), np.empty(0))
+    for predictions in (one, none):
+        data = samples.regression(predictions=predictions)
+        assert len(prediction_panels.prediction_figures(data)) == 2
+
+
+def test_trust_rows_follow_attention():
+    bars = panels.trust_bars(samples.binary())
+    assert list(bars.left) == sorted(bars.left, reverse=True)
+    assert "0.81" in bars.note

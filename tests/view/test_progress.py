@@ -1,0 +1,223 @@
+"""Listeners, fed with made-up events."""
+
+import io
+import sys
+import types
+import warnings
+
+import pytest
+
+from tabnet_auto.trace import Event, Trace
+from tabnet_auto.view import progress
+from tabnet_auto.view.notebook import notebook_progress
+from tabnet_auto.view.progress import choose_progress
+from tabnet_auto.view.terminal import terminal_progress
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+class Cell:
+    """Stands in for IPython.display.display and the handle it returns."""
+
+    def __init__(self):
+        self.frames = []
+
+    def __call__(self, bundle, *, raw, display_id):
+        assert raw
+        assert display_id
+        self.frames.append(bundle)
+        return self
+
+    def update(self, bundle, *, raw):
+        assert raw
+        self.frames.append(bundle)
+
+
+PLAN = {
+    "n_members": 4, "n_folds": 2, "n_seeds": 2, "n_rows": 8914, "n_columns": 14, "max_epochs": 30,
+    "batch_size": 256, "device": "cpu", "metric": "roc_auc", "greater_is_better": True,
+    "time_limit": 60,
+}  # fmt: skip
+
+
+def epoch(number, members=(0, 1, 2, 3), **changes):
+    n = len(members)
+    return {
+        "epoch": number, "max_epochs": 30, "members": list(members), "train_loss": [0.5] * n,
+        "valid_loss": [0.6 - 0.01 * number] * n, "score": [0.8] * n,
+        "best_score": [0.8, 0.9, 0.7, None], "best_epoch": [number, 1, 1, 0], "eta": 95.0,
+        **changes,
+    }  # fmt: skip
+
+
+def play(listener, clock, n_epochs=30, step=1.0):
+    trace = Trace(listener)
+    trace.add("note", text="12 rows <b>without</b> a target were set aside")
+    trace.add("plan", **PLAN)
+    for number in range(1, n_epochs + 1):
+        clock.now += step
+        trace.add("epoch", **epoch(number))
+    trace.add("stopped", reason="converged")
+    trace.add("done", oof_score=0.8731, seconds=75.2)
+
+
+def test_a_pipe_gets_few_plain_lines():
+    stream, clock = io.StringIO(), Clock()
+    play(terminal_progress(stream, clock=clock), clock)
+    lines = stream.getvalue().splitlines()
+    assert lines == [
+        "note: 12 rows <b>without</b> a target were set aside",
+        (
+            "training 2 folds x 2 seeds on 8,914 rows, 14 columns: at most 30 epochs of batches "
+            "of 256 on cpu, by roc_auc, within 60 s"
+        ),
+        *(
+            f"epoch {n}/30: best roc_auc 0.7750 (0.8500 0.7000), 2 of 2 folds training, "
+            "1 min 35 s left"
+            for n in (10, 20, 30)
+        ),
+        (
+            "stopped after epoch 30: every fold has stopped improving; "
+            "best roc_auc 0.7750 (0.8500 0.7000)"
+        ),
+        "done: out-of-fold roc_auc 0.8731 in 1 min 15 s",
+    ]
+    assert "\r" not in stream.getvalue()
+
+
+def test_a_terminal_gets_a_bar_with_lines_above_it():
+    stream, clock = Terminal(), Clock()
+    play(terminal_progress(stream, clock=clock), clock)
+    text = stream.getvalue()
+    assert "epoch 30/30" in text, "the last epoch is drawn"
+    assert "best roc_auc 0.7750 (0.8500 0.7000)" in text
+    assert "2 of 2 folds training" in text
+    assert text.splitlines()[0].startswith("note: ")
+    assert text.rstrip().endswith("done: out-of-fold roc_auc 0.8731 in 1 min 15 s")
+
+
+def test_a_note_during_training_keeps_the_bar_whole():
+    stream = Terminal()
+    listener = terminal_progress(stream)
+    listener(Event("plan", 0.0, PLAN))
+    listener(Event("epoch", 1.0, epoch(1)))
+    listener(Event("note", 1.0, {"text": "halfway"}))
+    listener(Event("stopped", 1.0, {"reason": "requested"}))
+    assert "note: halfway\n" in stream.getvalue()
+    assert "stopped on request" in stream.getvalue()
+
+
+def test_folds_that_stopped_are_not_counted():
+    stream, clock = io.StringIO(), Clock()
+    listener = terminal_progress(stream, clock=clock)
+    listener(Event("plan", 0.0, PLAN))
+    clock.now = 11.0
+    listener(Event("epoch", 1.0, epoch(3, members=(3,), eta=None)))
+    assert "1 of 2 folds training, time left unknown" in stream.getvalue()
+
+
+def test_a_notebook_gets_one_output_at_most_five_times_a_second():
+    cell, clock = Cell(), Clock()
+    play(notebook_progress(display=cell, clock=clock), clock, n_epochs=29, step=0.01)
+    # the empty panel, the first event, one frame at 0.2 s, and the two forced ones at the end
+    assert len(cell.frames) == 5
+    last = cell.frames[-1]
+    assert set(last) == {"text/html", "text/plain"}
+    assert "epoch 29 of 30, finished" in last["text/html"]
+    assert "done: out-of-fold roc_auc 0.8731" in last["text/html"]
+    assert last["text/plain"].splitlines()[-1].startswith("epoch 29 of 30, best roc_auc 0.7750")
+
+
+def test_the_notebook_frame_is_safe_and_describes_itself():
+    cell, clock = Cell(), Clock()
+    play(notebook_progress(display=cell, clock=clock), clock)
+    page = cell.frames[-2]["text/html"]
+    assert "&lt;b&gt;without&lt;/b&gt;" in page
+    assert "<script" not in page
+    assert '<progress class="ta-live-bar" max="30"' in page
+    assert 'role="status"' in page
+    assert 'src="data:image/svg+xml;base64,' in page
+    assert 'alt="Validation loss of 4 members up to epoch 30"' in page
+    assert "fold 2" in page
+    assert "http" not in page
+
+
+def test_a_long_run_keeps_its_frames_small():
+    cell, clock = Cell(), Clock()
+    listener = notebook_progress(display=cell, clock=clock)
+    for number in range(1, 3001):
+        listener(Event("epoch", 0.0, epoch(number, max_epochs=3000)))
+        clock.now += 0.001
+    assert len(cell.frames[-1]["text/html"]) < 60_000
+
+
+def test_a_listener_that_fails_warns_once_and_goes_quiet():
+    class Broken(io.StringIO):
+        calls = 0
+
+        def write(self, text):
+            Broken.calls += 1
+            raise OSError("no space")
+
+    listener = terminal_progress(Broken())
+    with pytest.warns(RuntimeWarning, match="display failed and is off: OSError: no space"):
+        listener(Event("note", 0.0, {"text": "a"}))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        listener(Event("note", 0.0, {"text": "b"}))
+    assert Broken.calls == 1
+
+
+def test_it_does_not_raise_even_where_warnings_are_errors(capsys):
+    listener = terminal_progress(io.StringIO())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        listener(Event("epoch", 0.0, {}))
+    assert "display failed and is off: KeyError" in capsys.readouterr().err
+
+
+def test_an_interrupt_passes_through():
+    class Stop(io.StringIO):
+        def write(self, text):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        terminal_progress(Stop())(Event("note", 0.0, {"text": "a"}))
+
+
+def test_the_choice_follows_the_place(monkeypatch):
+    monkeypatch.setattr(progress, "notebook_progress", lambda: "panel")
+    monkeypatch.setattr(progress, "terminal_progress", lambda: "bar")
+    assert choose_progress(False) is None
+    monkeypatch.delitem(sys.modules, "IPython", raising=False)
+    assert choose_progress("auto") == "bar"
+
+    class ZMQInteractiveShell: ...
+
+    class Colab(ZMQInteractiveShell): ...
+
+    class TerminalInteractiveShell: ...
+
+    for shell, expected in ((Colab(), "panel"), (TerminalInteractiveShell(), "bar"), (None, "bar")):
+        fake = types.SimpleNamespace(get_ipython=lambda shell=shell: shell)
+        monkeypatch.setitem(sys.modules, "IPython", fake)
+        assert choose_progress(True) == expected
+
+
+def test_ipythons_own_display_is_the_default(monkeypatch):
+    display = pytest.importorskip("IPython.display")
+    cell = Cell()
+    monkeypatch.setattr(display, "display", cell)
+    notebook_progress()(Event("note", 0.0, {"text": "a"}))
+    assert "note: a" in cell.frames[-1]["text/plain"]
