@@ -26,11 +26,13 @@ def write_artifact(directory: str | Path, data: Mapping[str, Any], arrays: Array
     Raises
     ------
     ArtifactError
-        If the directory holds files that no earlier save has written.
+        If the directory is a file, or holds files that no earlier save has written.
     """
     from safetensors.numpy import save_file
 
     folder = Path(directory)
+    if folder.exists() and not folder.is_dir():
+        raise ArtifactError(f"A model is saved into a directory, however: {folder} is a file.")
     folder.mkdir(parents=True, exist_ok=True)
     foreign = {path.name for path in folder.iterdir()} - {MANIFEST, DATA, ARRAYS}
     if foreign:
@@ -85,6 +87,8 @@ def _manifest(folder: Path) -> dict[str, Any]:
         raise ArtifactError(f"{path} is damaged: {error!r}. Save the model again.") from error
     if not known:
         raise ArtifactError(f"{path} was not written by tabnet_auto's fit.save().")
+    if version < 1:
+        raise ArtifactError(f"{path} is damaged: format {version}. Save the model again.")
     if version > FORMAT:
         raise ArtifactError(
             f"{folder} has format {version}, however: this version of tabnet_auto reads up to "

@@ -124,9 +124,7 @@ def _validation_sample(task: Task, device: torch.device) -> tuple[RawRows, RowLo
 
 
 @torch.no_grad()
-def _read(
-    net: nn.Module, rows: RawRows, losses: RowLosses
-) -> tuple[Floats, Floats, Floats]:
+def _read(net: nn.Module, rows: RawRows, losses: RowLosses) -> tuple[Floats, Floats, Floats]:
     """Mean loss ``(M,)``, mean attention ``(M, D)`` and mean step weights ``(M, S, D)``."""
     n_members, n = rows.x_num.shape[:2]
     size = chunk_rows(net, n_members)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.metadata import version
+from numbers import Real
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,12 +21,13 @@ from tabnet_auto.design import UNKNOWN_CODE
 from tabnet_auto.encode.encoder import Encoder, fit_encoder
 from tabnet_auto.ensemble import blend_members, blend_out_of_fold
 from tabnet_auto.errors import InputError
-from tabnet_auto.folds import make_folds
+from tabnet_auto.folds import check_fold_weights, make_folds, split_notes
 from tabnet_auto.frames import read_frame
 from tabnet_auto.infer import infer_schema
-from tabnet_auto.metrics import get_metric
+from tabnet_auto.metrics import Metric, get_metric
 from tabnet_auto.result import FitResult
-from tabnet_auto.table import read_table
+from tabnet_auto.schema import Schema
+from tabnet_auto.table import Table, read_table
 from tabnet_auto.target import encode_target
 from tabnet_auto.trace import Emit, Event, Trace
 from tabnet_auto.train.device import choose_device
@@ -113,15 +116,23 @@ def auto_fit(
     trace = Trace(emit=_listeners(verbose, emit))
     settings = get_preset(preset)
     computed_on, problem = choose_device(device)
+    deadline = _deadline(start, time_limit)
     table = read_table(train, target, groups=groups, time=time, weight=weight)
-    schema = infer_schema(table.frame, table.target, task=task, roles=roles, ignore=table.ignore)
-    _note(trace, *table.notes, *schema.notes, problem)
+    schema = _describe(table, task, roles)
     y = encode_target(table.frame[table.target], schema)
     scored = get_metric(metric, schema.task)
     split = make_folds(
         schema.task, y, folds=folds, groups=table.groups, time=table.time,
         n_seeds=settings.n_seeds, seed=seed,
     )  # fmt: skip
+    check_fold_weights(split, table.weight)
+    _note(
+        trace,
+        *schema.notes,
+        *split_notes(split, y, schema.classes),
+        *_unweighted(scored, table),
+        problem,
+    )
     encoder, design = fit_encoder(table.frame, schema, split, y, settings.encode)
     if test is not None:
         _note(trace, *_unseen_levels(encoder, read_frame(test, what="test")))
@@ -132,9 +143,8 @@ def auto_fit(
     )  # fmt: skip
     _plan(trace, learned, settings, computed_on, time_limit)
     net, state = train_members(
-        learned, settings.net, settings.train, device=computed_on,
-        deadline=_deadline(start, time_limit), trace=trace,
-    )  # fmt: skip
+        learned, settings.net, settings.train, device=computed_on, deadline=deadline, trace=trace
+    )
     blend = blend_members(split)
     oof = blend_out_of_fold(predict_held_out(net, learned), split, blend, len(y))
     attention = summarize_attention(net, learned)
@@ -144,9 +154,15 @@ def auto_fit(
         schema=schema, folds=split, metric=scored, preset=settings, encoder=encoder,
         net=net.to("cpu"), blend=blend, oof=table.spread(oof), oof_score=score, target=y,
         has_target=table.has_target, member_scores=np.array(state.best_score),
-        fold_scores=_fold_scores(learned, oof), attention_summary=attention, trace=trace,
-        about=_about(preset, folds, seed, computed_on),
+        fold_scores=_fold_scores(learned, oof), attention_summary=attention,
+        trace=replace(trace, emit=None), about=_about(preset, folds, seed, computed_on),
     )  # fmt: skip
+
+
+def _describe(table: Table, task: str, roles: Mapping[str, str] | None) -> Schema:
+    """Say what the columns mean; what was set aside while reading them comes first in the notes."""
+    schema = infer_schema(table.frame, table.target, task=task, roles=roles, ignore=table.ignore)
+    return replace(schema, notes=(*table.notes, *schema.notes))
 
 
 def _note(trace: Trace, *notes: str | None) -> None:
@@ -167,13 +183,21 @@ def _unseen_levels(encoder: Encoder, test: pd.DataFrame) -> list[str]:
     ]
 
 
+def _unweighted(metric: Metric, table: Table) -> list[str]:
+    if table.weight is None or metric.weighted:
+        return []
+    return [f"metric {metric.name!r} takes no sample_weight: scores count all rows alike"]
+
+
 def _deadline(start: float, time_limit: float | None) -> float | None:
     """Return the instant at which the training must end to leave time for what follows."""
     if time_limit is None:
         return None
-    if not time_limit > 0:
-        raise InputError(f"time_limit must be positive seconds, however: {time_limit!r}.")
-    return start + time_limit * (1.0 - RESERVE)
+    if not isinstance(time_limit, Real) or not time_limit > 0:
+        raise InputError(
+            f"time_limit must be positive seconds or None, however: time_limit={time_limit!r}."
+        )
+    return start + float(time_limit) * (1.0 - RESERVE)
 
 
 def _plan(
@@ -194,14 +218,14 @@ def _fold_scores(task: Task, oof: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.array([task.score(oof[own], own) for own in rows])
 
 
-def _about(
-    preset: str | Preset, folds: object, seed: int, device: torch.device
-) -> dict[str, str]:
+def _about(preset: str | Preset, folds: object, seed: int, device: torch.device) -> dict[str, str]:
     """Return what a reader needs to reproduce the run."""
     named = repr(preset) if isinstance(preset, str) else "..."
+    split = repr(folds) if hasattr(folds, "split") else "..."
+    split = str(folds) if isinstance(folds, int | np.integer) else split
     versions = {name: version(name) for name in ("torch", "pandas", "scikit-learn", "numpy")}
     return {
-        "Call": f"preset={named}, folds={folds!r}, seed={seed}",
+        "Call": f"preset={named}, folds={split}, seed={seed}",
         "Device": f"{device}, {torch.get_num_threads()} threads",
         "python": platform.python_version(),
         **versions,
@@ -212,7 +236,6 @@ def _listeners(verbose: bool | Literal["auto"], emit: Emit | None) -> Emit | Non
     shown = choose_progress(verbose)
     if shown is None or emit is None:
         return shown or emit
-
 
     def both(event: Event) -> None:
         shown(event)

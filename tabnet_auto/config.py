@@ -32,7 +32,7 @@ class NetConfig:
     activation: Literal["relu", "selu", "mish"] = "selu"
     dropout: float = 0.15
     n_frequencies: int = 0
-    n_bins: int = 16
+    n_bins: int = 32
     frequency_scale: float = 0.1
     level_width: int = 8
     scaling: Literal["robust", "quantile"] = "robust"

@@ -106,7 +106,8 @@ class MemberTables:
 
     ``quantiles``
         ``(n_members, n_numeric, n_quantiles)`` float64: values at evenly spaced probabilities
-        from 0 to 1, non-decreasing; all zero for a feature without a value in those rows.
+        from 0 to 1, non-decreasing, of the distribution in which a repeated value weighs one
+        quantile at most; all zero for a feature without a value in those rows.
     ``center``, ``scale``
         ``(n_members, n_numeric)`` float64: median, and the robust spread that divides.
     ``lookup``

@@ -34,9 +34,7 @@ def blend_members(folds: Folds) -> Blend:
     return Blend((1.0 / folds.n_members,) * folds.n_members)
 
 
-def blend_out_of_fold(
-    own: Iterable[Floats], folds: Folds, blend: Blend, n_rows: int
-) -> Floats:
+def blend_out_of_fold(own: Iterable[Floats], folds: Folds, blend: Blend, n_rows: int) -> Floats:
     """Blend, for every row, the members that did not learn from it.
 
     ``own[m]`` are member m's predictions of ``folds.valid[m]``, ``(n_valid, ...)``. Rows that

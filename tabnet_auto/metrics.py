@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -23,7 +25,8 @@ class Metric:
     """A score of predictions.
 
     ``function(y_true, y_pred, sample_weight=None)`` in scikit-learn's order; ``y_true`` holds
-    class positions (or the user's own labels where ``labels`` is True) or values.
+    class positions (or the user's own labels where ``labels`` is True) or values. A function that
+    is not ``weighted`` takes no ``sample_weight``: it counts all rows alike.
     """
 
     name: str
@@ -32,6 +35,7 @@ class Metric:
     need: Need
     tasks: tuple[str, ...]
     labels: bool = False
+    weighted: bool = True
 
     def score(
         self,
@@ -46,16 +50,26 @@ class Metric:
         class positions or values; ``classes`` are the user's labels by position. NaN where the
         metric is not defined on these rows (one class only, say).
         """
-        keyword = {} if weight is None else {"sample_weight": weight}
+        keyword: dict[str, Any] = {}
+        if weight is not None and self.weighted:
+            counts = weight > 0  # scikit-learn warns where only rows without weight have a class
+            y, prediction = y[counts], prediction[counts]
+            keyword["sample_weight"] = weight[counts]
+        if len(y) == 0 or (self.needs_two_classes and len(np.unique(y)) < 2):
+            return float("nan")
         truth, seen = y, self._view(prediction)
         if self.labels and classes is not None:
             truth = classes[y]
             seen = classes[seen] if self.need == "labels" else seen
-        if self.need in ("positive", "probabilities") and len(np.unique(y)) < 2:
-            return float("nan")
-        if self.need == "probabilities" and not self.labels:
-            keyword["labels"] = np.arange(prediction.shape[1])
+        if self.need == "probabilities" and _takes(self.function, "labels"):
+            named = self.labels and classes is not None
+            keyword["labels"] = classes if named else np.arange(prediction.shape[1])
         return float(self.function(truth, seen, **keyword))
+
+    @property
+    def needs_two_classes(self) -> bool:
+        """Whether the metric is not defined on rows of one class."""
+        return self.need in ("positive", "probabilities")
 
     def _view(self, prediction: NDArray[np.floating]) -> NDArray[Any]:
         if self.need == "labels":
@@ -73,38 +87,56 @@ _CLASSES = ("binary", "multiclass")
 _VALUES = ("regression",)
 
 
-def _log_loss(y: Any, p: Any, **keyword: Any) -> float:  # noqa: ANN401
-    from sklearn.metrics import log_loss
+def _sklearn(name: str, **fixed: Any) -> ScoreFunction:
+    """Return a function of scikit-learn, imported when first used; it can be pickled."""
+    return partial(_call_sklearn, name, **fixed)
 
+
+def _call_sklearn(name: str, y: Any, prediction: Any, **keyword: Any) -> float:
+    import sklearn.metrics
+
+    return float(getattr(sklearn.metrics, name)(y, prediction, **keyword))
+
+
+def _log_loss(y: Any, p: Any, labels: Any, **keyword: Any) -> float:
     p = np.clip(p, 1e-15, 1.0)
-    return float(log_loss(y, p / p.sum(axis=1, keepdims=True), **keyword))
+    p = p / p.sum(axis=1, keepdims=True)
+    return _call_sklearn("log_loss", y, p, labels=labels, **keyword)
 
 
-def _roc_auc_ovr(y: Any, p: Any, **keyword: Any) -> float:  # noqa: ANN401
+def _roc_auc_ovr(y: Any, p: Any, labels: Any, **keyword: Any) -> float:
     """One-vs-rest ROC AUC, mean over the classes that occur among the rows."""
-    from sklearn.metrics import roc_auc_score
-
-    weight = keyword.get("sample_weight")
-    present = [k for k in range(p.shape[1]) if 0 < np.count_nonzero(y == k) < len(y)]
-    return float(
-        np.mean([roc_auc_score(y == k, p[:, k], sample_weight=weight) for k in present])
-    )
+    areas = [_call_sklearn("roc_auc_score", y == k, p[:, k], **keyword)
+             for k in labels if (y == k).any()]  # fmt: skip
+    return float(np.mean(areas))
 
 
-def _sklearn(name: str, **fixed: Any) -> ScoreFunction:  # noqa: ANN401
-    def function(y: Any, prediction: Any, **keyword: Any) -> float:  # noqa: ANN401
-        import sklearn.metrics
-
-        return float(getattr(sklearn.metrics, name)(y, prediction, **fixed, **keyword))
-
-    return function
+def _balanced_accuracy(y: Any, label: Any, **keyword: Any) -> float:
+    """Mean recall of the classes that occur among the rows."""
+    present = np.unique(y)
+    return _call_sklearn("recall_score", y, label, labels=present, average="macro", **keyword)
 
 
-def _rmsle(y: Any, value: Any, **keyword: Any) -> float:  # noqa: ANN401
+def _mcc(y: Any, label: Any, **keyword: Any) -> float:
+    """Matthews correlation; 0, as scikit-learn has it, where truth or prediction is one class."""
+    if len(np.unique(y)) < 2 or len(np.unique(label)) < 2:
+        return 0.0
+    return _call_sklearn("matthews_corrcoef", y, label, **keyword)
+
+
+def _r2(y: Any, value: Any, **keyword: Any) -> float:
+    """Coefficient of determination; not defined on a single row."""
+    return _call_sklearn("r2_score", y, value, **keyword) if len(y) > 1 else float("nan")
+
+
+def _rmsle(y: Any, value: Any, **keyword: Any) -> float:
     """Root mean squared logarithmic error; predictions below zero count as zero."""
     if np.min(y) < 0:
-        raise InputError(f"rmsle needs a target that is never negative, however: {np.min(y)}.")
-    return _sklearn("root_mean_squared_log_error")(y, np.maximum(value, 0.0), **keyword)
+        raise InputError(
+            f"rmsle needs a target that is never negative, however: {np.min(y)}. Choose rmse."
+        )
+    below = np.maximum(value, 0.0)
+    return _call_sklearn("root_mean_squared_log_error", y, below, **keyword)
 
 
 METRICS: dict[str, Metric] = {
@@ -117,16 +149,17 @@ METRICS: dict[str, Metric] = {
         Metric("log_loss", _log_loss, False, "probabilities", _CLASSES),
         Metric("brier", _sklearn("brier_score_loss"), False, "positive", ("binary",)),
         Metric("accuracy", _sklearn("accuracy_score"), True, "labels", _CLASSES),
-        Metric("balanced_accuracy", _sklearn("balanced_accuracy_score"), True, "labels",
-               _CLASSES),
-        Metric("f1", _sklearn("f1_score"), True, "labels", ("binary",)),
-        Metric("f1_macro", _sklearn("f1_score", average="macro"), True, "labels", _CLASSES),
-        Metric("mcc", _sklearn("matthews_corrcoef"), True, "labels", _CLASSES),
+        Metric("balanced_accuracy", _balanced_accuracy, True, "labels", _CLASSES),
+        Metric("f1", _sklearn("f1_score", zero_division=0.0), True, "labels",
+               ("binary",)),
+        Metric("f1_macro", _sklearn("f1_score", average="macro", zero_division=0.0), True,
+               "labels", _CLASSES),
+        Metric("mcc", _mcc, True, "labels", _CLASSES),
         Metric("rmse", _sklearn("root_mean_squared_error"), False, "values", _VALUES),
         Metric("mae", _sklearn("mean_absolute_error"), False, "values", _VALUES),
         Metric("mape", _sklearn("mean_absolute_percentage_error"), False, "values", _VALUES),
         Metric("rmsle", _rmsle, False, "values", _VALUES),
-        Metric("r2", _sklearn("r2_score"), True, "values", _VALUES),
+        Metric("r2", _r2, True, "values", _VALUES),
         Metric("median_absolute_error", _sklearn("median_absolute_error"), False, "values",
                _VALUES),
     )
@@ -135,7 +168,7 @@ METRICS: dict[str, Metric] = {
 DEFAULT_METRIC = {"binary": "roc_auc", "multiclass": "log_loss", "regression": "rmse"}
 
 
-def get_metric(metric: Any, task: str) -> Metric:  # noqa: ANN401 - name, callable or scorer
+def get_metric(metric: Any, task: str) -> Metric:
     """Return the metric for ``"auto"``, a name of the table, a scikit-learn scorer or a callable.
 
     A callable is called as ``function(y_true, y_pred)`` with labels (or values) as the user
@@ -147,33 +180,38 @@ def get_metric(metric: Any, task: str) -> Metric:  # noqa: ANN401 - name, callab
     InputError
         If the name is not in the table or the metric does not fit the task.
     """
-    if isinstance(metric, Metric):
-        return metric
-    if metric == "auto":
-        return METRICS[DEFAULT_METRIC[task]]
     if isinstance(metric, str):
-        if metric not in METRICS:
-            raise InputError(
-                f"metric must be one of {', '.join(METRICS)}, however: {metric!r}."
-                f"{did_you_mean(metric, METRICS)}"
-            )
-        found = METRICS[metric]
-        if task not in found.tasks:
-            fitting = [name for name, other in METRICS.items() if task in other.tasks]
-            raise InputError(
-                f"metric {metric!r} is for {' and '.join(found.tasks)} targets, however: this "
-                f"target is {task}. Choose from {', '.join(fitting)}, or pass task=."
-            )
-        return found
+        return _from_table(DEFAULT_METRIC[task] if metric == "auto" else metric, task)
+    if isinstance(metric, Metric):
+        return _check_task(metric, task)
     if hasattr(metric, "_score_func"):
         return _from_scorer(metric, task)
     if callable(metric):
         need: Need = "values" if task == "regression" else "labels"
-        name = getattr(metric, "__name__", type(metric).__name__)
-        return Metric(name, metric, True, need, (task,), labels=True)
+        weighted = _takes(metric, "sample_weight")
+        return Metric(_name_of(metric), metric, True, need, (task,), True, weighted)
     raise InputError(
         f"metric must be a name, a callable or a scikit-learn scorer, however: {metric!r}."
     )
+
+
+def _from_table(name: str, task: str) -> Metric:
+    if name not in METRICS:
+        raise InputError(
+            f"metric must be one of {', '.join(METRICS)}, however: {name!r}."
+            f"{did_you_mean(name, METRICS)}"
+        )
+    return _check_task(METRICS[name], task)
+
+
+def _check_task(metric: Metric, task: str) -> Metric:
+    if task not in metric.tasks:
+        fitting = [name for name, other in METRICS.items() if task in other.tasks]
+        raise InputError(
+            f"metric {metric.name!r} is for {' and '.join(metric.tasks)} targets, however: this "
+            f"target is {task}. Choose from {', '.join(fitting)}, or pass task=."
+        )
+    return metric
 
 
 def metric_by_name(name: str, task: str, greater_is_better: bool) -> Metric:  # noqa: FBT001
@@ -184,17 +222,19 @@ def metric_by_name(name: str, task: str, greater_is_better: bool) -> Metric:  # 
     if name in METRICS and task in METRICS[name].tasks:
         return METRICS[name]
 
-    def unknown(*_: Any, **__: Any) -> float:  # noqa: ANN401
-        raise InputError(
-            f"The model was scored with {name!r}, a function that is not saved with it. "
-            "Score predictions with that function itself."
-        )
-
-    return Metric(name, unknown, greater_is_better, "labels", (task,))
+    return Metric(name, partial(_unknown, name), greater_is_better, "labels", (task,))
 
 
-def _from_scorer(scorer: Any, task: str) -> Metric:  # noqa: ANN401
-    wanted = scorer._response_method  # noqa: SLF001 - scikit-learn has no public accessor
+def _unknown(name: str, *_: Any, **__: Any) -> float:
+    raise InputError(
+        f"The model was scored with {name!r}, a function that is not saved with it. "
+        "Score predictions with that function itself."
+    )
+
+
+def _from_scorer(scorer: Any, task: str) -> Metric:
+    function, fixed = scorer._score_func, scorer._kwargs  # noqa: SLF001 - scikit-learn has no
+    wanted, sign = scorer._response_method, scorer._sign  # noqa: SLF001 - public accessors
     wanted = wanted if isinstance(wanted, str) else wanted[0]
     if task == "regression":
         need: Need = "values"
@@ -202,10 +242,21 @@ def _from_scorer(scorer: Any, task: str) -> Metric:  # noqa: ANN401
         need = "labels"
     else:
         need = "positive" if task == "binary" else "probabilities"
-    sign, keyword = scorer._sign, scorer._kwargs  # noqa: SLF001
+    return Metric(
+        _name_of(function), partial(function, **fixed), sign > 0, need, (task,), labels=True,
+        weighted=_takes(function, "sample_weight"),
+    )  # fmt: skip
 
-    def function(y: Any, prediction: Any, **more: Any) -> float:  # noqa: ANN401
-        return float(scorer._score_func(y, prediction, **keyword, **more))  # noqa: SLF001
 
-    name = getattr(scorer._score_func, "__name__", "scorer")  # noqa: SLF001
-    return Metric(name, function, sign > 0, need, (task,), labels=True)
+def _name_of(function: Any) -> str:
+    """Return a function's name; of a partial, the name of what it calls."""
+    while isinstance(function, partial):
+        function = function.func
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def _takes(function: Any, keyword: str) -> bool:
+    try:
+        return keyword in inspect.signature(function).parameters
+    except (TypeError, ValueError):  # written in C, say
+        return False

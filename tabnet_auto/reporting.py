@@ -46,17 +46,25 @@ def leaderboard_rows(
     n_seeds = folds.n_members // folds.n_folds
     for number in range(n_seeds):
         own = np.arange(folds.n_members) % n_seeds == number
-        scores = np.array([member_scores[own & (fold == i)].mean() for i in range(folds.n_folds)])
+        scores = np.array(
+            [mean_score(member_scores[own & (fold == i)]) for i in range(folds.n_folds)]
+        )
         name = "attention TabNet" if n_seeds == 1 else f"attention TabNet, seed {number + 1}"
         rows.append(_record(name, scores, seconds / n_seeds, float(weights[own].sum())))
     return rows
+
+
+def mean_score(folds: Floats) -> float:
+    """Mean of the folds in which the metric is defined, NaN where it is in none."""
+    known = folds[~np.isnan(folds)]
+    return float(known.mean()) if len(known) else float("nan")
 
 
 def _record(name: str, folds: Floats, seconds: float, weight: float) -> dict[str, Any]:
     return {
         "name": name,
         "folds": [float(score) for score in folds],
-        "mean": float(folds.mean()),
+        "mean": mean_score(folds),
         "seconds": seconds,
         "weight": weight,
     }

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from tabnet_auto.artifact import read_artifact, write_artifact
 from tabnet_auto.attention import AttentionSummary, row_attention
-from tabnet_auto.config import NetConfig, PaperConfig, Preset, preset_from_json
+from tabnet_auto.config import Preset, preset_from_json
+from tabnet_auto.design import Design
 from tabnet_auto.encode.encoder import Encoder
 from tabnet_auto.ensemble import Blend
 from tabnet_auto.errors import InputError
@@ -28,6 +29,7 @@ from tabnet_auto.target import decode_labels
 from tabnet_auto.trace import Trace
 from tabnet_auto.train.predict import predict_members
 from tabnet_auto.view.page import render_fragment, render_page
+from tabnet_auto.view.tables import DASH, format_cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,11 +109,18 @@ class FitResult:
         return self._predict(frame)
 
     def _predict(self, frame: pd.DataFrame | str | Path) -> NDArray[np.float64]:
-        design = self.encoder.encode(read_frame(frame, what="test"))
+        shape = (len(self.schema.classes),) if self.schema.classes else ()
         chunks = predict_members(
-            self.net, design, self.encoder.tables, is_class=self.task != "regression"
+            self.net, self._encode(frame, "test"), self.encoder.tables, is_class=bool(shape)
         )
-        return np.concatenate([self.blend.apply(chunk) for chunk in chunks])
+        return np.concatenate([np.empty((0, *shape)), *map(self.blend.apply, chunks)])
+
+    def _encode(self, frame: pd.DataFrame | str | Path, what: str) -> Design:
+        """Encode new rows, also none: a frame with columns and without rows is an answer too."""
+        if not isinstance(frame, str | Path) and getattr(frame, "shape", (1,))[0] == 0:
+            one_row = {label: [None] for label in frame.columns}
+            return self.encoder.encode(read_frame(one_row, what=what).iloc[:0])
+        return self.encoder.encode(read_frame(frame, what=what))
 
     def _need_classes(self, what: str) -> None:
         if self.task == "regression":
@@ -177,7 +186,7 @@ class FitResult:
 
     def _report_data(self) -> ReportData:
         summary = {
-            "Out-of-fold score": f"{self.oof_score:.4f}",
+            "Out-of-fold score": format_cell(self.oof_score, "score"),
             "Metric": self.metric.name,
             "Task": self.task,
             "Target": self.schema.target,
@@ -205,9 +214,12 @@ class FitResult:
         head = (
             f"FitResult: {self.schema.target!r}, {self.task}, {len(self.target)} rows x "
             f"{len(self.schema.used)} columns, {self.folds.n_folds} folds x {n_seeds} seeds\n"
-            f"out-of-fold {self.metric.name} {self.oof_score:.4f}\n"
+            f"out-of-fold {self.metric.name} "
+            f"{format_cell(self.oof_score, 'score')}\n"
         )
-        table = self.leaderboard().to_string(index=False, float_format=lambda v: f"{v:.4f}")
+        table = self.leaderboard().to_string(
+            index=False, float_format=lambda v: format_cell(v, "score"), na_rep=DASH
+        )
         top = np.argsort(-self.attention_summary.per_fold.mean(axis=0))[:5]
         mean = self.attention_summary.per_fold.mean(axis=0)
         seen = ", ".join(f"{self.attention_summary.features[i]} {mean[i]:.0%}" for i in top)
@@ -332,7 +344,10 @@ class Attention:
 
     def rows(self, frame: pd.DataFrame | str | Path) -> NDArray[np.float32]:
         """Weights for every row of a frame; ``(fold, step, row, column)``."""
-        design = self._fit.encoder.encode(read_frame(frame, what="rows"))
+        design = self._fit._encode(frame, "rows")  # noqa: SLF001 - a view of the fit
+        if design.n_rows == 0:
+            n_folds, n_steps, n_columns = self._summary.per_step.shape
+            return np.empty((n_folds, n_steps, 0, n_columns), dtype=np.float32)
         return row_attention(self._fit.net, design, self._fit.folds.fold)
 
     def stability(self) -> float:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tabnet_auto.cells import family, to_float, to_text
+from tabnet_auto.cells import family, plain_cell, to_float, to_text
 from tabnet_auto.dates import parse_datetime, prefers_day_first
 from tabnet_auto.errors import InputError
 from tabnet_auto.frames import read_frame, resolve_column
@@ -37,7 +37,7 @@ class Table:
     weight: NDArray[np.float64] | None
 
     def spread(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Lay values of the rows with a target over all rows of the caller's frame, NaN elsewhere."""
+        """Lay values of the rows with a target over all of the caller's rows, NaN elsewhere."""
         spread = np.full((len(self.has_target), *values.shape[1:]), np.nan)
         spread[self.has_target] = values
         return spread
@@ -59,18 +59,20 @@ def read_table(
         If a column is unknown, serves twice, or holds values that its purpose does not allow.
     """
     frame = read_frame(train)
-    name = resolve_column(target, frame, "train")
+    name = resolve_column(target, frame, "target")
     features, series, has_target, notes = split_target(frame, name)
     kept = features.assign(**{name: series})
     special = {
-        role: resolve_column(label, frame, "train")
+        role: resolve_column(label, frame, role)
         for role, label in (("groups", groups), ("time", time), ("weight", weight))
         if label is not None
     }
-    if name in special.values():
-        raise InputError(
-            f"groups, time and weight must be other columns than the target, however: {name!r}."
-        )
+    for role, label in special.items():
+        if label == name:
+            raise InputError(
+                f"{role} must be another column than the target, however: {role}={name!r} is the "
+                "target."
+            )
     return Table(
         frame=kept,
         target=name,
@@ -106,11 +108,14 @@ def _order(series: pd.Series[Any]) -> NDArray[Any]:
 
 def _weights(series: pd.Series[Any]) -> NDArray[np.float64]:
     values = to_float(series)
-    bad = np.isnan(values) | (values < 0)
-    if bad.any() or values.sum() == 0:
-        shown = values[bad][0] if bad.any() else 0.0
+    bad = np.flatnonzero(np.isnan(values) | (values < 0))
+    if len(bad):
         raise InputError(
-            f"Weights must be non-negative numbers, not all zero, however: {series.name!r} "
-            f"holds {shown}. Fill or drop these rows."
+            f"weight must have a number of 0 or more in every row, however: {series.name!r} holds "
+            f"{plain_cell(series.iloc[bad[0]])!r} among {len(bad)} such rows. Fill or drop them."
+        )
+    if values.sum() == 0:
+        raise InputError(
+            f"weight must be more than 0 in some row, however: {series.name!r} is 0 in all rows."
         )
     return values

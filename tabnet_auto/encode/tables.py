@@ -82,19 +82,40 @@ def numeric_tables(
     Returns
     -------
     quantiles
-        ``(n_numeric, n_quantiles)``, non-decreasing; zero for a feature without a value.
+        ``(n_numeric, n_quantiles)``, non-decreasing, a repeated value counting for one at most;
+        zero for a feature without a value.
     center, scale
         ``(n_numeric,)``; 0 and 1 for a feature without a value.
     """
     ordered = np.sort(x_num, axis=0)  # NaN goes last
     count = np.count_nonzero(~np.isnan(ordered), axis=0)
-    quantiles = _quantiles_of_sorted(ordered, count, np.linspace(0.0, 1.0, n_quantiles))
+    quantiles = np.array(
+        [_spread_quantiles(v[:n], n_quantiles) for v, n in zip(ordered.T, count, strict=True)]
+    ).reshape(-1, n_quantiles)
     low, center, high = _quantiles_of_sorted(ordered, count, np.array([0.25, 0.5, 0.75])).T
     first, last = _quantiles_of_sorted(ordered, count, np.array([0.0, 1.0])).T
     # Divided before subtracted: the difference of two huge values would overflow.
     scale = high / _NORMAL_IQR - low / _NORMAL_IQR
     scale = np.where(scale > _TINY, scale, last / 2 - first / 2)
     return quantiles, center, np.where(scale > _TINY, scale, 1.0)
+
+
+def _spread_quantiles(ordered: FloatArray, n_quantiles: int) -> FloatArray:
+    """Quantiles of sorted values in which a repeated value counts for one quantile at most.
+
+    Plain quantiles of a column that is mostly zeros are mostly zero, and leave no resolution
+    for the values that tell rows apart.
+    """
+    if len(ordered) == 0:
+        return np.zeros(n_quantiles)
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    count = np.diff(starts, append=len(ordered))
+    mass = np.minimum(count, max(1.0, len(ordered) / n_quantiles))
+    place = np.cumsum(mass) - mass / 2
+    at = np.linspace(place[0], place[-1], n_quantiles)
+    # Halved before interpolated: the difference of two huge values would overflow.
+    between: FloatArray = 2.0 * np.interp(at, place, ordered[starts] / 2.0)
+    return np.maximum.accumulate(between)
 
 
 def _quantiles_of_sorted(

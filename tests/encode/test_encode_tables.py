@@ -22,6 +22,18 @@ def test_quantiles_equal_numpy():
     assert np.allclose(scale, (high - low) / 1.349)
 
 
+def test_quantiles_of_a_column_that_is_mostly_zero_tell_the_others_apart():
+    others = np.arange(1.0, 101.0)
+    x = np.concatenate([np.zeros(900), others])[:, None]
+    quantiles, center, _ = numeric_tables(x, 17)
+    assert center[0] == 0.0
+    # 900 zeros weigh as much as a seventeenth of the rows; plain quantiles hold two others.
+    assert np.count_nonzero(np.nanquantile(x, np.linspace(0, 1, 17))) == 2
+    assert np.count_nonzero(quantiles[0]) >= 10
+    assert quantiles[0, 0] == 0.0
+    assert quantiles[0, -1] == 100.0
+
+
 @pytest.mark.parametrize(
     ("values", "center", "scale"),
     [
