@@ -1,4 +1,4 @@
-"""The data sets beside the repository (../shared/data, or --data DIR), read as their manifest says."""
+"""The data sets beside the repository, read as their manifest says."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@
 # %%
 import pandas as pd
 
-from tabnet_auto import auto_fit
+from tabnet_auto import auto_fit, load
 from tabnet_auto.data import titanic_path
 
 train = pd.read_csv(titanic_path("train"))
@@ -59,8 +59,6 @@ fit.submission(test, sample=titanic_path("sample_submission"), path="submission.
 # A directory of JSON and safetensors, no pickle; and the whole report as one page.
 
 # %%
-from tabnet_auto import load
-
 fit.save("model")
 assert (load("model").predict(test) == fit.predict(test)).all()
 fit.report("report.html")

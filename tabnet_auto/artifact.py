@@ -38,7 +38,7 @@ def write_artifact(directory: str | Path, data: Mapping[str, Any], arrays: Array
     if foreign:
         raise ArtifactError(
             f"A model is saved into a directory of its own, however: {folder} holds "
-            f"{sorted(foreign)[0]!r}. Choose a new or an empty directory."
+            f"{min(foreign)!r}. Choose a new or an empty directory."
         )
     (folder / MANIFEST).unlink(missing_ok=True)
     (folder / DATA).write_text(json.dumps(data, indent=1), encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import monotonic
 
 import numpy as np
 import torch
@@ -39,7 +40,7 @@ class AttentionSummary:
         ``(D,)``: by how much the validation loss rises, in the mean over members, when one
         column is shuffled among the validation rows (permutation importance; the check on what
         the attention says). Encoded parts of a column are shuffled together; NaN beyond the
-        ``HARM_COLUMNS`` columns with the most attention.
+        ``HARM_COLUMNS`` columns with the most attention, and where time was up.
     ``fold``
         Fold of each member.
     """
@@ -84,16 +85,19 @@ def _spearman(a: Floats, b: Floats) -> float:
     from scipy.stats import rankdata
 
     x, y = rankdata(a), rankdata(b)
-    if x.std() == 0.0 or y.std() == 0.0:
+    if len(x) == 0 or x.std() == 0.0 or y.std() == 0.0:
         return float("nan")
     return float(np.corrcoef(x, y)[0, 1])
 
 
-def summarize_attention(net: nn.Module, task: Task) -> AttentionSummary:
+def summarize_attention(
+    net: nn.Module, task: Task, deadline: float | None = None
+) -> AttentionSummary:
     """Measure the attention, and the harm of shuffling, on each member's validation rows.
 
     ``net`` holds all members' best weights. At most ``SAMPLE_ROWS`` validation rows a member
-    are used, evenly spaced through the fold.
+    are used, evenly spaced through the fold. After ``deadline`` (a ``time.monotonic()`` instant)
+    no further column is shuffled.
     """
     net.eval()
     device = next(net.parameters()).device
@@ -103,6 +107,8 @@ def summarize_attention(net: nn.Module, task: Task) -> AttentionSummary:
     harm = np.full(len(layout.columns), np.nan)
     order = torch.from_numpy(np.random.default_rng(0).permutation(rows.x_num.shape[1]))
     for column in np.argsort(-mean.mean(axis=0), kind="stable")[:HARM_COLUMNS]:
+        if deadline is not None and monotonic() >= deadline:
+            break
         shuffled = _shuffle_column(rows, layout, layout.columns[column], order.to(device))
         harm[column] = (_read(net, shuffled, losses)[0] - base).mean()
     return AttentionSummary(layout.columns, mean, steps, harm, task.folds.fold)

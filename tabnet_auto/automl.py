@@ -6,7 +6,6 @@ import platform
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import version
-from numbers import Real
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,12 +15,12 @@ import torch
 from numpy.typing import NDArray
 
 from tabnet_auto.attention import summarize_attention
-from tabnet_auto.config import Preset, get_preset, resolve
+from tabnet_auto.config import EncodeConfig, Preset, get_preset, resolve
 from tabnet_auto.design import UNKNOWN_CODE
 from tabnet_auto.encode.encoder import Encoder, fit_encoder
-from tabnet_auto.ensemble import blend_members, blend_out_of_fold
+from tabnet_auto.ensemble import Blend, blend_members, blend_out_of_fold
 from tabnet_auto.errors import InputError
-from tabnet_auto.folds import check_fold_weights, make_folds, split_notes
+from tabnet_auto.folds import Folds, check_fold_weights, make_folds, split_notes
 from tabnet_auto.frames import read_frame
 from tabnet_auto.infer import infer_schema
 from tabnet_auto.metrics import Metric, get_metric
@@ -36,6 +35,7 @@ from tabnet_auto.view.progress import choose_progress
 
 if TYPE_CHECKING:
     import pandas as pd
+    from torch import nn
 
 UNSEEN_SHARE = 0.05
 """Share of test rows with an unseen level from which a column is worth a note."""
@@ -49,10 +49,10 @@ def auto_fit(
     *,
     test: pd.DataFrame | str | Path | None = None,
     task: str = "auto",
-    metric: Any = "auto",  # noqa: ANN401 - a name, a callable or a scorer
-    folds: Any = 5,  # noqa: ANN401 - a number, a splitter or index pairs
+    metric: Any = "auto",
+    folds: Any = 5,
     groups: str | None = None,
-    time: str | None = None,  # noqa: A002
+    time: str | None = None,
     weight: str | None = None,
     preset: str | Preset = "balanced",
     time_limit: float | None = None,
@@ -116,38 +116,24 @@ def auto_fit(
     trace = Trace(emit=_listeners(verbose, emit))
     settings = get_preset(preset)
     computed_on, problem = choose_device(device)
-    deadline = _deadline(start, time_limit)
+    train_until, end = _deadlines(start, time_limit)
     table = read_table(train, target, groups=groups, time=time, weight=weight)
-    schema = _describe(table, task, roles)
-    y = encode_target(table.frame[table.target], schema)
+    schema, y = _describe(table, task, roles)
     scored = get_metric(metric, schema.task)
     split = make_folds(
         schema.task, y, folds=folds, groups=table.groups, time=table.time,
-        n_seeds=settings.n_seeds, seed=seed,
+        n_seeds=settings.seeds(len(y), len(schema.used)), seed=seed,
     )  # fmt: skip
-    check_fold_weights(split, table.weight)
-    _note(
-        trace,
-        *schema.notes,
-        *split_notes(split, y, schema.classes),
-        *_unweighted(scored, table),
-        problem,
-    )
-    encoder, design = fit_encoder(table.frame, schema, split, y, settings.encode)
-    if test is not None:
-        _note(trace, *_unseen_levels(encoder, read_frame(test, what="test")))
-    settings = resolve(settings, n_train=min(len(rows) for rows in split.train))
-    learned = Task(
-        design.with_target(y, table.weight), encoder.layout, encoder.tables, split, scored,
-        np.array(schema.classes) if schema.classes else None,
-    )  # fmt: skip
+    _note(trace, problem, *schema.notes, *_fold_notes(split, y, schema, scored, table.weight))
+    encoder, learned = _encode(table, schema, split, y, scored, settings.encode)
+    _note(trace, *_unseen_levels(encoder, test))
+    settings = resolve(settings, task=schema.task, n_train=min(len(rows) for rows in split.train))
     _plan(trace, learned, settings, computed_on, time_limit)
     net, state = train_members(
-        learned, settings.net, settings.train, device=computed_on, deadline=deadline, trace=trace
+        learned, settings.net, settings.train, device=computed_on, deadline=train_until, trace=trace
     )
-    blend = blend_members(split)
-    oof = blend_out_of_fold(predict_held_out(net, learned), split, blend, len(y))
-    attention = summarize_attention(net, learned)
+    blend, oof = _blend(net, learned)
+    attention = summarize_attention(net, learned, end)
     score = learned.score(oof, np.arange(len(y)))
     trace.add("done", oof_score=score, seconds=monotonic() - start)
     return FitResult(
@@ -159,10 +145,13 @@ def auto_fit(
     )  # fmt: skip
 
 
-def _describe(table: Table, task: str, roles: Mapping[str, str] | None) -> Schema:
-    """Say what the columns mean; what was set aside while reading them comes first in the notes."""
+def _describe(
+    table: Table, task: str, roles: Mapping[str, str] | None
+) -> tuple[Schema, NDArray[Any]]:
+    """Say what the columns mean, what was set aside first, and encode the target accordingly."""
     schema = infer_schema(table.frame, table.target, task=task, roles=roles, ignore=table.ignore)
-    return replace(schema, notes=(*table.notes, *schema.notes))
+    schema = replace(schema, notes=(*table.notes, *schema.notes))
+    return schema, encode_target(table.frame[table.target], schema)
 
 
 def _note(trace: Trace, *notes: str | None) -> None:
@@ -171,9 +160,41 @@ def _note(trace: Trace, *notes: str | None) -> None:
             trace.add("note", text=text)
 
 
-def _unseen_levels(encoder: Encoder, test: pd.DataFrame) -> list[str]:
+def _fold_notes(
+    split: Folds,
+    y: NDArray[Any],
+    schema: Schema,
+    metric: Metric,
+    weight: NDArray[np.float64] | None,
+) -> list[str]:
+    """Check the weights of every fold, and say what the folds' scores do not see."""
+    check_fold_weights(split, weight)
+    notes = split_notes(split, y, schema.classes)
+    if weight is not None and not metric.weighted:
+        notes.append(f"metric {metric.name!r} takes no sample_weight: scores count all rows alike")
+    return notes
+
+
+def _encode(
+    table: Table,
+    schema: Schema,
+    split: Folds,
+    y: NDArray[Any],
+    metric: Metric,
+    config: EncodeConfig,
+) -> tuple[Encoder, Task]:
+    """Learn every member's tables from its own training rows, and lay down what is learned."""
+    encoder, design = fit_encoder(table.frame, schema, split, y, config)
+    classes = np.array(schema.classes) if schema.classes else None
+    full = design.with_target(y, table.weight)
+    return encoder, Task(full, encoder.layout, encoder.tables, split, metric, classes)
+
+
+def _unseen_levels(encoder: Encoder, test: pd.DataFrame | str | Path | None) -> list[str]:
     """Encode the test rows once: raises where that fails, and says which levels are new."""
-    design = encoder.encode(test)
+    if test is None:
+        return []
+    design = encoder.encode(read_frame(test, what="test"))
     shares = (design.codes == UNKNOWN_CODE).mean(axis=0)
     return [
         f"column {feature.column!r}: {share:.0%} of the test rows have a level that the training "
@@ -183,21 +204,16 @@ def _unseen_levels(encoder: Encoder, test: pd.DataFrame) -> list[str]:
     ]
 
 
-def _unweighted(metric: Metric, table: Table) -> list[str]:
-    if table.weight is None or metric.weighted:
-        return []
-    return [f"metric {metric.name!r} takes no sample_weight: scores count all rows alike"]
-
-
-def _deadline(start: float, time_limit: float | None) -> float | None:
-    """Return the instant at which the training must end to leave time for what follows."""
+def _deadlines(start: float, time_limit: object) -> tuple[float | None, float | None]:
+    """Return the instants at which the training, and all that follows it, must end."""
     if time_limit is None:
-        return None
-    if not isinstance(time_limit, Real) or not time_limit > 0:
+        return None, None
+    if not isinstance(time_limit, int | float | np.number) or not time_limit > 0:
         raise InputError(
             f"time_limit must be positive seconds or None, however: time_limit={time_limit!r}."
         )
-    return start + float(time_limit) * (1.0 - RESERVE)
+    seconds = float(time_limit)
+    return start + seconds * (1.0 - RESERVE), start + seconds
 
 
 def _plan(
@@ -205,11 +221,18 @@ def _plan(
 ) -> None:
     trace.add(
         "plan", n_members=task.folds.n_members, n_folds=task.folds.n_folds,
-        n_seeds=settings.n_seeds, n_rows=task.design.n_rows, n_columns=len(task.layout.columns),
-        max_epochs=settings.train.max_epochs, batch_size=settings.train.batch_size,
-        device=str(device), metric=task.metric.name,
+        n_seeds=task.folds.n_members // task.folds.n_folds, n_rows=task.design.n_rows,
+        n_columns=len(task.layout.columns), max_epochs=settings.train.max_epochs,
+        batch_size=settings.train.batch_size, device=str(device), metric=task.metric.name,
         greater_is_better=task.metric.greater_is_better, time_limit=time_limit,
     )  # fmt: skip
+
+
+def _blend(net: nn.Module, task: Task) -> tuple[Blend, NDArray[np.float64]]:
+    """Weigh the members, and predict every row by those that did not learn from it."""
+    blend = blend_members(task.folds)
+    held_out = predict_held_out(net, task)
+    return blend, blend_out_of_fold(held_out, task.folds, blend, task.design.n_rows)
 
 
 def _fold_scores(task: Task, oof: NDArray[np.float64]) -> NDArray[np.float64]:

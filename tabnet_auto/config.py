@@ -37,7 +37,7 @@ class NetConfig:
     level_width: int = 8
     scaling: Literal["robust", "quantile"] = "robust"
     unknown_rate: float = 0.01
-    column_dropout: float = 0.01
+    column_dropout: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -133,22 +133,31 @@ class EncodeConfig:
 class Preset:
     """All settings of a run: one row of the preset table.
 
-    ``n_seeds`` networks a fold; ``effort`` scales the number of training steps that the number
-    of rows suggests.
+    ``n_seeds`` networks a fold, 0 means: chosen by the size of the data; ``effort`` scales the
+    number of training steps that the number of rows suggests.
     """
 
     net: NetConfig | PaperConfig = NetConfig()
     train: TrainConfig = TrainConfig()
     encode: EncodeConfig = EncodeConfig()
-    n_seeds: int = 1
+    n_seeds: int = 0
     effort: float = 1.0
 
+    def seeds(self, n_rows: int, n_columns: int) -> int:
+        """Networks a fold for a size of data: small data gain most from averaging."""
+        return self.n_seeds or (SMALL_DATA_SEEDS if n_rows * n_columns <= SMALL_DATA else 1)
+
+
+SMALL_DATA = 50_000
+"""Up to so many cells several networks a fold cost seconds."""
+SMALL_DATA_SEEDS = 3
 
 PRESETS: dict[str, Preset] = {
-    "fast": Preset(net=NetConfig(n_steps=1, n_hidden=128, n_layers=2), effort=0.5),
+    "fast": Preset(net=NetConfig(n_steps=1, n_hidden=128, n_layers=2), n_seeds=1, effort=0.5),
     "balanced": Preset(),
-    "best": Preset(n_seeds=3, effort=1.5),
+    "best": Preset(n_seeds=4, effort=1.5),
     "paper": Preset(
+        n_seeds=1,
         net=PaperConfig(),
         train=TrainConfig(lr=0.02, beta2=0.999, weight_decay=0.0, schedule="cosine", clip_norm=1.0),
     ),
@@ -156,7 +165,7 @@ PRESETS: dict[str, Preset] = {
 """``fast``, ``balanced`` and ``best`` train the default network; ``paper`` the published one."""
 
 
-def get_preset(preset: str | Preset) -> Preset:
+def get_preset(preset: object) -> Preset:
     """Return a preset by name, or the one given.
 
     Raises
@@ -166,7 +175,7 @@ def get_preset(preset: str | Preset) -> Preset:
     """
     if isinstance(preset, Preset):
         return preset
-    if preset not in PRESETS:
+    if not isinstance(preset, str) or preset not in PRESETS:
         raise InputError(
             f"preset must be one of {', '.join(PRESETS)} or a Preset, however: {preset!r}."
             f"{did_you_mean(preset, PRESETS)}"
@@ -186,11 +195,12 @@ def preset_from_json(net: str, data: dict[str, Any]) -> Preset:
     )
 
 
-def resolve(preset: Preset, *, n_train: int) -> Preset:
+def resolve(preset: Preset, *, task: str, n_train: int) -> Preset:
     """Fill in what depends on the data; whatever the preset says explicitly wins.
 
     ``n_train`` is the number of training rows of the smallest member. Small data get small
-    batches and many epochs; the number of steps grows with about the square root of the rows.
+    batches and many epochs; the number of steps grows with about the square root of the rows,
+    and is smaller for two classes, where noisy labels end the learning early.
     """
     train = preset.train
     batch = train.batch_size
@@ -200,16 +210,16 @@ def resolve(preset: Preset, *, n_train: int) -> Preset:
         batch = n_train // max(1, round(n_train / wanted))
     epochs = train.max_epochs
     if not epochs:
-        steps = preset.effort * BASE_STEPS * max(1.0, math.sqrt(n_train / 6400))
+        steps = preset.effort * BASE_STEPS[task] * max(1.0, math.sqrt(n_train / 6400))
         epochs = round(min(max(steps * batch / n_train, 4), MAX_EPOCHS * preset.effort))
-    patience = train.patience or max(4, round(0.4 * epochs))
+    patience = train.patience or max(4, round(0.3 * epochs))
     filled = replace(train, batch_size=batch, max_epochs=epochs, patience=patience)
     return replace(preset, train=filled)
 
 
 BATCH_SIZES = ((1_500, 128), (25_000, 256), (60_000, 512), (200_000, 1024), (math.inf, 2048))
 """Batch size up to a number of training rows."""
-BASE_STEPS = 1000
+BASE_STEPS = {"binary": 500, "multiclass": 2000, "regression": 1000}
 """Steps of preset effort 1 up to 6,400 training rows."""
 MAX_EPOCHS = 64
 """Epochs of preset effort 1 at most: small data stop being worth more."""

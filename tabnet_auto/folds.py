@@ -50,7 +50,7 @@ def make_folds(
     task: str,
     y: NDArray[np.generic],
     *,
-    folds: int | Any | Iterable[tuple[Any, Any]] = 5,  # noqa: ANN401 - any splitter
+    folds: int | Any | Iterable[tuple[Any, Any]] = 5,
     groups: NDArray[Any] | None = None,
     time: NDArray[Any] | None = None,
     n_seeds: int = 1,
@@ -174,7 +174,7 @@ def _stratified(y: NDArray[np.generic], n_folds: int, seed: int) -> list[tuple[R
     return [(np.flatnonzero(fold != i), np.flatnonzero(fold == i)) for i in range(n_folds)]
 
 
-def _check_pair(number: int, pair: Any, n_rows: int) -> tuple[Rows, Rows]:  # noqa: ANN401
+def _check_pair(number: int, pair: Any, n_rows: int) -> tuple[Rows, Rows]:
     train, valid = _read_pair(number, pair)
     if len(train) == 0 or len(valid) == 0:
         raise InputError(
@@ -196,7 +196,7 @@ def _check_pair(number: int, pair: Any, n_rows: int) -> tuple[Rows, Rows]:  # no
     return train, valid
 
 
-def _read_pair(number: int, pair: Any) -> tuple[Rows, Rows]:  # noqa: ANN401
+def _read_pair(number: int, pair: Any) -> tuple[Rows, Rows]:
     try:
         train, valid = (np.asarray(side).ravel() for side in pair)
     except (TypeError, ValueError) as error:

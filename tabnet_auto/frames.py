@@ -20,7 +20,7 @@ import pandas as pd
 from tabnet_auto.errors import InputError, NotInstalledError, did_you_mean
 
 
-def read_frame(data: object, *, what: str = "train") -> pd.DataFrame:
+def read_frame(data: object, *, what: str = "train", min_rows: int = 1) -> pd.DataFrame:
     """Return the user's table as a new pandas frame with a plain index and text labels.
 
     Parameters
@@ -30,6 +30,8 @@ def read_frame(data: object, *, what: str = "train") -> pd.DataFrame:
         ``.csv``, ``.csv.gz``, ``.tsv``, ``.tsv.gz`` or ``.parquet`` file. It is never changed.
     what
         What the table is called in error messages.
+    min_rows
+        Rows that the table must have; 0 where a table without rows is an answer too.
 
     Returns
     -------
@@ -40,14 +42,14 @@ def read_frame(data: object, *, what: str = "train") -> pd.DataFrame:
     Raises
     ------
     InputError
-        If the table cannot be read, is empty, or has two columns with the same label.
+        If the table cannot be read, is too small, or has two columns with the same label.
     NotInstalledError
         If a Parquet file is given and pyarrow is not installed.
     """
     frame = _open(data, what)
-    if frame.shape[0] == 0 or frame.shape[1] == 0:
+    if frame.shape[0] < min_rows or frame.shape[1] == 0:
         raise InputError(
-            f"{what} must have at least one row and one column, however: "
+            f"{what} must have at least {'one row and ' if min_rows else ''}one column, however: "
             f"{frame.shape[0]} rows and {frame.shape[1]} columns."
         )
     labels = [_label_text(label) for label in frame.columns]

@@ -222,7 +222,7 @@ def metric_by_name(name: str, task: str, greater_is_better: bool) -> Metric:  # 
     if name in METRICS and task in METRICS[name].tasks:
         return METRICS[name]
 
-    return Metric(name, partial(_unknown, name), greater_is_better, "labels", (task,))
+    return Metric(name, partial(_unknown, name), greater_is_better, "values", (task,))
 
 
 def _unknown(name: str, *_: Any, **__: Any) -> float:

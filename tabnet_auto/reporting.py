@@ -70,24 +70,27 @@ def _record(name: str, folds: Floats, seconds: float, weight: float) -> dict[str
     }
 
 
-def member_curves(trace: Trace, folds: Folds) -> list[Curve]:
+def member_curves(trace: Trace) -> list[Curve]:
     """Return every member's learning curves from the epoch events."""
-    epochs = trace.of("epoch")
+    plan, epochs = trace.of("plan")[-1], trace.of("epoch")
     curves = []
-    for member in range(folds.n_members):
-        own = [(event, event["members"].index(member)) for event in epochs
-               if member in event["members"]]  # fmt: skip
-        n_seeds = folds.n_members // folds.n_folds
-        seed = "" if n_seeds == 1 else f", seed {member % n_seeds + 1}"
+    for member in range(plan["n_members"]):
+        own = [
+            (event, event["members"].index(member))
+            for event in epochs
+            if member in event["members"]
+        ]
+        fold, number = divmod(member, plan["n_seeds"])
+        seed = "" if plan["n_seeds"] == 1 else f", seed {number + 1}"
         curves.append(
             Curve(
-                label=f"fold {folds.fold[member] + 1}{seed}",
+                label=f"fold {fold + 1}{seed}",
                 epochs=[event["epoch"] for event, _ in own],
                 train_loss=[event["train_loss"][i] for event, i in own],
                 valid_loss=[event["valid_loss"][i] for event, i in own],
                 score=[event["score"][i] for event, i in own],
-                best_epoch=epochs[-1]["best_epoch"][member],
-                fold=folds.fold[member],
+                best_epoch=epochs[-1]["best_epoch"][member] if own else 0,
+                fold=fold,
             )
         )
     return curves
@@ -125,7 +128,6 @@ def trust_panel(attention: AttentionSummary, n_columns: int = 20) -> Trust:
 
 def report_data(
     schema: Schema,
-    folds: Folds,
     metric: Metric,
     trace: Trace,
     attention: AttentionSummary,
@@ -142,7 +144,7 @@ def report_data(
         leaderboard=leaderboard,
         metric_name=metric.name,
         greater_is_better=metric.greater_is_better,
-        curves=member_curves(trace, folds),
+        curves=member_curves(trace),
         columns=list(attention.features),
         attention=attention.per_fold,
         attention_steps=attention.per_step,

@@ -17,7 +17,7 @@ from tabnet_auto.config import Preset, preset_from_json
 from tabnet_auto.design import Design
 from tabnet_auto.encode.encoder import Encoder
 from tabnet_auto.ensemble import Blend
-from tabnet_auto.errors import InputError
+from tabnet_auto.errors import ArtifactError, InputError
 from tabnet_auto.folds import Folds
 from tabnet_auto.frames import read_frame
 from tabnet_auto.kaggle.submission import build_submission
@@ -117,10 +117,7 @@ class FitResult:
 
     def _encode(self, frame: pd.DataFrame | str | Path, what: str) -> Design:
         """Encode new rows, also none: a frame with columns and without rows is an answer too."""
-        if not isinstance(frame, str | Path) and getattr(frame, "shape", (1,))[0] == 0:
-            one_row = {label: [None] for label in frame.columns}
-            return self.encoder.encode(read_frame(one_row, what=what).iloc[:0])
-        return self.encoder.encode(read_frame(frame, what=what))
+        return self.encoder.encode(read_frame(frame, what=what, min_rows=0))
 
     def _need_classes(self, what: str) -> None:
         if self.task == "regression":
@@ -197,8 +194,8 @@ class FitResult:
         }
         predictions = out_of_fold_sample(self.schema, self.target, self.oof[self.has_target])
         return report_data(
-            self.schema, self.folds, self.metric, self.trace, self.attention_summary,
-            self._leaderboard(), predictions, summary, self._reproduce(),
+            self.schema, self.metric, self.trace, self.attention_summary, self._leaderboard(),
+            predictions, summary, self._reproduce(),
         )  # fmt: skip
 
     def _reproduce(self) -> str:
@@ -275,6 +272,16 @@ def load(directory: str | Path) -> FitResult:
         If the directory is missing, damaged, foreign, or from a newer version.
     """
     data, arrays = read_artifact(directory)
+    try:
+        return _rebuild(data, arrays)
+    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise ArtifactError(
+            f"{directory} does not hold what a model needs, however its files are whole: "
+            f"{error!r}. Save the model again with this version."
+        ) from error
+
+
+def _rebuild(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> FitResult:
     schema = Schema.from_json(data["schema"])
     n_members = len(data["folds"]["fold"])
     folds = Folds(

@@ -114,9 +114,7 @@ class Schema:
             (c.name, c.role, str(c.n_unique), f"{c.missing:.1%}", c.reason) for c in self.columns
         ]
         widths = [max(len(row[i]) for row in cells) for i in range(4)]
-        lines = [
-            "  ".join([*(row[i].ljust(widths[i]) for i in range(4)), row[4]]) for row in cells
-        ]
+        lines = ["  ".join([*(row[i].ljust(widths[i]) for i in range(4)), row[4]]) for row in cells]
         return "\n".join([head, *lines, *(f"note: {note}" for note in self.notes)])
 
     def to_json(self) -> dict[str, Any]:

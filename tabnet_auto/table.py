@@ -116,6 +116,7 @@ def _weights(series: pd.Series[Any]) -> NDArray[np.float64]:
         )
     if values.sum() == 0:
         raise InputError(
-            f"weight must be more than 0 in some row, however: {series.name!r} is 0 in all rows."
+            f"Weights must not all be zero, however: {series.name!r} is 0 in all {len(values)} "
+            "rows. Check weight=."
         )
     return values

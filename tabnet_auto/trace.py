@@ -55,7 +55,7 @@ class Trace:
     events: list[Event] = field(default_factory=list)
     _start: float = field(default_factory=time.monotonic)
 
-    def add(self, kind: str, **data: Any) -> None:  # noqa: ANN401 - any JSON value
+    def add(self, kind: str, **data: Any) -> None:
         """Record an event and pass it to the listener."""
         event = Event(kind, time.monotonic() - self._start, data)
         self.events.append(event)

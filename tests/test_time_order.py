@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from tabnet_auto.automl import _order
 from tabnet_auto.errors import InputError
+from tabnet_auto.table import _order
 
 
 def test_dates_that_write_the_day_first_sort_as_instants():

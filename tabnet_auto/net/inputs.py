@@ -78,7 +78,9 @@ class MemberInputs(nn.Module):
         self.register_buffer("scale", torch.from_numpy(np.array(tables.scale))[:, None])
         self.register_buffer("quantiles", torch.from_numpy(np.array(tables.quantiles, order="C")))
         self.register_buffer("lookup", torch.from_numpy(tables.lookup.astype(np.int64)))
-        self.register_buffer("code_offset", torch.from_numpy(offsets.astype(np.int64)), persistent=False)
+        self.register_buffer(
+            "code_offset", torch.from_numpy(offsets.astype(np.int64)), persistent=False
+        )
         columns = layout.feature_to_column
         split = [len(layout.numeric), len(layout.category), len(layout.statistic)]
         numeric, category, statistic = np.split(columns, np.cumsum(split)[:2])
@@ -125,9 +127,7 @@ class MemberInputs(nn.Module):
         flat = (codes.long() + self.code_offset).flatten(1)
         return self.lookup.gather(1, flat).view(codes.shape)
 
-    def _drop(
-        self, missing: Tensor, level: Tensor, random: MemberRandom
-    ) -> tuple[Tensor, Tensor]:
+    def _drop(self, missing: Tensor, level: Tensor, random: MemberRandom) -> tuple[Tensor, Tensor]:
         n_rows = missing.shape[1]
         if self.column_dropout > 0:
             gone = random.happens(self.column_dropout, n_rows, self.n_columns)

@@ -73,7 +73,7 @@ class MemberRandom:
             generator.bit_generator.state = {**state, "state": inner}
 
 
-def _plain(state: Any) -> Any:  # noqa: ANN401 - nested dictionaries, arrays and numbers
+def _plain(state: Any) -> Any:
     if isinstance(state, dict):
         return {key: _plain(value) for key, value in state.items()}
     return state.tolist() if isinstance(state, np.ndarray) else state
@@ -102,9 +102,7 @@ class MemberLinear(nn.Module):
     **Shape**: input ``(M, B, n_in)``, output ``(M, B, n_out)``; weight ``(M, n_in, n_out)``.
     """
 
-    def __init__(
-        self, n_in: int, n_out: int, random: MemberRandom, *, gain: float = 1.0
-    ) -> None:
+    def __init__(self, n_in: int, n_out: int, random: MemberRandom, *, gain: float = 1.0) -> None:
         super().__init__()
         self.weight = parameter(gain * random.normal(n_in, n_out))
         self.bias = parameter(gain * random.normal(1, n_out), lr=0.1, decay=0.0)

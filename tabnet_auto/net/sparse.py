@@ -175,14 +175,17 @@ def _threshold(
         return tau + step((z - tau).clamp_(min=0.0))
     tau = torch.full_like(z[..., :1], -1.0)
     excess = torch.empty_like(z)
-    # Convergence is quadratic for entmax, and for sparsemax finite: once no row moves by more
-    # than this, all rows have arrived.
+    # Convergence is quadratic for entmax, and for sparsemax finite: a row that moves by no more
+    # than this has arrived.
     tolerance = 8.0 * torch.finfo(z.dtype).eps
+    moving = torch.ones_like(tau)
     for _ in range(z.shape[-1] + _EXTRA_PASSES):
         change = step(torch.sub(z, tau, out=excess).clamp_(min=0.0))
-        tau += change
-        # Compared before reducing: a NaN must neither stop nor prolong the work of other rows.
-        if not (change > tolerance).any():
+        # A row that has arrived stands still, whatever the others need: its result does not
+        # depend on its company, and a NaN does not prolong the work.
+        tau += change.mul_(moving)
+        moving = (change > tolerance).to(z.dtype)
+        if not moving.any():
             break
     return tau
 

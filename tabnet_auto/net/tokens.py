@@ -30,9 +30,7 @@ class RowTokens(NamedTuple):
         """Row vectors with each feature's token multiplied by its weight ``(M, B, V + C)``."""
         n = self.values.shape[2]
         weights = weights.unsqueeze(3)
-        return RowTokens(
-            self.values * weights[:, :, :n], self.levels * weights[:, :, n:]
-        ).flat()
+        return RowTokens(self.values * weights[:, :, :n], self.levels * weights[:, :, n:]).flat()
 
     def dot(self, vectors: Tensor) -> Tensor:
         """Scalar product of each feature's token with its part of ``(M, B, W)``."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import torch
 
 from tabnet_auto.errors import InputError
@@ -23,18 +25,23 @@ def choose_device(name: str) -> tuple[torch.device, str | None]:
             return torch.device("cpu"), None
         problem = _cuda_problem(0)
         return (torch.device("cpu"), problem) if problem else (torch.device("cuda"), None)
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise InputError(
-            f"device must be 'auto', 'cpu', 'cuda', 'cuda:N' or 'mps', however: {name!r}."
-        ) from None
+    device = _parse(name)
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise InputError(f"No Metal device is available, however: device={name!r}. Use 'auto'.")
     if device.type == "cuda":
         if not torch.cuda.is_available():
             raise InputError(f"No CUDA device is available, however: device={name!r}. Use 'auto'.")
         if problem := _cuda_problem(device.index or 0):
             raise InputError(f"{problem} However: device={name!r}. Use 'auto'.")
     return device, None
+
+
+def _parse(name: str) -> torch.device:
+    with contextlib.suppress(RuntimeError, TypeError):
+        device = torch.device(name)
+        if device.type in ("cpu", "cuda", "mps"):
+            return device
+    raise InputError(f"device must be 'auto', 'cpu', 'cuda', 'cuda:N' or 'mps', however: {name!r}.")
 
 
 def _cuda_problem(index: int) -> str | None:

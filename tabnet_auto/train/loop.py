@@ -114,7 +114,8 @@ class Trainer:
             return "converged"
         if self.state.epoch >= self.config.max_epochs:
             return "max_epochs"
-        return "time_limit" if clock.time_share() >= 1.0 else ""
+        # However short the time, there is an answer: one step, scored.
+        return "time_limit" if self.state.epoch and clock.time_share() >= 1.0 else ""
 
     def _train(self) -> list[NDArray[np.int64]]:
         return [self.folds.train[m] for m in self.state.alive]
@@ -139,16 +140,15 @@ class Trainer:
 
     def _step(self, batch: Batch, progress: NDArray[np.float64], drop_scale: float) -> Tensor:
         device = self.store.x_num.device
-        index = torch.from_numpy(batch.index).to(device)
+        index = torch.from_numpy(batch.rows).to(device)
         active = torch.from_numpy(batch.active).to(device)
         y, weight = self.targets.gather(index)
-        stepped = active.any(1, keepdim=True)
-        paused = torch.nonzero(~stepped.squeeze(1)).flatten().tolist()
+        paused = np.flatnonzero(~batch.active.any(1)).tolist()
         with self._standing_still(paused):
             output = self.net(self.store.gather(index), self.random, drop_scale)
         losses = member_losses(output.logits, y, weight, active)
         (losses + output.penalty).sum().backward()
-        self.optimizer.step(progress, stepped if paused else None)
+        self.optimizer.step(progress, paused)
         return losses.detach()
 
     @contextlib.contextmanager
@@ -172,9 +172,7 @@ class Trainer:
         for position, (member, rows) in enumerate(zip(state.alive, valid, strict=True)):
             own = outputs[position, : len(rows)].double().cpu().numpy()
             scores.append(self.score(member, rows, own))
-        improved = [
-            i for i, m in enumerate(state.alive) if losses[i] < state.best_loss[m]
-        ]
+        improved = [i for i, m in enumerate(state.alive) if losses[i] < state.best_loss[m]]
         current = self.net.state_dict()
         store_best(state.best, current, [state.alive[i] for i in improved], improved)
         for i in improved:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.optim.adamw import adamw
 
 from tabnet_auto.config import TrainConfig
 from tabnet_auto.net.layers import Scales
@@ -36,24 +38,25 @@ def flat_cosine(progress: Shares) -> Shares:
 class MemberAdamW:
     """AdamW (arXiv 1711.05101) in which every member has its own step count and may pause.
 
-    The parameters of the network become views of one ``(M, P)`` matrix: an optimiser step,
-    clipping by member, and letting members leave are operations on its rows.
+    The parameters of the network become views of one ``(M, P)`` matrix, those with equal
+    :class:`Scales` side by side: clipping by member and letting members leave are operations on
+    its rows, and a step is torch's fused kernel on one stretch a member and scale.
     """
 
     def __init__(self, net: nn.Module, config: TrainConfig) -> None:
         self.config = config
-        self.parameters = list(net.parameters())
+        scales = {p: getattr(p, "scales", Scales()) for p in net.parameters()}
+        self.parameters = sorted(scales, key=lambda p: scales[p])
         n_members = self.parameters[0].shape[0]
-        device = self.parameters[0].device
         self.values = torch.cat([p.detach().reshape(n_members, -1) for p in self.parameters], 1)
         self.moment1 = torch.zeros_like(self.values)
         self.moment2 = torch.zeros_like(self.values)
-        self.n_steps = torch.zeros(n_members, 1, device=device)
-        scales = [getattr(p, "scales", Scales()) for p in self.parameters]
-        sizes = torch.tensor([p[0].numel() for p in self.parameters])
-        self.lr_scale = torch.tensor([s.lr for s in scales]).repeat_interleave(sizes).to(device)
-        decays = torch.tensor([s.lr * s.decay for s in scales]).repeat_interleave(sizes)
-        self.decay_scale = decays.to(device)
+        self.n_steps = torch.zeros(n_members, device=self.values.device)
+        self.stretches: list[tuple[Scales, slice]] = []
+        end = 0
+        for own, group in itertools.groupby(self.parameters, key=lambda p: scales[p]):
+            start, end = end, end + sum(p[0].numel() for p in group)
+            self.stretches.append((own, slice(start, end)))
         self._bind()
 
     def _bind(self) -> None:
@@ -65,9 +68,6 @@ class MemberAdamW:
             p.data, p.grad = self.values[:, start:end].view(shape), None
             start = end
 
-    def _column(self, shares: Shares) -> Tensor:
-        return torch.from_numpy(shares).to(self.values).unsqueeze(1)
-
     def _take_gradients(self) -> Tensor:
         """Move the gradients into one matrix, each member's clipped to ``clip_norm``."""
         flat = []
@@ -77,37 +77,40 @@ class MemberAdamW:
             p.grad = None
         grads = torch.cat(flat, 1)
         norm = grads.norm(dim=1, keepdim=True)
-        return grads.mul_((self.config.clip_norm / (norm + EPS)).clamp_max(1.0))
+        if (norm > self.config.clip_norm).any():
+            grads.mul_((self.config.clip_norm / (norm + EPS)).clamp_max(1.0))
+        return grads
 
     @torch.no_grad()
-    def step(self, progress: Shares, active: Tensor | None = None) -> None:
-        """Take one step.
-
-        ``progress (M,)`` is each member's share of the planned training; ``active (M, 1)`` says
-        who steps, all if None.
-        """
+    def step(self, progress: Shares, paused: Sequence[int] = ()) -> None:
+        """Take one step; ``progress (M,)`` is each member's share of the planned training."""
         config = self.config
-        lr = self._column(config.lr * schedule_factor(config.schedule, progress))
-        decay = self._column(config.weight_decay * flat_cosine(progress))
-        kept = None
-        if active is not None:
-            kept = [t.clone() for t in (self.values, self.moment1, self.moment2, self.n_steps)]
+        lr = config.lr * schedule_factor(config.schedule, progress)
+        decay = config.weight_decay * flat_cosine(progress)
         grads = self._take_gradients()
-        self.n_steps += 1
-        self.moment1.lerp_(grads, 1.0 - config.beta1)
-        self.moment2.mul_(config.beta2).addcmul_(grads, grads, value=1.0 - config.beta2)
-        correction1 = 1.0 - config.beta1**self.n_steps
-        correction2 = (1.0 - config.beta2**self.n_steps).sqrt()
-        self.values.mul_(1.0 - lr * decay * self.decay_scale)
-        # A tiny offset: square roots of subnormal numbers are many times slower.
-        spread = (self.moment2 + 1e-30).sqrt_().div_(correction2).add_(EPS)
-        update = torch.div(self.moment1, spread, out=spread)
-        self.values.addcmul_(update.mul_(self.lr_scale), lr / correction1, value=-1.0)
-        if kept is not None and active is not None:
-            for now, before in zip(
-                (self.values, self.moment1, self.moment2, self.n_steps), kept, strict=True
-            ):
-                torch.where(active, now, before, out=now)
+        for member in range(self.values.shape[0]):
+            if member in paused:
+                continue
+            step = self.n_steps[member]
+            before = step.clone()
+            for scales, stretch in self.stretches:
+                step.copy_(before)
+                adamw(
+                    [self.values[member, stretch]],
+                    [grads[member, stretch]],
+                    [self.moment1[member, stretch]],
+                    [self.moment2[member, stretch]],
+                    [],
+                    [step],
+                    fused=self.values.device.type in ("cpu", "cuda"),
+                    amsgrad=False,
+                    beta1=config.beta1,
+                    beta2=config.beta2,
+                    lr=float(lr[member]) * scales.lr,
+                    weight_decay=float(decay[member]) * scales.decay,
+                    eps=EPS,
+                    maximize=False,
+                )
 
     def select(self, members: Sequence[int]) -> None:
         """Keep only some members."""

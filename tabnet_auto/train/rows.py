@@ -93,12 +93,13 @@ class Targets:
 class Batch(NamedTuple):
     """One step's rows of each member.
 
-    ``index (M, B)`` row positions; ``active (M, B)`` whether a place holds a row of this step
+    ``rows (M, B)`` row positions; ``active (M, B)`` whether a place holds a row of this step
     (a member whose epoch has fewer steps than the longest pauses at the end, one with fewer
-    rows than a batch is padded); ``share (M,)`` how much of its epoch each member has done.
+    rows than a batch is padded); ``share (M,)`` how much of its epoch each member has done by
+    the middle of the step.
     """
 
-    index: NDArray[np.int64]
+    rows: NDArray[np.int64]
     active: NDArray[np.bool_]
     share: NDArray[np.float64]
 
@@ -122,7 +123,7 @@ def epoch_batches(
             own = rows[min(step, len(rows) - 1)]
             index[member, : len(own)] = own
             active[member, : len(own)] = step < len(rows)
-        yield Batch(index, active, np.minimum(step / n_steps_of, 1.0))
+        yield Batch(index, active, np.minimum((step + 0.5) / n_steps_of, 1.0))
 
 
 def padded(rows: Sequence[NDArray[np.int64]]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -93,10 +93,14 @@ def test_formula_on_numbers_worked_by_hand():
         unit.key.copy_(torch.tensor([[[1.0, 1.0]]]))
         unit.query.fill_(1.0)
         unit.value.copy_(torch.tensor([[[1.0], [1.0]]]))
-        row = RowTokens(torch.tensor([[[[math.log(3.0)], [0.0]]]], dtype=torch.float64), torch.zeros(1, 1, 0, 1))
+        row = RowTokens(
+            torch.tensor([[[[math.log(3.0)], [0.0]]]], dtype=torch.float64), torch.zeros(1, 1, 0, 1)
+        )
         attended = unit(RowTokens(*(t.double() for t in row)), torch.zeros(1, 1, 0).double())
     # Logits log 3 and 0: weights 3/4 and 1/4. Values 2 e_i / sqrt 2, so y = 3/4 * 2 log 3 / sqrt 2.
-    torch.testing.assert_close(attended.weights[0, 0], torch.tensor([0.75, 0.25], dtype=torch.float64))
+    torch.testing.assert_close(
+        attended.weights[0, 0], torch.tensor([0.75, 0.25], dtype=torch.float64)
+    )
     assert attended.output.item() == pytest.approx(0.75 * math.sqrt(2.0) * math.log(3.0))
 
 

@@ -1,0 +1,161 @@
+"""What a fit answers: leaderboard, predictions, submission, pages, pickles."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import make_scorer, mean_absolute_error, roc_auc_score
+
+from tabnet_auto import InputError, Preset, auto_fit
+from tabnet_auto.config import NetConfig, TrainConfig
+from tabnet_auto.train.predict import predict_members
+
+NET = NetConfig(n_steps=2, n_hidden=16, n_layers=1, n_bins=4, n_context=8)
+TINY = Preset(net=NET, train=TrainConfig(max_epochs=3, batch_size=16), n_seeds=2)
+
+
+def make_frame(n=150):
+    rng = np.random.default_rng(0)
+    size = rng.normal(size=n)
+    return pd.DataFrame(
+        {
+            "id": np.arange(1000, 1000 + n),
+            "size": size,
+            "kind": rng.choice(["flat", "house", "boat"], n),
+            "y": np.where(size + rng.normal(size=n) > 0, "yes", "no"),
+        }
+    )
+
+
+def fit(frame, target="y", **options):
+    return auto_fit(frame, target, **{"preset": TINY, "folds": 3, "verbose": False, **options})
+
+
+@pytest.fixture(scope="module")
+def frame():
+    frame = make_frame()
+    frame.loc[[5, 50], "y"] = None
+    return frame
+
+
+@pytest.fixture(scope="module")
+def learned(frame):
+    learned = fit(frame)
+    assert np.nanstd(learned.oof[:, 0]) > 0.03, "predictions must vary to be compared"
+    return learned
+
+
+def test_scores_are_what_scikit_learn_says(frame, learned):
+    known = frame["y"].notna()
+    y = (frame["y"][known] == "yes").to_numpy()
+    oof = learned.oof[known]
+    assert learned.oof_score == pytest.approx(roc_auc_score(y, oof[:, 1]))
+    for fold in range(3):
+        rows = learned.folds.valid[2 * fold]
+        assert learned.fold_scores[fold] == pytest.approx(roc_auc_score(y[rows], oof[rows, 1]))
+
+
+def test_out_of_fold_predictions_are_of_members_that_did_not_learn_from_the_row(frame, learned):
+    known = np.flatnonzero(frame["y"].notna())
+    for fold in range(3):
+        own = list(learned.folds.of_fold(fold))
+        assert own == [2 * fold, 2 * fold + 1]
+        rows = known[learned.folds.valid[own[0]]]
+        design = learned.encoder.encode(frame.iloc[rows])
+        (predicted,) = predict_members(learned.net, design, learned.encoder.tables, is_class=True)
+        np.testing.assert_allclose(learned.oof[rows], predicted[own].mean(axis=0), atol=1e-6)
+
+
+def test_new_rows_are_predicted_by_all_members(frame, learned):
+    p = learned.predict_proba(frame)
+    assert p.shape == (150, 2)
+    assert p.dtype == np.float64
+    np.testing.assert_allclose(p.sum(axis=1), 1.0)
+    assert learned.predict(frame).tolist() == learned.classes_[p.argmax(axis=1)].tolist()
+
+
+def test_leaderboard(learned):
+    board = learned.leaderboard()
+    assert list(board) == ["model", "roc_auc", "fold_1", "fold_2", "fold_3", "seconds", "weight"]
+    folds = board[["fold_1", "fold_2", "fold_3"]].to_numpy()
+    np.testing.assert_allclose(board["roc_auc"], folds.mean(axis=1))
+    np.testing.assert_allclose(folds[0], learned.fold_scores)
+    np.testing.assert_allclose(folds[1:].T.ravel(), learned.member_scores)
+    assert (board["seconds"] > 0).all()
+
+
+def test_it_shows_itself(learned):
+    text = repr(learned)
+    assert text.startswith("FitResult: 'y', binary, 148 rows x 2 columns, 3 folds x 2 seeds")
+    assert f"out-of-fold roc_auc {learned.oof_score:.4f}" in text
+    assert "attention TabNet, seed 2" in text
+    assert "Attention over 2 columns: " in repr(learned.attention)
+    assert "role" in str(learned.schema)
+    html = learned._repr_html_()
+    assert "roc_auc" in html
+    assert "<html" not in html
+
+
+def test_report(learned, tmp_path):
+    page = learned.report(tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.lower().startswith("<!doctype html>")
+    for word in ("roc_auc", "size", "kind", "2 rows have no value of the target", "auto_fit(train"):
+        assert word in page
+    assert not re.search(r"(src|href)=.https?:", page)
+
+
+def test_the_trace_is_plain(learned):
+    json.loads(learned.trace.to_json())
+    assert learned.trace.emit is None
+    kinds = [event.kind for event in learned.trace]
+    assert kinds[-2:] == ["stopped", "done"]
+    best = learned.trace.of("epoch")[-1]["best_score"]
+    np.testing.assert_array_equal(best, learned.member_scores)
+
+
+def test_submission(frame, learned, tmp_path):
+    test = frame.drop(columns="y")[:20]
+    made = learned.submission(test, path=tmp_path / "submission.csv")
+    assert list(made) == ["id", "y"]
+    assert pd.read_csv(tmp_path / "submission.csv")["y"].tolist() == learned.predict(test).tolist()
+    sample = pd.DataFrame({"id": test["id"][::-1], "y": 0.5})
+    made = learned.submission(test, sample=sample)
+    assert made["id"].tolist() == sample["id"].tolist()
+    np.testing.assert_allclose(made["y"], learned.predict_proba(test)[::-1, 1])
+    sample.to_csv(tmp_path / "sample.csv", index=False)
+    test.to_csv(tmp_path / "test.csv", index=False)
+    again = learned.submission(tmp_path / "test.csv", sample=tmp_path / "sample.csv")
+    np.testing.assert_allclose(again["y"], made["y"])
+    with pytest.raises(InputError, match="test must have at least one row"):
+        learned.submission(test[:0])
+
+
+def test_how_to_reproduce_it_fits_on_a_line(frame):
+    pairs = [(np.arange(100), np.arange(100, 148))]
+    assert "folds=..." in fit(frame, folds=pairs).about["Call"]
+    assert "preset=..., folds=3, seed=0" in fit(frame).about["Call"]
+
+
+def absolute(y, predicted):
+    return -float(np.abs(y - predicted).mean())
+
+
+@pytest.mark.parametrize(
+    "metric",
+    ["rmse", absolute, make_scorer(mean_absolute_error, greater_is_better=False)],
+    ids=["table", "callable", "scorer"],
+)
+def test_a_fit_can_be_pickled(frame, metric):
+    events = []
+    values = fit(frame, "size", metric=metric, emit=events.append)
+    again = pickle.loads(pickle.dumps(values))
+    assert events
+    assert repr(again) == repr(values)
+    np.testing.assert_array_equal(again.predict(frame), values.predict(frame))
+    y = frame["size"].to_numpy()
+    assert again.metric.score(y, again.oof) == values.oof_score
