@@ -140,5 +140,5 @@ def dropout(x: Tensor, rate: float, random: MemberRandom | None) -> Tensor:
     """Drop elements in training (``random`` given), each member by its own generator."""
     if random is None or rate <= 0.0:
         return x
-    dropped = random.happens(rate, *x.shape[1:]).to(x.device)
-    return x.masked_fill(dropped, 0.0) * (1.0 / (1.0 - rate))
+    kept = (~random.happens(rate, *x.shape[1:])).to(x.device, x.dtype)
+    return x * kept.mul_(1.0 / (1.0 - rate))

@@ -34,21 +34,6 @@ class TrainState:
     best_epoch: list[int]
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """One member's best snapshot.
-
-    ``weights`` have no member axis; ``loss`` is the validation loss and ``score`` the metric at
-    ``epoch`` (counted from 1).
-    """
-
-    member: int
-    epoch: int
-    loss: float
-    score: float
-    weights: Weights
-
-
 def weights_of(net: nn.Module) -> Weights:
     """Copy the network's member-stacked tensors."""
     return {name: tensor.detach().clone() for name, tensor in net.state_dict().items()}
@@ -82,23 +67,3 @@ def store_best(best: Weights, current: Weights, to: Sequence[int], source: Seque
     """Copy some members' current tensors into their rows of the best."""
     for name, tensor in best.items():
         tensor[list(to)] = current[name][list(source)]
-
-
-def checkpoints_of(state: TrainState) -> list[Checkpoint]:
-    """Cut the best snapshots into one record a member."""
-    return [
-        Checkpoint(
-            member=m,
-            epoch=state.best_epoch[m],
-            loss=state.best_loss[m],
-            score=state.best_score[m],
-            weights={name: tensor[m].clone() for name, tensor in state.best.items()},
-        )
-        for m in range(len(state.best_loss))
-    ]
-
-
-def stack_checkpoints(checkpoints: Sequence[Checkpoint]) -> Weights:
-    """Stack checkpoints into the member-stacked tensors of a network."""
-    names = checkpoints[0].weights
-    return {name: torch.stack([c.weights[name] for c in checkpoints]) for name in names}
