@@ -48,5 +48,12 @@ def __getattr__(name: str) -> Any:
     return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
 
 
+def load_ipython_extension(shell: Any) -> None:
+    """Make ``%auto_fit`` known: what ``%load_ext tabnet_auto`` calls."""
+    from tabnet_auto.magic import AutoFitMagics
+
+    shell.register_magics(AutoFitMagics)
+
+
 def __dir__() -> list[str]:
     return sorted([*__all__, "__version__"])

@@ -20,7 +20,7 @@ from tabnet_auto.ensemble import Blend
 from tabnet_auto.errors import ArtifactError, InputError
 from tabnet_auto.folds import Folds
 from tabnet_auto.frames import read_frame
-from tabnet_auto.kaggle.submission import build_submission
+from tabnet_auto.kaggle.submission import Values, build_submission
 from tabnet_auto.metrics import Metric, metric_by_name
 from tabnet_auto.net.build import build_net
 from tabnet_auto.reporting import leaderboard_rows, out_of_fold_sample, report_data
@@ -128,8 +128,14 @@ class FitResult:
         test: pd.DataFrame | str | Path,
         sample: pd.DataFrame | str | Path | None = None,
         path: str | Path | None = None,
+        *,
+        id_column: str | None = None,
+        values: Values = "auto",
     ) -> pd.DataFrame:
         """Predict ``test`` in the form of a sample submission, checked; write it if ``path``.
+
+        ``id_column`` names the ids where there is no sample; ``values`` is ``"labels"`` or
+        ``"probabilities"`` where the sample's zeros do not tell which.
 
         Raises
         ------
@@ -138,12 +144,14 @@ class FitResult:
             the model does not predict.
         """
         made = build_submission(
-            read_frame(test, what="test"),
+            read_frame(_index_as_column(test), what="test"),
             target=self.schema.target,
             predict=self.predict,
             predict_proba=None if self.task == "regression" else self.predict_proba,
             classes=[] if self.task == "regression" else self.classes_.tolist(),
             sample=None if sample is None else read_frame(sample, what="sample"),
+            id_column=id_column,
+            values=values,
         )
         if path is not None:
             made.to_csv(path, index=False)
@@ -312,6 +320,13 @@ def _rebuild(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> FitResult
         member_scores=arrays["member_scores"], fold_scores=arrays["fold_scores"],
         attention_summary=summary, trace=Trace.from_json(data["trace"]), about=data["about"],
     )  # fmt: skip
+
+
+def _index_as_column(test: Any) -> Any:
+    """Return a frame whose named index (``index_col="id"``) is a column again: it holds the ids."""
+    index = getattr(test, "index", None)
+    name = getattr(index, "name", None)
+    return test if name is None or name in test.columns else test.reset_index()
 
 
 def _under(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -159,3 +159,18 @@ def test_a_fit_can_be_pickled(frame, metric):
     np.testing.assert_array_equal(again.predict(frame), values.predict(frame))
     y = frame["size"].to_numpy()
     assert again.metric.score(y, again.oof) == values.oof_score
+
+
+def test_submission_takes_ids_from_a_named_index(learned, frame):
+    test = frame.drop(columns="y").assign(id=np.arange(100, 100 + len(frame)))
+    sample = pd.DataFrame({"id": test["id"], "y": 0.5})
+    by_column = learned.submission(test, sample=sample)
+    by_index = learned.submission(test.set_index("id"), sample=sample)
+    pd.testing.assert_frame_equal(by_index, by_column)
+
+
+def test_submission_of_zeros_says_what_is_wanted(learned, frame):
+    test = frame.drop(columns="y").assign(id=np.arange(len(frame)))
+    sample = pd.DataFrame({"id": test["id"], "y": 0})
+    made = learned.submission(test, sample=sample, values="probabilities")
+    np.testing.assert_allclose(made["y"], learned.predict_proba(test)[:, 1])
