@@ -86,7 +86,7 @@ _FIT_OPTIONS: tuple[Callable[[Any], Any], ...] = (
         "--time-limit",
         type=click.FloatRange(min=0, min_open=True),
         metavar="SECONDS",
-        help="Seconds for everything, prediction and report included.",
+        help="Seconds for the fit; the best so far counts.",
     ),
     click.option(
         "--preset",
