@@ -5,7 +5,8 @@
 Every system learns from the same training rows in the same five folds; its test prediction is
 the mean over the folds. LightGBM stops early on each fold's validation rows (learning rate 0.05,
 at most 2,000 trees, its own handling of categories and missing values); the linear model is a
-logistic or ridge regression on one-hot and standardised columns. Test rows choose nothing within a run.
+logistic or ridge regression on one-hot and standardised columns. Within a run test rows choose
+nothing.
 Errors: 1 - AUC (binary), log-loss (multiclass), RMSE / standard deviation (regression).
 """
 
