@@ -90,13 +90,13 @@ def auto_fit(
     preset
         ``"fast"``, ``"balanced"``, ``"best"``, ``"paper"``, or a :class:`Preset`.
     time_limit
-        Seconds for everything; training ends in time with the best so far.
+        Seconds for the fit; training ends in time with the best so far.
     roles
         Roles that win over the inferred ones: ``{"zip": "categorical", "note": "drop"}``.
     seed
         The same seed gives the same numbers on the same machine and number of threads.
     device
-        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``.
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``.
     verbose
         Whether to show progress; ``"auto"`` fits the terminal or notebook.
     emit

@@ -243,7 +243,7 @@ class TabNetClassifier(ClassifierMixin, _TabNet):
     random_state
         An integer gives the same numbers again.
     device
-        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``.
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``.
     verbose
         Whether to show progress.
 
@@ -302,7 +302,7 @@ class TabNetRegressor(RegressorMixin, _TabNet):
     random_state
         An integer gives the same numbers again.
     device
-        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"mps"``.
+        ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``.
     verbose
         Whether to show progress.
 

@@ -22,7 +22,7 @@ class AutoFitMagics(Magics):
     @argument("--preset", default="balanced", help="fast, balanced, best or paper")
     @argument("--metric", default="auto", help="a name of the metric table")
     @argument("--folds", type=int, default=5, help="number of folds")
-    @argument("--time-limit", type=float, help="seconds for everything")
+    @argument("--time-limit", type=float, help="seconds for the fit")
     @argument("--seed", type=int, default=0, help="the same seed gives the same numbers")
     @line_magic
     def auto_fit(self, line: str) -> FitResult:

@@ -62,10 +62,6 @@ class Trace:
         if self.emit is not None:
             self.emit(event)
 
-    def elapsed(self) -> float:
-        """Seconds since the trace began."""
-        return time.monotonic() - self._start
-
     def of(self, kind: str) -> list[dict[str, Any]]:
         """Return the data of all events of one kind."""
         return [event.data for event in self.events if event.kind == kind]

@@ -85,7 +85,7 @@ def make_trainer(
         store.x_stat = store.x_stat.double()
     return Trainer(
         network, store, targets, members, config, lambda member, rows, outputs: 0.0,
-        greater_is_better=True, trace=trace or Trace(),
+        trace=trace or Trace(),
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from tabnet_auto.errors import InputError
 
 
 def choose_device(name: str) -> tuple[torch.device, str | None]:
-    """Return the device for ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` or ``"mps"``.
+    """Return the device for ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:1"``.
 
     The second value is a sentence for the user where a device is present but not usable (a
     P100 under today's torch, which holds no kernels for it).
@@ -26,8 +26,6 @@ def choose_device(name: str) -> tuple[torch.device, str | None]:
         problem = _cuda_problem(0)
         return (torch.device("cpu"), problem) if problem else (torch.device("cuda"), None)
     device = _parse(name)
-    if device.type == "mps" and not torch.backends.mps.is_available():
-        raise InputError(f"No Metal device is available, however: device={name!r}. Use 'auto'.")
     if device.type == "cuda":
         if not torch.cuda.is_available():
             raise InputError(f"No CUDA device is available, however: device={name!r}. Use 'auto'.")
@@ -39,9 +37,9 @@ def choose_device(name: str) -> tuple[torch.device, str | None]:
 def _parse(name: str) -> torch.device:
     with contextlib.suppress(RuntimeError, TypeError):
         device = torch.device(name)
-        if device.type in ("cpu", "cuda", "mps"):
+        if device.type in ("cpu", "cuda"):
             return device
-    raise InputError(f"device must be 'auto', 'cpu', 'cuda', 'cuda:N' or 'mps', however: {name!r}.")
+    raise InputError(f"device must be 'auto', 'cpu', 'cuda' or 'cuda:N', however: {name!r}.")
 
 
 def _cuda_problem(index: int) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -73,19 +74,16 @@ class Trainer:
         config: TrainConfig,
         score: ScoreMembers,
         *,
-        greater_is_better: bool,
         trace: Trace,
     ) -> None:
         self.net, self.store, self.targets, self.folds = net, store, targets, folds
         self.config, self.score, self.trace = config, score, trace
-        self.greater_is_better = greater_is_better
         self.optimizer = MemberAdamW(net, config)
         self.random = MemberRandom([seed + 1 for seed in folds.seed])
         n = folds.n_members
-        worst = float("-inf") if greater_is_better else float("inf")
         self.state = TrainState(
             epoch=0, n_steps=0, alive=list(range(n)), current={}, optimizer={}, random=[],
-            best=weights_of(net), best_loss=[float("inf")] * n, best_score=[worst] * n,
+            best=weights_of(net), best_loss=[float("inf")] * n, best_score=[math.nan] * n,
             best_epoch=[0] * n,
         )  # fmt: skip
 

@@ -84,7 +84,6 @@ def train_members(
         task.folds,
         train,
         task.score_logits,
-        greater_is_better=task.metric.greater_is_better,
         trace=trace,
     )
     with stop_on_interrupt() as stop:

@@ -16,23 +16,12 @@ from tabnet_auto.net.layers import MemberRandom
 
 
 class RowStore:
-    """Rows as tensors on a device.
-
-    ``y (n,)`` holds class positions (long) or values; ``target`` are the same values
-    standardised by each member's own training rows.
-    """
+    """Rows as tensors on a device; raw numbers in float64, so that large offsets keep digits."""
 
     def __init__(self, design: Design, device: torch.device | str = "cpu") -> None:
-        # Metal has no float64: there large offsets lose digits, as in every float32 pipeline.
-        precise = torch.float32 if torch.device(device).type == "mps" else torch.float64
-        self.x_num = torch.from_numpy(np.array(design.x_num)).to(device, precise)
+        self.x_num = torch.from_numpy(np.array(design.x_num)).to(device, torch.float64)
         self.codes = torch.from_numpy(np.array(design.codes)).to(device)
         self.x_stat = torch.from_numpy(np.array(design.x_stat)).to(device, torch.float32)
-
-    @property
-    def n_rows(self) -> int:
-        """Number of rows."""
-        return self.x_num.shape[0]
 
     def gather(self, index: Tensor) -> RawRows:
         """Rows of each member; index ``(M, B)``."""
