@@ -13,20 +13,21 @@ if TYPE_CHECKING:
     from tabnet_auto.config import Preset
     from tabnet_auto.errors import ArtifactError, InputError, TabNetAutoError
     from tabnet_auto.estimator import TabNetClassifier, TabNetRegressor
-    from tabnet_auto.result import FitResult, load
+    from tabnet_auto.result.fit import FitResult
+    from tabnet_auto.result.saving import load
 
 __version__ = "0.1.0"
 
 _HOME = {
     "ArtifactError": "errors",
-    "FitResult": "result",
+    "FitResult": "result.fit",
     "InputError": "errors",
     "Preset": "config",
     "TabNetAutoError": "errors",
     "TabNetClassifier": "estimator",
     "TabNetRegressor": "estimator",
     "auto_fit": "automl",
-    "load": "result",
+    "load": "result.saving",
 }
 
 __all__ = [

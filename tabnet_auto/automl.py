@@ -24,7 +24,7 @@ from tabnet_auto.folds import Folds, check_fold_weights, make_folds, split_notes
 from tabnet_auto.frames import read_frame
 from tabnet_auto.infer import infer_schema
 from tabnet_auto.metrics import Metric, get_metric
-from tabnet_auto.result import FitResult
+from tabnet_auto.result.fit import FitResult
 from tabnet_auto.schema import Schema
 from tabnet_auto.table import Table, read_table
 from tabnet_auto.target import encode_target

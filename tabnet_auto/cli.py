@@ -15,7 +15,7 @@ from tabnet_auto.errors import InputError, TabNetAutoError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tabnet_auto.result import FitResult
+    from tabnet_auto.result.fit import FitResult
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -224,7 +224,7 @@ def _say_files(folder: Path) -> None:
 
 def _load(folder: Path) -> FitResult:
     """Load a model from its own folder, or from the folder that ``fit`` wrote."""
-    from tabnet_auto.result import load
+    from tabnet_auto.result.saving import load
 
     inner = folder / "model"
     return load(inner if inner.is_dir() else folder)

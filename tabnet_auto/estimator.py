@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from tabnet_auto.config import Preset
-    from tabnet_auto.result import FitResult
+    from tabnet_auto.result.fit import FitResult
 
 MIN_ROWS = 4
 """Rows that two folds of two rows each need."""

@@ -8,7 +8,7 @@ from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
 from tabnet_auto.automl import auto_fit
-from tabnet_auto.result import FitResult
+from tabnet_auto.result.fit import FitResult
 
 
 @magics_class

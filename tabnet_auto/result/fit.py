@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from tabnet_auto.artifact import read_artifact, write_artifact
-from tabnet_auto.attention import AttentionSummary, row_attention
-from tabnet_auto.config import Preset, preset_from_json
+from tabnet_auto.attention import AttentionSummary
+from tabnet_auto.config import Preset
 from tabnet_auto.design import Design
 from tabnet_auto.encode.encoder import Encoder
 from tabnet_auto.ensemble import Blend
-from tabnet_auto.errors import ArtifactError, InputError
+from tabnet_auto.errors import InputError
 from tabnet_auto.folds import Folds
 from tabnet_auto.frames import read_frame
 from tabnet_auto.kaggle.submission import Values, build_submission
-from tabnet_auto.metrics import Metric, metric_by_name
-from tabnet_auto.net.build import build_net
+from tabnet_auto.metrics import Metric
 from tabnet_auto.reporting import leaderboard_rows, out_of_fold_sample, report_data
+from tabnet_auto.result.attention import Attention
 from tabnet_auto.schema import Schema
 from tabnet_auto.target import decode_labels
 from tabnet_auto.trace import Trace
@@ -241,85 +239,9 @@ class FitResult:
         The directory holds the training targets and out-of-fold predictions too, so that a
         loaded model can still write its report.
         """
-        encoder, arrays = self.encoder.to_state()
-        data = {
-            "schema": self.schema.to_json(),
-            "folds": {"fold": self.folds.fold, "seed": self.folds.seed, "rule": self.folds.rule},
-            "metric": self.metric.name,
-            "greater_is_better": self.metric.greater_is_better,
-            "net": type(self.preset.net).__name__,
-            "preset": asdict(self.preset),
-            "encoder": encoder,
-            "blend": self.blend.weights,
-            "oof_score": self.oof_score,
-            "features": self.attention_summary.features,
-            "trace": self.trace.to_json(),
-            "about": dict(self.about),
-        }
-        stored = {f"encoder.{name}": array for name, array in arrays.items()}
-        for name, tensor in self.net.state_dict().items():
-            stored[f"net.{name}"] = tensor.cpu().numpy()
-        for side, rows in (("train", self.folds.train), ("valid", self.folds.valid)):
-            stored |= {f"folds.{side}.{i}": own for i, own in enumerate(rows)}
-        stored |= {
-            "oof": self.oof, "target": self.target, "has_target": self.has_target,
-            "member_scores": self.member_scores, "fold_scores": self.fold_scores,
-            "attention.members": self.attention_summary.members,
-            "attention.member_steps": self.attention_summary.member_steps,
-            "attention.harm": self.attention_summary.harm,
-        }  # fmt: skip
-        return write_artifact(directory, data, stored)
+        from tabnet_auto.result.saving import save
 
-
-def load(directory: str | Path) -> FitResult:
-    """Load what :meth:`FitResult.save` wrote. Nothing in the directory is executed.
-
-    Raises
-    ------
-    ArtifactError
-        If the directory is missing, damaged, foreign, or from a newer version.
-    """
-    data, arrays = read_artifact(directory)
-    try:
-        return _rebuild(data, arrays)
-    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        raise ArtifactError(
-            f"{directory} does not hold what a model needs, however its files are whole: "
-            f"{error!r}. Save the model again with this version."
-        ) from error
-
-
-def _rebuild(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> FitResult:
-    schema = Schema.from_json(data["schema"])
-    n_members = len(data["folds"]["fold"])
-    folds = Folds(
-        train=tuple(arrays[f"folds.train.{i}"] for i in range(n_members)),
-        valid=tuple(arrays[f"folds.valid.{i}"] for i in range(n_members)),
-        fold=tuple(data["folds"]["fold"]),
-        seed=tuple(data["folds"]["seed"]),
-        rule=data["folds"]["rule"],
-    )
-    encoder = Encoder.from_state(data["encoder"], _under("encoder.", arrays))
-    preset = preset_from_json(data["net"], data["preset"])
-    net = build_net(preset.net, encoder.layout, encoder.tables, schema.n_outputs, folds.seed)
-    weights = {name: torch.from_numpy(a) for name, a in _under("net.", arrays).items()}
-    net.load_state_dict(weights)
-    net.eval()
-    summary = AttentionSummary(
-        features=tuple(data["features"]),
-        members=arrays["attention.members"],
-        member_steps=arrays["attention.member_steps"],
-        harm=arrays["attention.harm"],
-        fold=folds.fold,
-    )
-    return FitResult(
-        schema=schema, folds=folds, preset=preset, encoder=encoder, net=net,
-        metric=metric_by_name(data["metric"], schema.task, data["greater_is_better"]),
-        blend=Blend(tuple(data["blend"])), oof=arrays["oof"], oof_score=data["oof_score"],
-        target=arrays["target"], has_target=arrays["has_target"],
-        member_scores=arrays["member_scores"], fold_scores=arrays["fold_scores"],
-        attention_summary=summary, trace=Trace.from_json(data["trace"]), about=data["about"],
-    )  # fmt: skip
+        return save(self, directory)
 
 
 def _index_as_column(test: Any) -> Any:
@@ -327,66 +249,3 @@ def _index_as_column(test: Any) -> Any:
     index = getattr(test, "index", None)
     name = getattr(index, "name", None)
     return test if name is None or name in test.columns else test.reset_index()
-
-
-def _under(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    return {name[len(prefix) :]: a for name, a in arrays.items() if name.startswith(prefix)}
-
-
-class Attention:
-    """What the networks looked at, in the user's columns."""
-
-    def __init__(self, fit: FitResult) -> None:
-        self._fit = fit
-        self._summary = fit.attention_summary
-
-    @property
-    def features(self) -> tuple[str, ...]:
-        """The D columns, in the order of the last axis everywhere below."""
-        return self._summary.features
-
-    @property
-    def per_fold(self) -> pd.DataFrame:
-        """Mean attention on each fold's validation rows; one row a fold, rows sum to 1."""
-        import pandas as pd
-
-        return pd.DataFrame(self._summary.per_fold, columns=list(self.features)).rename_axis("fold")
-
-    @property
-    def per_step(self) -> pd.DataFrame:
-        """Mean weights of each fold and step; index (fold, step), rows sum to 1."""
-        import pandas as pd
-
-        steps = self._summary.per_step
-        index = pd.MultiIndex.from_product(
-            [range(steps.shape[0]), range(steps.shape[1])], names=["fold", "step"]
-        )
-        flat = steps.reshape(-1, steps.shape[2])
-        return pd.DataFrame(flat, index=index, columns=list(self.features))
-
-    def rows(self, frame: pd.DataFrame | str | Path) -> NDArray[np.float32]:
-        """Weights for every row of a frame; ``(fold, step, row, column)``."""
-        design = self._fit._encode(frame, "rows")  # noqa: SLF001 - a view of the fit
-        if design.n_rows == 0:
-            n_folds, n_steps, n_columns = self._summary.per_step.shape
-            return np.empty((n_folds, n_steps, 0, n_columns), dtype=np.float32)
-        return row_attention(self._fit.net, design, self._fit.folds.fold)
-
-    def stability(self) -> float:
-        """Mean Spearman correlation between the folds' attention."""
-        return self._summary.stability()
-
-    def permutation(self) -> pd.Series[float]:
-        """Rise of the validation loss when one column is shuffled: the check on the attention."""
-        import pandas as pd
-
-        return pd.Series(self._summary.harm, index=list(self.features), name="loss_increase")
-
-    def __repr__(self) -> str:
-        mean = self.per_fold.mean().sort_values(ascending=False)
-        top = ", ".join(f"{name} {share:.1%}" for name, share in mean.head(8).items())
-        return (
-            f"Attention over {len(self.features)} columns: {top}\n"
-            f"stability between folds (Spearman) {self.stability():.2f}; agreement with "
-            f"permutation importance {self._summary.agreement():.2f}"
-        )
