@@ -17,8 +17,8 @@ class NetConfig:
 
     ``n_steps`` attention steps with ``mask`` as their sparse map and keys of ``d_key`` numbers;
     a context of ``n_context`` units asks the first question; ``n_layers`` hidden layers of
-    ``n_hidden`` units. A value's token has ``n_frequencies`` periodic and ``n_bins``
-    piecewise-linear elements, a level's token ``level_width``. ``scaling`` is ``"robust"`` or
+    ``n_hidden`` units. A value's token has ``n_bins`` piecewise-linear elements, a level's token
+    ``level_width``. ``scaling`` is ``"robust"`` or
     ``"quantile"``. ``column_dropout`` turns whole columns missing in training, ``unknown_rate``
     category levels unknown.
     """
@@ -31,9 +31,7 @@ class NetConfig:
     n_layers: int = 3
     activation: Literal["relu", "selu", "mish"] = "selu"
     dropout: float = 0.15
-    n_frequencies: int = 0
     n_bins: int = 32
-    frequency_scale: float = 0.1
     level_width: int = 8
     scaling: Literal["robust", "quantile"] = "robust"
     unknown_rate: float = 0.01

@@ -21,9 +21,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 from tabnet_auto import InputError, Preset, TabNetClassifier, TabNetRegressor, auto_fit
 from tabnet_auto.config import NetConfig, TrainConfig
 
-NET = NetConfig(
-    n_steps=1, n_hidden=16, n_layers=1, n_frequencies=2, n_bins=8, n_context=8, dropout=0.0
-)
+NET = NetConfig(n_steps=1, n_hidden=16, n_layers=1, n_bins=8, n_context=8, dropout=0.0)
 TINY = Preset(n_seeds=1, net=NET, train=TrainConfig(max_epochs=12, batch_size=32, lr=0.05))
 BRIEF = Preset(n_seeds=1, net=NET, train=TrainConfig(max_epochs=2, batch_size=32, lr=0.05))
 CLASSIFIER = TabNetClassifier(preset=TINY, folds=2, device="cpu")

@@ -13,7 +13,7 @@ from tabnet_auto.trace import Trace
 from tabnet_auto.train.loop import Trainer
 from tabnet_auto.train.rows import RowStore, Targets
 
-SMALL = NetConfig(n_hidden=16, n_context=8, n_frequencies=3, n_bins=4, d_key=4, level_width=3)
+SMALL = NetConfig(n_hidden=16, n_context=8, n_bins=4, d_key=4, level_width=3)
 PAPER = PaperConfig(n_d=4, n_a=4, virtual_batch_size=16)
 
 

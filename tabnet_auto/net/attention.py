@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tabnet_auto.config import SparseMap
 from tabnet_auto.net.layers import MemberRandom, parameter
 from tabnet_auto.net.sparse import SPARSE_MAPS
-from tabnet_auto.net.tokens import RowTokens
+from tabnet_auto.net.tokens import RowTokens, TokenLinear
 
 
 class Attended(NamedTuple):
@@ -49,7 +49,7 @@ class ColumnAttention(nn.Module):
         self,
         feature_to_column: Tensor,
         n_columns: int,
-        width: int,
+        widths: tuple[int, int],
         n_hidden: int,
         random: MemberRandom,
         *,
@@ -62,20 +62,19 @@ class ColumnAttention(nn.Module):
         self.n_columns = n_columns
         self.sparse_map = sparse_map
         self.register_buffer("feature_to_column", feature_to_column, persistent=False)
-        self.key = parameter(random.normal(d_key, width), decay=0.0)
+        self.key = TokenLinear(widths, d_key, random, factor=d_key**-0.5, decay=0.0)
         self.query = parameter(torch.zeros(n_members, 1, d_key), decay=0.0)
         self.condition = (
             parameter(torch.zeros(n_members, n_context, d_key), lr=0.3) if n_context else None
         )
         self.strength = parameter(torch.full((n_members, 1, 1), 2.0), decay=0.0)
-        self.value = parameter(random.normal(width, n_hidden))
+        self.value = TokenLinear(widths, n_hidden, random, factor=sum(widths) ** -0.5)
 
     def forward(self, tokens: RowTokens, context: Tensor) -> Attended:
         """Return the weighted sum of the columns' values, and the weights."""
         weights = self.weights(tokens, context)
         of_feature = (self.n_columns * weights).index_select(2, self.feature_to_column)
-        summed = torch.bmm(tokens.weighted(of_feature), self.value)
-        return Attended(summed * self.value.shape[1] ** -0.5, weights)
+        return Attended(self.value.sum(tokens, of_feature), weights)
 
     def weights(self, tokens: RowTokens, context: Tensor) -> Tensor:
         """Attention weights over the columns; non-negative, summing to 1; ``(M, B, D)``."""
@@ -91,7 +90,6 @@ class ColumnAttention(nn.Module):
 
     def _logits(self, tokens: RowTokens, query: Tensor) -> Tensor:
         """One logit a column, ``q . k_i / sqrt(d_key)``: the sum over the column's features."""
-        towards = torch.bmm(query, self.key) * (self.key.shape[1] ** -0.5)
-        of_feature = tokens.dot(towards)
+        of_feature = self.key.dot(tokens, query)
         empty = of_feature.new_zeros(*of_feature.shape[:2], self.n_columns)
         return empty.index_add(2, self.feature_to_column, of_feature)

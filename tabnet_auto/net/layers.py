@@ -8,12 +8,16 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
+
+from tabnet_auto.net.native import library
 
 
 class MemberRandom:
@@ -40,11 +44,15 @@ class MemberRandom:
         """Uniform numbers in [0, 1); ``(M, *shape)``."""
         return torch.from_numpy(np.stack([g.random(shape, np.float32) for g in self.generators]))
 
-    def happens(self, probability: float, *shape: int) -> Tensor:
-        """Independent events of a probability (to the nearest 1/256); bool ``(M, *shape)``."""
+    def bytes(self, *shape: int) -> Tensor:
+        """Uniform whole numbers from 0 to 255; uint8 ``(M, *shape)``."""
         size = math.prod(shape)
         drawn = [np.frombuffer(g.bytes(size), np.uint8) for g in self.generators]
-        return torch.from_numpy(np.stack(drawn).reshape(-1, *shape) < round(256 * probability))
+        return torch.from_numpy(np.stack(drawn).reshape(-1, *shape))
+
+    def happens(self, probability: float, *shape: int) -> Tensor:
+        """Independent events of a probability (to the nearest 1/256); bool ``(M, *shape)``."""
+        return self.bytes(*shape) < round(256 * probability)
 
     def permutation(self, member: int, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Shuffle one member's values with its own generator."""
@@ -113,7 +121,10 @@ class MemberLinear(nn.Module):
 
 
 class ParametricActivation(nn.Module):
-    """An activation with a learned share a unit: ``(1 - a) x + a f(x)``, a starting at 1.
+    """An activation with a learned share a unit, ``(1 - a) x + a f(x)`` with a starting at 1.
+
+    In training (``random`` given) elements are then dropped at a rate, each member's by its own
+    generator, and the others scaled up.
 
     **Shape**: any ``(M, B, n)``.
     """
@@ -123,10 +134,37 @@ class ParametricActivation(nn.Module):
         self.function = function
         self.share = parameter(torch.ones(n_members, 1, n), lr=0.1, decay=0.0)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Apply the activation, in the precision of the parameters."""
-        x = x.to(self.share.dtype)
-        return torch.lerp(x, self.function(x), self.share)
+    def forward(self, x: Tensor, rate: float = 0.0, random: MemberRandom | None = None) -> Tensor:
+        """Apply the activation, then dropout."""
+        drawn = None if random is None or rate <= 0.0 else random.bytes(*x.shape[1:])
+        if self.function is functional.selu and library.is_usable(x, self.share):
+            return cast("Tensor", _NativeSelu.apply(x, self.share, drawn, rate))
+        active = torch.lerp(x, self.function(x), self.share)
+        if drawn is None:
+            return active
+        kept = (drawn >= round(256 * rate)).to(x.device, x.dtype)
+        return active * kept.mul_(1.0 / (1.0 - rate))
+
+
+class _NativeSelu(Function):
+    """Parametric SELU and dropout as one kernel each way."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, share: Tensor, drawn: Tensor | None, rate: float) -> Tensor:
+        x, y = x.contiguous(), torch.empty(x.shape)
+        ctx.drop = (1.0 / (1.0 - rate), round(256 * rate))
+        library.call("selu_forward", x, share, drawn, y, *ctx.drop, share.stride(0), *x.shape)
+        ctx.save_for_backward(x, share, drawn)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        x, share, drawn = ctx.saved_tensors
+        to, to_share = torch.empty(x.shape), torch.empty(share.shape)
+        given = (grad.contiguous(), x, share, drawn, to, to_share, *ctx.drop)
+        library.call("selu_backward", *given, share.stride(0), *x.shape)
+        return to, to_share, None, None
 
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -134,11 +172,3 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "selu": functional.selu,
     "mish": functional.mish,
 }
-
-
-def dropout(x: Tensor, rate: float, random: MemberRandom | None) -> Tensor:
-    """Drop elements in training (``random`` given), each member by its own generator."""
-    if random is None or rate <= 0.0:
-        return x
-    kept = (~random.happens(rate, *x.shape[1:])).to(x.device, x.dtype)
-    return x * kept.mul_(1.0 / (1.0 - rate))

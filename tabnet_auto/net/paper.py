@@ -14,7 +14,6 @@ from collections.abc import Iterable, Sequence
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tabnet_auto.config import PaperConfig
@@ -22,10 +21,9 @@ from tabnet_auto.errors import InputError
 from tabnet_auto.net.ghost_norm import GhostNorm, VirtualBatches
 from tabnet_auto.net.layers import MemberRandom
 from tabnet_auto.net.output import Output
-from tabnet_auto.net.sparse import SPARSE_MAPS
+from tabnet_auto.net.selection import select
 
 _INITIAL_MOMENTUM = 0.01
-_HALF_ROOT = math.sqrt(0.5)
 _MAX_SPREAD_CELLS = 8192
 """Up to this many cells a 0/1 matrix copies masks to features faster than a gather does."""
 
@@ -58,8 +56,8 @@ class FeatureTransformer(nn.Module):
     ) -> Tensor:
         """Transform with the shared weights given."""
         for layer, (weight, norm) in enumerate(zip([*shared, *self.own], self.norms, strict=True)):
-            gated = F.glu(norm(torch.bmm(x, weight), batches), dim=-1)
-            x = gated if layer == 0 else (x + gated).mul_(_HALF_ROOT)
+            residual = None if layer == 0 else x
+            x = cast("GhostNorm", norm).gated(torch.bmm(x, weight), batches, residual)
         return x
 
 
@@ -136,27 +134,23 @@ class PaperTabNet(nn.Module):
         shared = list(self.shared)
         attention = self.splitter(x, shared, batches)[..., self.config.n_d :]
         x = x if self.one_to_one else x * self.share
-        select = SPARSE_MAPS[self.config.mask]
         prior: Tensor | None = None
         total: Tensor | None = None
-        masks, step_sizes = [], []
+        masks, entropies, step_sizes = [], [], []
         for attend, transform in zip(self.attentions, self.transformers, strict=True):
-            logits = attend(attention, batches)
-            mask = select(logits if prior is None else logits * prior)
-            used = self.config.gamma - mask
-            prior = used if prior is None else prior * used
+            mask, prior, entropy = select(attend(attention, batches), prior, self.config)
             out = transform(self._to_features(mask) * x, shared, batches)
             decision = out[..., : self.config.n_d].relu()
             attention = out[..., self.config.n_d :]
             total = decision if total is None else total + decision
             masks.append(mask)
+            entropies.append(entropy)
             step_sizes.append(decision.sum(-1))
-        stacked = torch.stack(masks)
         return Output(
             logits=torch.bmm(cast("Tensor", total), self.head),
-            masks=stacked,
+            masks=torch.stack(masks),
             step_size=torch.stack(step_sizes),
-            penalty=self._penalty(stacked, valid),
+            penalty=self._penalty(torch.stack(entropies), valid),
         )
 
     def _place_groups(self, groups: Sequence[int]) -> None:
@@ -195,21 +189,19 @@ class PaperTabNet(nn.Module):
         whole = VirtualBatches.split(x, n_rows, valid)
         return whole, VirtualBatches.split(x, self.config.virtual_batch_size, valid)
 
-    def _penalty(self, masks: Tensor, valid: Tensor | None) -> Tensor:
+    def _penalty(self, entropy: Tensor, valid: Tensor | None) -> Tensor:
         """Return ``lambda_sparse`` times the masks' mean entropy, the paper's L_sparse; ``(M,)``.
 
-        ``L_sparse = sum_i sum_b sum_j -M_bj[i] log(M_bj[i] + epsilon) / (n_steps * B)``.
+        ``L_sparse = sum_i sum_b sum_j -M_bj[i] log(M_bj[i] + epsilon) / (n_steps * B)``, from the
+        entropies ``(S, M, B)`` of steps and rows.
 
         The reference's loss is ``loss - lambda_sparse * M_loss``, with ``M_loss`` the mean of
         ``sum_j m_j log(m_j + epsilon)``, a negative entropy: together a penalty on entropy.
         """
-        if self.config.lambda_sparse == 0.0:
-            return masks.new_zeros(masks.shape[1])
-        entropy = -(masks * (masks + self.config.epsilon).log()).sum(-1).mean(0)
+        of_row = self.config.lambda_sparse * entropy.mean(0)
         if valid is None:
-            return self.config.lambda_sparse * entropy.mean(1)
-        rows = valid.sum(1).clamp(min=1)
-        return self.config.lambda_sparse * (entropy * valid).sum(1) / rows
+            return of_row.mean(1)
+        return (of_row * valid).sum(1) / valid.sum(1).clamp(min=1)
 
 
 def importance(masks: Tensor, step_size: Tensor, *, normalize: bool = True) -> Tensor:

@@ -24,9 +24,12 @@ from torch.autograd import Function
 from torch.autograd.function import FunctionCtx, once_differentiable
 
 from tabnet_auto.config import SparseMap
+from tabnet_auto.net.native import library
 
 _EXTRA_PASSES = 64
 """Newton passes allowed beyond one a column (each pass without progress is a rounding error)."""
+SPARSEMAX, ENTMAX15 = 1, 2
+"""How the kernels know the maps."""
 _VECTOR_WIDTH = 16
 """Below this many columns torch's own softmax works number by number on a CPU: 3 to 6 times
 slower than passes over the whole tensor."""
@@ -105,9 +108,12 @@ class _Sparsemax(Function):
 
     @staticmethod
     def forward(ctx: FunctionCtx, logits: Tensor) -> Tensor:
-        z = _shift(logits, 1.0)
-        tau = _threshold(z, _sparsemax_step, _sparsemax_sorted)
-        weights = (z - tau).clamp_(min=0.0)
+        if library.is_usable(logits):
+            weights = _native_excess(logits, SPARSEMAX)
+        else:
+            z = _shift(logits, 1.0)
+            tau = _threshold(z, _sparsemax_step, _sparsemax_sorted)
+            weights = (z - tau).clamp_(min=0.0)
         ctx.save_for_backward(weights)
         return weights
 
@@ -115,6 +121,8 @@ class _Sparsemax(Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         (weights,) = ctx.saved_tensors
+        if library.is_usable(grad, weights):
+            return _native_backward(grad, weights, SPARSEMAX)
         support = weights.sign()
         grad = grad * support
         mean = grad.sum(-1, keepdim=True) / support.sum(-1, keepdim=True)
@@ -126,9 +134,12 @@ class _Entmax15(Function):
 
     @staticmethod
     def forward(ctx: FunctionCtx, logits: Tensor) -> Tensor:
-        z = _shift(logits, 0.5)
-        tau = _threshold(z, _entmax15_step, _entmax15_sorted)
-        root = (z - tau).clamp_(min=0.0)
+        if library.is_usable(logits):
+            root = _native_excess(logits, ENTMAX15)
+        else:
+            z = _shift(logits, 0.5)
+            tau = _threshold(z, _entmax15_step, _entmax15_sorted)
+            root = (z - tau).clamp_(min=0.0)
         # Not the output, which costs no memory: a CPU takes 40 times as long for the root of
         # an exact zero as for that of another number.
         ctx.save_for_backward(root)
@@ -138,9 +149,28 @@ class _Entmax15(Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         (root,) = ctx.saved_tensors
+        if library.is_usable(grad, root):
+            return _native_backward(grad, root, ENTMAX15)
         grad = grad * root
         mean = grad.sum(-1, keepdim=True) / root.sum(-1, keepdim=True)
         return torch.addcmul(grad, root, mean, value=-1.0)
+
+
+def _native_excess(logits: Tensor, code: int) -> Tensor:
+    excess = torch.empty(logits.shape)
+    library.call("excess_forward", logits.contiguous(), excess, code, *row_sizes(logits))
+    return excess
+
+
+def _native_backward(grad: Tensor, excess: Tensor, code: int) -> Tensor:
+    to = torch.empty_like(excess)
+    library.call("excess_backward", grad.contiguous(), excess, to, code, *row_sizes(to))
+    return to
+
+
+def row_sizes(rows: Tensor) -> tuple[int, int]:
+    """Return the number of rows and of columns."""
+    return rows.numel() // max(rows.shape[-1], 1), rows.shape[-1]
 
 
 def _is_eager_cpu(logits: Tensor) -> bool:

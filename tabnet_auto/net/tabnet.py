@@ -13,11 +13,10 @@ from tabnet_auto.net.layers import (
     MemberLinear,
     MemberRandom,
     ParametricActivation,
-    dropout,
     parameter,
 )
 from tabnet_auto.net.output import Output
-from tabnet_auto.net.tokens import Tokens
+from tabnet_auto.net.tokens import TokenLinear, Tokens
 
 
 class AttentionTabNet(nn.Module):
@@ -39,18 +38,18 @@ class AttentionTabNet(nn.Module):
             inputs.n_values,
             inputs.n_levels,
             random,
-            n_frequencies=config.n_frequencies,
             n_bins=config.n_bins,
-            frequency_scale=config.frequency_scale,
             level_width=config.level_width,
         )
-        n_members, width, hidden = random.n_members, self.tokens.width, config.n_hidden
-        self.context = MemberLinear(width, config.n_context, random)
+        n_members, hidden = random.n_members, config.n_hidden
+        factor = sum(self.tokens.widths) ** -0.5
+        self.context = TokenLinear(self.tokens.widths, config.n_context, random, factor=factor)
+        self.context_bias = parameter(random.normal(1, config.n_context), lr=0.1, decay=0.0)
         self.steps = nn.ModuleList(
             ColumnAttention(
                 inputs.feature_to_column,
                 inputs.n_columns,
-                width,
+                self.tokens.widths,
                 hidden,
                 random,
                 n_context=config.n_context if step == 0 else hidden,
@@ -76,7 +75,7 @@ class AttentionTabNet(nn.Module):
     ) -> Output:
         """Predict; in training give ``random``, and scale the dropout rate by the schedule."""
         tokens = self.tokens(self.inputs(rows, random))
-        seen = torch.relu(self.context(tokens.flat()))
+        seen = torch.relu(self.context.sum(tokens) + self.context_bias)
         state: Tensor = self.bias
         masks, sizes = [], []
         for step in self.steps:
@@ -86,8 +85,8 @@ class AttentionTabNet(nn.Module):
             masks.append(attended.weights)
             sizes.append(attended.output.detach().norm(dim=2))
         rate = self.dropout_rate * drop_scale
-        hidden = dropout(self.first(state), rate, random)
+        hidden = self.first(state, rate, random)
         for layer, activation in zip(self.layers, self.activations, strict=True):
-            hidden = dropout(activation(layer(hidden)), rate, random)
+            hidden = activation(layer(hidden), rate, random)
         penalty = hidden.new_zeros(hidden.shape[0])
         return Output(self.head(hidden), torch.stack(masks), torch.stack(sizes), penalty)

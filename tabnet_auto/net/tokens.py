@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -10,46 +9,31 @@ from torch import Tensor, nn
 
 from tabnet_auto.net.inputs import Encoded
 from tabnet_auto.net.layers import MemberRandom, parameter
+from tabnet_auto.net.piecewise import Piecewise, Weights, is_fused, piecewise_dot, piecewise_sum
 
 
 class RowTokens(NamedTuple):
-    """A token for each feature of a row: value features first, then category features.
+    """A token for each feature of a row: V value features first, then C category features.
 
-    ``values (M, B, V, T)`` and ``levels (M, B, C, L)``; flat, a row is a vector of
-    ``W = V T + C L`` elements.
+    ``features`` are the encoded values and ``scale (M, V, R)`` the learned scales of the R
+    elements of their tokens; ``elements (M, B, V, R)`` holds these elements where no kernel
+    reads the values as they are, else None. ``levels (M, B, C, L)`` are the tokens of category
+    features.
     """
 
-    values: Tensor
+    features: Piecewise
+    scale: Tensor
+    elements: Tensor | None
     levels: Tensor
-
-    def flat(self) -> Tensor:
-        """Return the row vectors; ``(M, B, W)``."""
-        return torch.cat([self.values.flatten(2), self.levels.flatten(2)], dim=2)
-
-    def weighted(self, weights: Tensor) -> Tensor:
-        """Row vectors with each feature's token multiplied by its weight ``(M, B, V + C)``."""
-        n = self.values.shape[2]
-        weights = weights.unsqueeze(3)
-        return RowTokens(self.values * weights[:, :, :n], self.levels * weights[:, :, n:]).flat()
-
-    def dot(self, vectors: Tensor) -> Tensor:
-        """Scalar product of each feature's token with its part of ``(M, B, W)``."""
-        split = self.values.shape[2] * self.values.shape[3]
-        towards_values = vectors[:, :, :split].unflatten(2, self.values.shape[2:])
-        towards_levels = vectors[:, :, split:].unflatten(2, self.levels.shape[2:])
-        return torch.cat(
-            [(self.values * towards_values).sum(3), (self.levels * towards_levels).sum(3)], dim=2
-        )
 
 
 class Tokens(nn.Module):
     """Turn encoded features into tokens.
 
-    A value feature becomes its value, a periodic part ``cos(2 pi (f v + p))`` with learned
-    frequencies (PBLD's basis, arXiv 2407.04491), a piecewise-linear part over equally filled
-    bins (PLE, arXiv 2203.05556), and one element that is 1 where the value is missing (all
-    others are 0 there, so that the weights of this element are the learned missing token).
-    A category feature becomes the embedding of its level. Every element has a learned scale.
+    A value feature becomes its value, a piecewise-linear part over equally filled bins (PLE,
+    arXiv 2203.05556), and one element that is 1 where the value is missing (all others are 0
+    there, so that the weights of this element are the learned missing token). A category
+    feature becomes the embedding of its level. Every element has a learned scale.
 
     **Shape**: :class:`Encoded` in, :class:`RowTokens` out.
     """
@@ -62,17 +46,11 @@ class Tokens(nn.Module):
         n_levels: tuple[int, ...],
         random: MemberRandom,
         *,
-        n_frequencies: int,
         n_bins: int,
-        frequency_scale: float,
         level_width: int,
     ) -> None:
         super().__init__()
-        self.n_bins = n_bins
-        frequency = frequency_scale * random.normal(1, n_values, n_frequencies)
-        self.frequency = parameter(frequency, lr=0.1, decay=0.0)
-        self.phase = parameter(random.uniform(1, n_values, n_frequencies), lr=0.1, decay=0.0)
-        ones = torch.ones(random.n_members, 1, n_values, 2 + n_frequencies + n_bins)
+        ones = torch.ones(random.n_members, n_values, 2 + n_bins)
         self.value_scale = parameter(ones, lr=6.0, decay=0.0)
         ones = torch.ones(random.n_members, 1, len(n_levels), level_width)
         self.level_scale = parameter(ones, lr=6.0, decay=0.0)
@@ -81,25 +59,81 @@ class Tokens(nn.Module):
         self.register_buffer("level_offset", torch.tensor(offsets).long(), persistent=False)
 
     @property
-    def width(self) -> int:
-        """Number W of elements of a row vector."""
-        return self.value_scale[0].numel() + self.level_scale[0].numel()
+    def widths(self) -> tuple[int, int]:
+        """Elements of all value tokens, and of all level tokens, of a row."""
+        return self.value_scale[0].numel(), self.level_scale[0].numel()
 
     def forward(self, encoded: Encoded) -> RowTokens:
         """Return the tokens of every row."""
-        values = self._values(encoded) * self.value_scale
-        return RowTokens(values, self._levels(encoded.level) * self.level_scale)
-
-    def _values(self, encoded: Encoded) -> Tensor:
-        value, missing = encoded.value.unsqueeze(3), encoded.missing.unsqueeze(3)
-        wave = torch.cos(2.0 * math.pi * (value * self.frequency + self.phase))
-        bins = torch.arange(self.n_bins, device=value.device, dtype=value.dtype)
-        step = (encoded.position.unsqueeze(3) * self.n_bins - bins).clamp(0.0, 1.0)
-        present = torch.cat([value, wave, step], dim=3).masked_fill(missing, 0.0)
-        return torch.cat([present, missing.to(present.dtype)], dim=3)
+        features = Piecewise(
+            encoded.value.contiguous(), encoded.position.contiguous(), encoded.missing.contiguous()
+        )
+        fused = is_fused(features, self.value_scale)
+        elements = None if fused else features.elements(self.value_scale.shape[2] - 2)
+        levels = self._levels(encoded.level) * self.level_scale
+        return RowTokens(features, self.value_scale, elements, levels)
 
     def _levels(self, level: Tensor) -> Tensor:
         n_members, (total, width) = level.shape[0], self.level.shape[1:]
         member_offset = torch.arange(n_members, device=level.device).view(-1, 1, 1) * total
         index = level + self.level_offset + member_offset
         return nn.functional.embedding(index, self.level.reshape(-1, width))
+
+
+class TokenLinear(nn.Module):
+    """A linear map of each feature's token: ``factor * e_i W_i`` for token ``e_i`` of feature i.
+
+    The outputs of single features are never formed: :meth:`sum` adds them up with weights,
+    :meth:`dot` gives their scalar products with a vector of each row.
+
+    **Shape**: :class:`RowTokens` of M members, B rows and F = V + C features; H outputs.
+    """
+
+    def __init__(
+        self,
+        widths: tuple[int, int],
+        n_out: int,
+        random: MemberRandom,
+        *,
+        factor: float,
+        decay: float = 1.0,
+    ) -> None:
+        super().__init__()
+        n_value, n_level = widths
+        self.factor = factor
+        self.of_values = parameter(random.normal(n_value, n_out), decay=decay)
+        self.of_levels = parameter(random.normal(n_level, n_out), decay=decay)
+
+    def sum(self, tokens: RowTokens, weights: Tensor | None = None) -> Tensor:
+        """Sum of the features' outputs times ``weights (M, B, F)`` (1 without); ``(M, B, H)``."""
+        n_values = tokens.scale.shape[1]
+        of_values = weights if weights is None else weights[:, :, :n_values]
+        levels = tokens.levels
+        if weights is not None:
+            levels = levels * weights[:, :, n_values:].unsqueeze(3)
+        from_levels = self.factor * torch.bmm(levels.flatten(2), self.of_levels)
+        return from_levels + self._sum_values(tokens, of_values)
+
+    def dot(self, tokens: RowTokens, vectors: Tensor) -> Tensor:
+        """Scalar product of each feature's output with ``vectors (M, B, H)``; ``(M, B, F)``."""
+        towards = self.factor * torch.bmm(vectors, self.of_levels.transpose(1, 2))
+        of_levels = (tokens.levels * towards.unflatten(2, tokens.levels.shape[2:])).sum(3)
+        return torch.cat([self._dot_values(tokens, vectors), of_levels], dim=2)
+
+    def _sum_values(self, tokens: RowTokens, weights: Tensor | None) -> Tensor:
+        if tokens.elements is None:
+            own = Weights(self.of_values, tokens.scale, self.factor)
+            return piecewise_sum(tokens.features, weights, own)
+        elements = tokens.elements if weights is None else tokens.elements * weights.unsqueeze(3)
+        return torch.bmm(elements.flatten(2), self._scaled(tokens))
+
+    def _dot_values(self, tokens: RowTokens, vectors: Tensor) -> Tensor:
+        if tokens.elements is None:
+            own = Weights(self.of_values, tokens.scale, self.factor)
+            return piecewise_dot(tokens.features, vectors, own)
+        towards = torch.bmm(vectors, self._scaled(tokens).transpose(1, 2))
+        return (tokens.elements * towards.view(tokens.elements.shape)).sum(3)
+
+    def _scaled(self, tokens: RowTokens) -> Tensor:
+        """Return the weights of the elements as they are; ``(M, V R, H)``."""
+        return self.factor * tokens.scale.flatten(1).unsqueeze(2) * self.of_values

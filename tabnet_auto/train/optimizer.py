@@ -14,6 +14,7 @@ from torch.optim.adamw import adamw
 
 from tabnet_auto.config import TrainConfig
 from tabnet_auto.net.layers import Scales
+from tabnet_auto.net.native import library
 
 EPS = 1e-8
 
@@ -39,14 +40,14 @@ class MemberAdamW:
     """AdamW (arXiv 1711.05101) in which every member has its own step count and may pause.
 
     The parameters of the network become views of one ``(M, P)`` matrix, those with equal
-    :class:`Scales` side by side: clipping by member and letting members leave are operations on
-    its rows, and a step is torch's fused kernel on one stretch a member and scale.
+    :class:`Scales` side by side: letting members leave is an operation on its rows. Each member's
+    gradients are clipped to ``clip_norm``.
     """
 
     def __init__(self, net: nn.Module, config: TrainConfig) -> None:
         self.config = config
-        scales = {p: getattr(p, "scales", Scales()) for p in net.parameters()}
-        self.parameters = sorted(scales, key=lambda p: scales[p])
+        self.scales = {p: getattr(p, "scales", Scales()) for p in net.parameters()}
+        self.parameters = sorted(self.scales, key=lambda p: self.scales[p])
         n_members = self.parameters[0].shape[0]
         self.values = torch.cat([p.detach().reshape(n_members, -1) for p in self.parameters], 1)
         self.moment1 = torch.zeros_like(self.values)
@@ -54,7 +55,7 @@ class MemberAdamW:
         self.n_steps = torch.zeros(n_members, device=self.values.device)
         self.stretches: list[tuple[Scales, slice]] = []
         end = 0
-        for own, group in itertools.groupby(self.parameters, key=lambda p: scales[p]):
+        for own, group in itertools.groupby(self.parameters, key=lambda p: self.scales[p]):
             start, end = end, end + sum(p[0].numel() for p in group)
             self.stretches.append((own, slice(start, end)))
         self._bind()
@@ -68,26 +69,56 @@ class MemberAdamW:
             p.data, p.grad = self.values[:, start:end].view(shape), None
             start = end
 
-    def _take_gradients(self) -> Tensor:
-        """Move the gradients into one matrix, each member's clipped to ``clip_norm``."""
-        flat = []
-        for p in self.parameters:
-            grad = torch.zeros_like(p) if p.grad is None else p.grad
-            flat.append(grad.reshape(grad.shape[0], -1))
-            p.grad = None
-        grads = torch.cat(flat, 1)
-        norm = grads.norm(dim=1, keepdim=True)
-        if (norm > self.config.clip_norm).any():
-            grads.mul_((self.config.clip_norm / (norm + EPS)).clamp_max(1.0))
-        return grads
-
     @torch.no_grad()
     def step(self, progress: Shares, paused: Sequence[int] = ()) -> None:
         """Take one step; ``progress (M,)`` is each member's share of the planned training."""
+        lr = self.config.lr * schedule_factor(self.config.schedule, progress)
+        decay = self.config.weight_decay * flat_cosine(progress)
+        grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters]
+        for p in self.parameters:
+            p.grad = None
+        if library.is_usable(self.values):
+            self._step_fused(grads, lr, decay, paused)
+        else:
+            self._step_plain(grads, lr, decay, paused)
+
+    def _step_fused(
+        self, grads: list[Tensor], lr: Shares, decay: Shares, paused: Sequence[int]
+    ) -> None:
+        """Take one step a parameter, in one kernel that reads its gradient where it lies."""
         config = self.config
-        lr = config.lr * schedule_factor(config.schedule, progress)
-        decay = config.weight_decay * flat_cosine(progress)
-        grads = self._take_gradients()
+        n_members, stride = self.values.shape
+        grads = [grad.contiguous() for grad in grads]
+        squares = torch.zeros(n_members, dtype=torch.float64)
+        for grad in grads:
+            library.call("add_squares", grad, squares, n_members, grad[0].numel())
+        clip = (config.clip_norm / (squares.sqrt().numpy() + EPS)).clip(max=1.0)
+        moves = np.ones(n_members, dtype=bool)
+        moves[list(paused)] = False
+        self.n_steps += torch.from_numpy(moves)
+        n_steps = self.n_steps.double().numpy().clip(min=1.0)
+        correction1, correction2 = 1.0 - config.beta1**n_steps, 1.0 - config.beta2**n_steps
+        constants = (config.beta1, config.beta2, EPS, stride, n_members)
+        start = 0
+        for p, grad in zip(self.parameters, grads, strict=True):
+            own = self.scales[p]
+            rate = np.where(moves, own.lr * lr / correction1, -1.0)
+            keep = 1.0 - own.lr * lr * own.decay * decay
+            settings = np.stack([clip, rate, keep, np.sqrt(correction2)], axis=1)
+            places = (flat[:, start:] for flat in (self.values, self.moment1, self.moment2))
+            packed = torch.from_numpy(settings.astype(np.float32))
+            library.call("adamw_step", grad, *places, packed, *constants, grad[0].numel())
+            start += grad[0].numel()
+
+    def _step_plain(
+        self, grads: list[Tensor], lr: Shares, decay: Shares, paused: Sequence[int]
+    ) -> None:
+        """Take one step a member and stretch of equal scales, in torch's own kernel."""
+        config = self.config
+        flat = torch.cat([grad.reshape(grad.shape[0], -1) for grad in grads], 1)
+        norm = flat.norm(dim=1, keepdim=True)
+        if (norm > config.clip_norm).any():
+            flat.mul_((config.clip_norm / (norm + EPS)).clamp_max(1.0))
         for member in range(self.values.shape[0]):
             if member in paused:
                 continue
@@ -97,7 +128,7 @@ class MemberAdamW:
                 step.copy_(before)
                 adamw(
                     [self.values[member, stretch]],
-                    [grads[member, stretch]],
+                    [flat[member, stretch]],
                     [self.moment1[member, stretch]],
                     [self.moment2[member, stretch]],
                     [],

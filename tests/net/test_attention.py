@@ -9,9 +9,10 @@ import torch
 
 from tabnet_auto.net.attention import ColumnAttention
 from tabnet_auto.net.layers import MemberRandom
+from tabnet_auto.net.piecewise import Piecewise
 from tabnet_auto.net.tokens import RowTokens
 
-M, B, V, T, C, L, H, D_KEY = 2, 5, 3, 4, 2, 3, 6, 4
+M, B, V, R, C, L, H, D_KEY = 2, 5, 3, 4, 2, 3, 6, 4
 
 
 def made(sparse_map: str, n_context: int, feature_to_column: list[int]) -> ColumnAttention:
@@ -19,7 +20,7 @@ def made(sparse_map: str, n_context: int, feature_to_column: list[int]) -> Colum
     unit = ColumnAttention(
         torch.tensor(feature_to_column),
         max(feature_to_column) + 1,
-        V * T + C * L,
+        (V * R, C * L),
         H,
         MemberRandom([1, 2]),
         n_context=n_context,
@@ -34,19 +35,30 @@ def made(sparse_map: str, n_context: int, feature_to_column: list[int]) -> Colum
 
 def tokens() -> RowTokens:
     torch.manual_seed(1)
-    return RowTokens(torch.randn(M, B, V, T).double(), torch.randn(M, B, C, L).double())
+    features = Piecewise(torch.randn(M, B, V), torch.rand(M, B, V), torch.rand(M, B, V) < 0.3)
+    features = Piecewise(features.value.double(), features.position.double(), features.missing)
+    scale, levels = torch.randn(M, V, R).double(), torch.randn(M, B, C, L).double()
+    return RowTokens(features, scale, features.elements(R - 2), levels)
 
 
-def pieces(unit: ColumnAttention, features: list[list[slice]], flat: torch.Tensor, m: int, b: int):
+def flat(row: RowTokens) -> torch.Tensor:
+    """Row vectors: the scaled elements of all value tokens, then the level tokens."""
+    values = row.elements * row.scale.unsqueeze(1)
+    return torch.cat([values.flatten(2), row.levels.flatten(2)], dim=2)
+
+
+def pieces(unit: ColumnAttention, features: list[list[slice]], rows: torch.Tensor, m: int, b: int):
     """Keys k_i = K_i e_i / sqrt(d_key) and values x_i = D V_i e_i of one row, one by one."""
     n_columns = unit.n_columns
+    key = torch.cat([unit.key.of_values, unit.key.of_levels], dim=1)
+    value = torch.cat([unit.value.of_values, unit.value.of_levels], dim=1)
     keys = torch.zeros(n_columns, D_KEY).double()
     values = torch.zeros(n_columns, H).double()
     for column, own in enumerate(features):
         for part in own:
-            e = flat[m, b, part]
-            keys[column] += unit.key[m, :, part] @ e / math.sqrt(D_KEY)
-            values[column] += n_columns * (e @ unit.value[m, part]) / math.sqrt(flat.shape[2])
+            e = rows[m, b, part]
+            keys[column] += e @ key[m, part] / math.sqrt(D_KEY)
+            values[column] += n_columns * (e @ value[m, part]) / math.sqrt(rows.shape[2])
     return keys, values
 
 
@@ -66,13 +78,13 @@ def test_softmax_unit_is_the_formula(conditioned, feature_to_column, features):
     context = torch.randn(M, B, 7).double()
     row = tokens()
     attended = unit(row, context)
-    flat = row.flat()
+    rows = flat(row)
     for m in range(M):
         for b in range(B):
             q = unit.query[m, 0]
             if conditioned:
                 q = q + context[m, b] @ unit.condition[m] / math.sqrt(7)
-            keys, values = pieces(unit, features, flat, m, b)
+            keys, values = pieces(unit, features, rows, m, b)
             # w_i = exp(q . k_i) / sum_j exp(q . k_j);   y = sum_i w_i x_i
             terms = [math.exp(float(q @ k)) for k in keys]
             w = [term / sum(terms) for term in terms]
@@ -85,23 +97,27 @@ def test_softmax_unit_is_the_formula(conditioned, feature_to_column, features):
 
 def test_formula_on_numbers_worked_by_hand():
     unit = ColumnAttention(
-        torch.tensor([0, 1]), 2, 2, 1, MemberRandom([0]),
+        torch.tensor([0, 1]), 2, (4, 0), 1, MemberRandom([0]),
         n_context=0, d_key=1, sparse_map="softmax",
     ).double()  # fmt: skip
+    features = Piecewise(
+        torch.tensor([[[math.log(3.0), 0.0]]], dtype=torch.float64),
+        torch.zeros(1, 1, 2).double(),
+        torch.zeros(1, 1, 2).bool(),
+    )
+    ones, none = torch.ones(1, 2, 2).double(), torch.zeros(1, 1, 0, 1).double()
+    row = RowTokens(features, ones, features.elements(0), none)
     with torch.no_grad():
         unit.strength.fill_(math.inf)
-        unit.key.copy_(torch.tensor([[[1.0, 1.0]]]))
+        unit.key.of_values.fill_(1.0)
         unit.query.fill_(1.0)
-        unit.value.copy_(torch.tensor([[[1.0], [1.0]]]))
-        row = RowTokens(
-            torch.tensor([[[[math.log(3.0)], [0.0]]]], dtype=torch.float64), torch.zeros(1, 1, 0, 1)
-        )
-        attended = unit(RowTokens(*(t.double() for t in row)), torch.zeros(1, 1, 0).double())
-    # Logits log 3 and 0: weights 3/4 and 1/4. Values 2 e_i / sqrt 2, so y = 3/4 * 2 log 3 / sqrt 2.
+        unit.value.of_values.fill_(1.0)
+        attended = unit(row, torch.zeros(1, 1, 0).double())
+    # Logits log 3 and 0: weights 3/4 and 1/4. Values 2 e_i / sqrt 4, so y = 3/4 * log 3.
     torch.testing.assert_close(
         attended.weights[0, 0], torch.tensor([0.75, 0.25], dtype=torch.float64)
     )
-    assert attended.output.item() == pytest.approx(0.75 * math.sqrt(2.0) * math.log(3.0))
+    assert attended.output.item() == pytest.approx(0.75 * math.log(3.0))
 
 
 @pytest.mark.parametrize("sparse_map", ["softmax", "sparsemax", "entmax15"])
@@ -115,11 +131,12 @@ def test_weights_are_a_distribution_over_columns(sparse_map):
 
 def test_fresh_unit_looks_at_all_columns_alike():
     unit = ColumnAttention(
-        torch.tensor([0, 1, 2, 3, 4]), 5, V * T + C * L, H, MemberRandom([1, 2]),
+        torch.tensor([0, 1, 2, 3, 4]), 5, (V * R, C * L), H, MemberRandom([1, 2]),
         n_context=7, d_key=D_KEY, sparse_map="entmax15",
     ).double()  # fmt: skip
     row = tokens()
     attended = unit(row, torch.randn(M, B, 7).double())
     torch.testing.assert_close(attended.weights, torch.full((M, B, 5), 0.2).double())
-    plain = torch.bmm(row.flat(), unit.value) / math.sqrt(V * T + C * L)
+    value = torch.cat([unit.value.of_values, unit.value.of_levels], dim=1)
+    plain = torch.bmm(flat(row), value) / math.sqrt(V * R + C * L)
     torch.testing.assert_close(attended.output, plain)

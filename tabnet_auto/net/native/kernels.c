@@ -1,0 +1,748 @@
+/* Fused CPU kernels of the batched networks, single precision.
+ *
+ * Every array is contiguous with a leading member axis. Sizes: M members, B rows of a minibatch,
+ * V piecewise-linear features, R rows of a feature's table, H columns of a table, N virtual
+ * batches, C channels. Work is divided so that no two threads write the same number and every
+ * sum runs in one fixed order: results do not depend on the number of threads.
+ */
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#define BLOCK 64 /* columns whose sums stay in registers */
+#define CHUNK 4096 /* numbers that one task works through */
+#define EXTRA_PASSES 64 /* of Newton's method, beyond one a column */
+#define TOLERANCE 9.5e-7f /* a threshold that moves by no more has arrived: 8 roundings */
+#define NORM_EPSILON 1e-5f
+#define SELU_SCALE 1.0507009873554805f
+#define SELU_ALPHA 1.6732632423543772f
+#define HALF_ROOT 0.70710678118654752f
+
+static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* exp with a relative error of 2e-7 (Cephes) between -60 and 60, in a form that compilers
+ * vectorise. Further out nothing that is computed here differs, and products with the end value
+ * would be subnormal numbers, which cost a hundred cycles each. */
+static inline float fast_exp(float x)
+{
+    x = x < -60.0f ? -60.0f : x;
+    x = x > 60.0f ? 60.0f : x;
+    float n = __builtin_floorf(x * 1.44269504088896341f + 0.5f);
+    x = x - n * 0.693359375f + n * 2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * x + 1.3981999507e-3f;
+    p = p * x + 8.3334519073e-3f;
+    p = p * x + 4.1665795894e-2f;
+    p = p * x + 1.6666665459e-1f;
+    p = p * x + 5.0000001201e-1f;
+    p = p * x * x + x + 1.0f;
+    union { int32_t i; float f; } power;
+    power.i = ((int32_t)n + 127) << 23;
+    return p * power.f;
+}
+
+/* log of a normal positive number with a relative error of 2e-7 (Cephes). */
+static inline float fast_log(float x)
+{
+    union { float f; int32_t i; } number;
+    number.f = x;
+    float n = (float)((number.i >> 23) - 126);
+    number.i = (number.i & 0x007fffff) | 0x3f000000;
+    float m = number.f;
+    n = m < 0.70710678f ? n - 1.0f : n;
+    m = m < 0.70710678f ? m + m - 1.0f : m - 1.0f;
+    float p = 7.0376836292e-2f;
+    p = p * m - 1.1514610310e-1f;
+    p = p * m + 1.1676998740e-1f;
+    p = p * m - 1.2420140846e-1f;
+    p = p * m + 1.4249322787e-1f;
+    p = p * m - 1.6668057665e-1f;
+    p = p * m + 2.0000714765e-1f;
+    p = p * m - 2.4999993993e-1f;
+    p = p * m + 3.3333331174e-1f;
+    p = p * m * m * m - 2.12194440e-4f * n - 0.5f * m * m;
+    return m + p + 0.693359375f * n;
+}
+
+static inline float sigmoid(float x) { return 1.0f / (1.0f + fast_exp(-x)); }
+
+/* ---- piecewise-linear features: a row reads three rows of each feature's table at most ---- */
+
+/* A feature's table has the rows: value, knots 1 ... n, missing (R = n + 2; knot 0 is zero). A
+ * row with value v at position p n = k + f between the knots reads
+ * v value + (1 - f) knot[k] + f knot[k + 1], or the missing row alone. */
+typedef struct { int64_t row[3]; float factor[3]; } Reading;
+
+static inline Reading read_feature(float value, float position, uint8_t missing, int64_t n_rows)
+{
+    int64_t n_knots = n_rows - 2;
+    if (missing) {
+        Reading empty = {{n_rows - 1, 0, 0}, {1.0f, 0.0f, 0.0f}};
+        return empty;
+    }
+    if (n_knots == 0) {
+        Reading line = {{0, 0, 0}, {value, 0.0f, 0.0f}};
+        return line;
+    }
+    float place = position * (float)n_knots;
+    int64_t k = least((int64_t)place, n_knots - 1);
+    float share = place - (float)k;
+    Reading reading = {{0, k, k + 1}, {value, k ? 1.0f - share : 0.0f, share}};
+    return reading;
+}
+
+/* out (M, B, H) = sum over features of weight (M, B, V) times what the row reads. */
+void piecewise_sum(const float *restrict value, const float *restrict position, const uint8_t *missing,
+                   const float *restrict weight, const float *restrict table, float *restrict out,
+                   int64_t n_members, int64_t n_batch, int64_t n_features, int64_t n_rows,
+                   int64_t width)
+{
+#pragma omp parallel for schedule(static)
+    for (int64_t row = 0; row < n_members * n_batch; row++) {
+        const float *tables = table + (row / n_batch) * n_features * n_rows * width;
+        float *to = out + row * width;
+        for (int64_t start = 0; start < width; start += BLOCK) {
+            int64_t n = least(BLOCK, width - start);
+            float sum[BLOCK] = {0};
+            for (int64_t i = 0; i < n_features; i++) {
+                int64_t at = row * n_features + i;
+                Reading r = read_feature(value[at], position[at], missing[at], n_rows);
+                float w = weight ? weight[at] : 1.0f;
+                const float *t = tables + i * n_rows * width + start;
+                const float *t0 = t + r.row[0] * width, *t1 = t + r.row[1] * width,
+                            *t2 = t + r.row[2] * width;
+                float a = w * r.factor[0], b = w * r.factor[1], c = w * r.factor[2];
+                if (n == BLOCK)
+                    for (int64_t h = 0; h < BLOCK; h++)
+                        sum[h] += a * t0[h] + b * t1[h] + c * t2[h];
+                else
+                    for (int64_t h = 0; h < n; h++)
+                        sum[h] += a * t0[h] + b * t1[h] + c * t2[h];
+            }
+            memcpy(to + start, sum, (size_t)n * sizeof(float));
+        }
+    }
+}
+
+/* out (M, B, V) = scalar product of vector (M, B, H) with what the row reads. */
+void piecewise_dot(const float *restrict value, const float *restrict position, const uint8_t *missing,
+                   const float *restrict vector, const float *restrict table, float *restrict out,
+                   int64_t n_members, int64_t n_batch, int64_t n_features, int64_t n_rows,
+                   int64_t width)
+{
+#pragma omp parallel for schedule(static)
+    for (int64_t row = 0; row < n_members * n_batch; row++) {
+        const float *tables = table + (row / n_batch) * n_features * n_rows * width;
+        const float *v = vector + row * width;
+        for (int64_t i = 0; i < n_features; i++) {
+            int64_t at = row * n_features + i;
+            Reading r = read_feature(value[at], position[at], missing[at], n_rows);
+            const float *t = tables + i * n_rows * width;
+            const float *t0 = t + r.row[0] * width, *t1 = t + r.row[1] * width,
+                        *t2 = t + r.row[2] * width;
+            float a = r.factor[0], b = r.factor[1], c = r.factor[2], sum = 0.0f;
+            for (int64_t h = 0; h < width; h++)
+                sum += v[h] * (a * t0[h] + b * t1[h] + c * t2[h]);
+            out[at] = sum;
+        }
+    }
+}
+
+static inline void scale_row(float *restrict row, float factor, int64_t n)
+{
+    for (int64_t h = 0; h < n; h++)
+        row[h] *= factor;
+}
+
+/* Tables (M, V, R, H) for the functions above, from weights (M, V, R, H) of the elements of a
+ * piecewise-linear encoding times scale (M, V, R) times a factor: the bins' rows become running
+ * sums, value and missing rows stay. Weights and scales of members lie strides apart. */
+void knots_forward(const float *restrict weight, const float *restrict scale,
+                   float *restrict out, float factor, int64_t weight_stride,
+                   int64_t scale_stride, int64_t n_members, int64_t n_features, int64_t n_rows,
+                   int64_t width)
+{
+#pragma omp parallel for schedule(static)
+    for (int64_t pair = 0; pair < n_members * n_features; pair++)
+        for (int64_t j = 0; j < n_rows; j++) {
+            int64_t m = pair / n_features, at = (pair % n_features) * n_rows + j;
+            const float *restrict from = weight + m * weight_stride + at * width;
+            float *to = out + (pair * n_rows + j) * width;
+            float s = factor * scale[m * scale_stride + at];
+            if (j > 1 && j < n_rows - 1)
+                for (int64_t h = 0; h < width; h++)
+                    to[h] = to[h - width] + s * from[h];
+            else
+                for (int64_t h = 0; h < width; h++)
+                    to[h] = s * from[h];
+        }
+}
+
+/* Gradients of weight (M, V, R, H) and scale (M, V, R), contiguous, of either function above:
+ * the sum over rows of `row_weight` (M, B, V; 1 without) times reading times vector (M, B, H). */
+void knots_backward(const float *value, const float *position, const uint8_t *missing,
+                    const float *row_weight, const float *vector, const float *weight,
+                    const float *scale, float *grad_weight, float *grad_scale, float factor,
+                    int64_t weight_stride, int64_t scale_stride, int64_t n_members,
+                    int64_t n_batch, int64_t n_features, int64_t n_rows, int64_t width)
+{
+#pragma omp parallel for schedule(static)
+    for (int64_t pair = 0; pair < n_members * n_features; pair++) {
+        int64_t m = pair / n_features, i = pair % n_features;
+        float *t = grad_weight + pair * n_rows * width;
+        memset(t, 0, (size_t)(n_rows * width) * sizeof(float));
+        for (int64_t b = 0; b < n_batch; b++) {
+            int64_t row = m * n_batch + b, at = row * n_features + i;
+            Reading r = read_feature(value[at], position[at], missing[at], n_rows);
+            float w = row_weight ? row_weight[at] : 1.0f;
+            const float *restrict v = vector + row * width;
+            for (int j = 0; j < 3; j++) {
+                float share = w * r.factor[j];
+                float *restrict to = t + r.row[j] * width;
+                if (share != 0.0f)
+                    for (int64_t h = 0; h < width; h++)
+                        to[h] += share * v[h];
+            }
+        }
+        /* From the gradient of the table to that of weight and scale, from the last row up. */
+        for (int64_t j = n_rows - 1; j >= 0; j--) {
+            int64_t of_member = i * n_rows + j;
+            const float *restrict from = weight + m * weight_stride + of_member * width;
+            float *restrict to = t + j * width;
+            float s = factor * scale[m * scale_stride + of_member], sum = 0.0f;
+            if (j >= 1 && j < n_rows - 2)
+                for (int64_t h = 0; h < width; h++)
+                    to[h] += to[h + width];
+            for (int64_t h = 0; h < width; h++)
+                sum += to[h] * from[h];
+            grad_scale[pair * n_rows + j] = factor * sum;
+            if (j < n_rows - 1) /* the row below is no longer needed as it was */
+                scale_row(to + width, factor * scale[m * scale_stride + of_member + 1], width);
+            if (j == 0)
+                scale_row(to, s, width);
+        }
+    }
+}
+
+/* ---- ghost batch norm, alone and followed by a gated linear unit ---- */
+
+/* Mean, biased variance and inverse deviation of the C channels of one virtual batch. */
+static void batch_statistics(const float *restrict x, float *restrict mean,
+                             float *restrict variance, float *restrict inverse, int64_t size,
+                             int64_t width)
+{
+    memset(mean, 0, (size_t)width * sizeof(float));
+    memset(variance, 0, (size_t)width * sizeof(float));
+    for (int64_t r = 0; r < size; r++) {
+        const float *restrict row = x + r * width;
+#pragma omp simd
+        for (int64_t k = 0; k < width; k++)
+            mean[k] += row[k];
+    }
+    for (int64_t k = 0; k < width; k++)
+        mean[k] /= (float)size;
+    for (int64_t r = 0; r < size; r++) {
+        const float *restrict row = x + r * width;
+#pragma omp simd
+        for (int64_t k = 0; k < width; k++)
+            variance[k] += (row[k] - mean[k]) * (row[k] - mean[k]);
+    }
+    for (int64_t k = 0; k < width; k++) {
+        variance[k] /= (float)size;
+        inverse[k] = 1.0f / __builtin_sqrtf(variance[k] + NORM_EPSILON);
+    }
+}
+
+/* Running statistics take in the virtual batches one after the other, the variance unbiased. */
+static void update_running(const float *restrict mean, const float *restrict variance,
+                           float *restrict running_mean, float *restrict running_variance,
+                           float momentum, int64_t n_members, int64_t n_batches, int64_t size,
+                           int64_t width)
+{
+    float unbiased = size > 1 ? (float)size / (float)(size - 1) : 1.0f;
+    for (int64_t m = 0; m < n_members; m++)
+        for (int64_t b = 0; b < n_batches; b++)
+            for (int64_t k = 0; k < width; k++) {
+                int64_t from = (m * n_batches + b) * width + k, to = m * width + k;
+                running_mean[to] += momentum * (mean[from] - running_mean[to]);
+                running_variance[to] += momentum * (unbiased * variance[from]
+                                                    - running_variance[to]);
+            }
+}
+
+/* From the gradient of the normalised values of one virtual batch, which is overwritten, to that
+ * of the values, weight and bias. */
+static void norm_backward(const float *restrict x, float *restrict grad,
+                          const float *restrict weight, const float *restrict mean,
+                          const float *restrict inverse, float *restrict grad_weight,
+                          float *restrict grad_bias, int64_t size, int64_t width)
+{
+    memset(grad_weight, 0, (size_t)width * sizeof(float));
+    memset(grad_bias, 0, (size_t)width * sizeof(float));
+    for (int64_t r = 0; r < size; r++) {
+        const float *restrict row = x + r * width, *restrict g = grad + r * width;
+#pragma omp simd
+        for (int64_t k = 0; k < width; k++) {
+            grad_bias[k] += g[k];
+            grad_weight[k] += g[k] * (row[k] - mean[k]) * inverse[k];
+        }
+    }
+    float scale[width], slope[width], shift[width];
+    for (int64_t k = 0; k < width; k++) {
+        scale[k] = weight[k] * inverse[k];
+        slope[k] = -scale[k] * inverse[k] * grad_weight[k] / (float)size;
+        shift[k] = -scale[k] * grad_bias[k] / (float)size - slope[k] * mean[k];
+    }
+    for (int64_t r = 0; r < size; r++) {
+        const float *restrict row = x + r * width;
+        float *restrict g = grad + r * width;
+#pragma omp simd
+        for (int64_t k = 0; k < width; k++)
+            g[k] = scale[k] * g[k] + slope[k] * row[k] + shift[k];
+    }
+}
+
+/* y = normalised x (M, N S, C) times weight plus bias; weight and bias of members lie `stride`
+ * numbers apart. Mean, variance and inverse deviation (M, N, C) are put out. */
+void ghost_norm_forward(const float *x, const float *weight, const float *bias, float *y,
+                        float *mean, float *variance, float *inverse, float *running_mean,
+                        float *running_variance, float momentum, int64_t stride,
+                        int64_t n_members, int64_t n_batches, int64_t size, int64_t width)
+{
+#pragma omp parallel for schedule(static)
+    for (int64_t task = 0; task < n_members * n_batches; task++) {
+        const float *own = x + task * size * width;
+        const float *w = weight + (task / n_batches) * stride;
+        const float *c = bias + (task / n_batches) * stride;
+        float *mu = mean + task * width, *inv = inverse + task * width;
+        batch_statistics(own, mu, variance + task * width, inv, size, width);
+        float scale[width], shift[width];
+        for (int64_t k = 0; k < width; k++) {
+            scale[k] = w[k] * inv[k];
+            shift[k] = c[k] - mu[k] * scale[k];
+        }
+        for (int64_t r = 0; r < size; r++) {
+            const float *restrict from = own + r * width;
+            float *restrict to = y + (task * size + r) * width;
+#pragma omp simd
+            for (int64_t k = 0; k < width; k++)
+                to[k] = from[k] * scale[k] + shift[k];
+        }
+    }
+    update_running(mean, variance, running_mean, running_variance, momentum, n_members,
+                   n_batches, size, width);
+}
+
+/* Gradient of x, and each virtual batch's share of those of weight and bias (M, N, C). */
+void ghost_norm_backward(const float *grad, const float *x, const float *weight,
+                         const float *mean, const float *inverse, float *grad_x,
+                         float *grad_weight, float *grad_bias, int64_t stride,
+                         int64_t n_members, int64_t n_batches, int64_t size, int64_t width)
+{
+#pragma omp parallel for schedule(static)
+    for (int64_t task = 0; task < n_members * n_batches; task++) {
+        int64_t at = task * size * width, to = task * width;
+        memcpy(grad_x + at, grad + at, (size_t)(size * width) * sizeof(float));
+        norm_backward(x + at, grad_x + at, weight + (task / n_batches) * stride, mean + to,
+                      inverse + to, grad_weight + to, grad_bias + to, size, width);
+    }
+}
+
+/* y (M, N S, H) = x1 sigmoid(x2) of the normalised x = [x1, x2] (M, N S, 2 H), or where residual
+ * is given (residual + x1 sigmoid(x2)) sqrt(1/2). */
+void ghost_glu_forward(const float *x, const float *weight, const float *bias,
+                       const float *residual, float *y, float *mean, float *variance,
+                       float *inverse, float *running_mean, float *running_variance,
+                       float momentum, int64_t stride, int64_t n_members, int64_t n_batches,
+                       int64_t size, int64_t half)
+{
+    int64_t width = 2 * half;
+#pragma omp parallel for schedule(static)
+    for (int64_t task = 0; task < n_members * n_batches; task++) {
+        const float *own = x + task * size * width;
+        const float *w = weight + (task / n_batches) * stride;
+        const float *c = bias + (task / n_batches) * stride;
+        float *mu = mean + task * width, *inv = inverse + task * width;
+        batch_statistics(own, mu, variance + task * width, inv, size, width);
+        float scale[width], shift[width];
+        for (int64_t k = 0; k < width; k++) {
+            scale[k] = w[k] * inv[k];
+            shift[k] = c[k] - mu[k] * scale[k];
+        }
+        for (int64_t r = 0; r < size; r++) {
+            const float *restrict from = own + r * width;
+            float *restrict to = y + (task * size + r) * half;
+#pragma omp simd
+            for (int64_t k = 0; k < half; k++)
+                to[k] = (from[k] * scale[k] + shift[k])
+                        * sigmoid(from[half + k] * scale[half + k] + shift[half + k]);
+            if (residual) {
+                const float *restrict before = residual + (task * size + r) * half;
+#pragma omp simd
+                for (int64_t k = 0; k < half; k++)
+                    to[k] = (to[k] + before[k]) * HALF_ROOT;
+            }
+        }
+    }
+    update_running(mean, variance, running_mean, running_variance, momentum, n_members,
+                   n_batches, size, width);
+}
+
+/* Gradient of x, and each virtual batch's share of those of weight and bias (M, N, 2 H);
+ * `factor` is that of the gated part in y. */
+void ghost_glu_backward(const float *grad, const float *x, const float *weight,
+                        const float *bias, const float *mean, const float *inverse,
+                        float *grad_x, float *grad_weight, float *grad_bias, float factor,
+                        int64_t stride, int64_t n_members, int64_t n_batches, int64_t size,
+                        int64_t half)
+{
+    int64_t width = 2 * half;
+#pragma omp parallel for schedule(static)
+    for (int64_t task = 0; task < n_members * n_batches; task++) {
+        const float *own = x + task * size * width;
+        const float *w = weight + (task / n_batches) * stride;
+        const float *c = bias + (task / n_batches) * stride;
+        const float *mu = mean + task * width, *inv = inverse + task * width;
+        float *dx = grad_x + task * size * width;
+        float scale[width], shift[width];
+        for (int64_t k = 0; k < width; k++) {
+            scale[k] = w[k] * inv[k];
+            shift[k] = c[k] - mu[k] * scale[k];
+        }
+        for (int64_t r = 0; r < size; r++) {
+            const float *restrict from = own + r * width;
+            const float *restrict g = grad + (task * size + r) * half;
+            float *restrict to = dx + r * width;
+#pragma omp simd
+            for (int64_t k = 0; k < half; k++) {
+                float gate = sigmoid(from[half + k] * scale[half + k] + shift[half + k]);
+                float linear = from[k] * scale[k] + shift[k];
+                float d = factor * g[k] * gate;
+                to[k] = d;
+                to[half + k] = d * linear * (1.0f - gate);
+            }
+        }
+        norm_backward(own, dx, w, mu, inv, grad_weight + task * width, grad_bias + task * width,
+                      size, width);
+    }
+}
+
+/* ---- maps from logits to attention weights; rows of D columns ---- */
+
+enum { SPARSEMAX = 1, ENTMAX15 = 2 };
+
+/* Newton's method from below for the threshold of sparsemax: exact once the support is right. */
+static inline float sparsemax_threshold(const float *restrict z, int64_t n)
+{
+    float tau = -1.0f, change = 1.0f;
+    for (int64_t pass = 0; pass < n + EXTRA_PASSES && change > TOLERANCE; pass++) {
+        float sum = 0.0f, count = 0.0f;
+#pragma omp simd reduction(+ : sum, count)
+        for (int64_t k = 0; k < n; k++) {
+            float excess = z[k] - tau;
+            sum += excess > 0.0f ? excess : 0.0f;
+            count += excess > 0.0f ? 1.0f : 0.0f;
+        }
+        change = (sum - 1.0f) / count;
+        tau += change;
+    }
+    return tau;
+}
+
+/* The same for 1.5-entmax, on the norm of the excess: convex and nearly linear in tau. */
+static inline float entmax15_threshold(const float *restrict z, int64_t n)
+{
+    float tau = -1.0f, change = 1.0f;
+    for (int64_t pass = 0; pass < n + EXTRA_PASSES && change > TOLERANCE; pass++) {
+        float sum = 0.0f, square = 0.0f;
+#pragma omp simd reduction(+ : sum, square)
+        for (int64_t k = 0; k < n; k++) {
+            float excess = z[k] - tau;
+            excess = excess > 0.0f ? excess : 0.0f;
+            sum += excess;
+            square += excess * excess;
+        }
+        float norm = __builtin_sqrtf(square);
+        change = (norm - 1.0f) * norm / sum;
+        tau += change;
+    }
+    return tau;
+}
+
+/* From logits to relu(z - tau), in place: the weights of sparsemax, the root of those of
+ * 1.5-entmax. z are the logits less the largest, halved for entmax. */
+static inline void excess_row(float *restrict z, int64_t n, int64_t map)
+{
+    float top = z[0], factor = map == ENTMAX15 ? 0.5f : 1.0f;
+#pragma omp simd reduction(max : top)
+    for (int64_t k = 0; k < n; k++)
+        top = z[k] > top ? z[k] : top;
+    for (int64_t k = 0; k < n; k++) {
+        float shifted = factor * (z[k] - top);
+        z[k] = shifted < -1.0f ? -1.0f : shifted;
+    }
+    float tau = map == ENTMAX15 ? entmax15_threshold(z, n) : sparsemax_threshold(z, n);
+    for (int64_t k = 0; k < n; k++)
+        z[k] = z[k] - tau < 0.0f ? 0.0f : z[k] - tau;
+}
+
+/* From the gradient of the weights to that of the logits, in place. */
+static inline void excess_backward_row(float *restrict grad, const float *restrict excess,
+                                       int64_t n, int64_t map)
+{
+    float sum = 0.0f, total = 0.0f;
+    if (map == ENTMAX15) {
+#pragma omp simd reduction(+ : sum, total)
+        for (int64_t k = 0; k < n; k++) {
+            sum += grad[k] * excess[k];
+            total += excess[k];
+        }
+        float mean = sum / total;
+        for (int64_t k = 0; k < n; k++)
+            grad[k] = excess[k] * (grad[k] - mean);
+    } else {
+#pragma omp simd reduction(+ : sum, total)
+        for (int64_t k = 0; k < n; k++) {
+            sum += excess[k] > 0.0f ? grad[k] : 0.0f;
+            total += excess[k] > 0.0f ? 1.0f : 0.0f;
+        }
+        float mean = sum / total;
+        for (int64_t k = 0; k < n; k++)
+            grad[k] = excess[k] > 0.0f ? grad[k] - mean : 0.0f;
+    }
+}
+
+/* Rows are worked on in local copies of whole vectors: the rest of a row that does not fill one
+ * would cost as much as the row. */
+static inline int64_t whole_vectors(int64_t n) { return (n + 15) / 16 * 16; }
+
+static inline void load_row(float *restrict to, const float *restrict from, int64_t n,
+                            int64_t padded, float filling)
+{
+    for (int64_t k = n; k < padded; k++)
+        to[k] = filling;
+    memcpy(to, from, (size_t)n * sizeof(float));
+}
+
+static inline void store_row(float *restrict to, const float *restrict from, int64_t n)
+{
+    memcpy(to, from, (size_t)n * sizeof(float));
+}
+
+/* excess (n, D) of logits (n, D); weights are its squares for 1.5-entmax, itself for sparsemax. */
+void excess_forward(const float *logits, float *excess, int64_t map, int64_t n_rows,
+                    int64_t width)
+{
+    int64_t padded = whole_vectors(width);
+#pragma omp parallel for schedule(static)
+    for (int64_t row = 0; row < n_rows; row++) {
+        float e[padded];
+        load_row(e, logits + row * width, width, padded, -INFINITY);
+        excess_row(e, padded, map);
+        store_row(excess + row * width, e, width);
+    }
+}
+
+void excess_backward(const float *grad, const float *excess, float *grad_logits, int64_t map,
+                     int64_t n_rows, int64_t width)
+{
+    int64_t padded = whole_vectors(width);
+#pragma omp parallel for schedule(static)
+    for (int64_t row = 0; row < n_rows; row++) {
+        float g[padded], e[padded];
+        load_row(g, grad + row * width, width, padded, 0.0f);
+        load_row(e, excess + row * width, width, padded, 0.0f);
+        excess_backward_row(g, e, padded, map);
+        store_row(grad_logits + row * width, g, width);
+    }
+}
+
+/* One selection of the published TabNet: weights = map(logits * prior), the next prior
+ * prior * (gamma - weights), and the entropy - sum_k w log(w + epsilon) of each row. The first
+ * step has no prior: 1. */
+void select_forward(const float *logits, const float *prior, float *excess, float *weights,
+                    float *next, float *entropy, float gamma, float epsilon, int64_t map,
+                    int64_t n_rows, int64_t width)
+{
+    int64_t n = whole_vectors(width);
+#pragma omp parallel for schedule(static)
+    for (int64_t row = 0; row < n_rows; row++) {
+        float e[n], p[n], w[n], following[n], sum = 0.0f;
+        load_row(e, logits + row * width, width, n, -INFINITY);
+        for (int64_t k = 0; k < n; k++)
+            p[k] = 1.0f;
+        if (prior)
+            load_row(p, prior + row * width, width, n, 1.0f);
+        for (int64_t k = 0; k < n; k++)
+            e[k] *= p[k];
+        excess_row(e, n, map);
+        for (int64_t k = 0; k < n; k++)
+            w[k] = map == ENTMAX15 ? e[k] * e[k] : e[k];
+#pragma omp simd reduction(+ : sum)
+        for (int64_t k = 0; k < n; k++) {
+            following[k] = p[k] * (gamma - w[k]);
+            sum -= w[k] * fast_log(w[k] + epsilon);
+        }
+        store_row(excess + row * width, e, width);
+        store_row(weights + row * width, w, width);
+        store_row(next + row * width, following, width);
+        entropy[row] = sum;
+    }
+}
+
+/* Gradients of logits and prior from those of weights, next prior and entropy (n,); that of the
+ * next prior is missing in the last step. */
+void select_backward(const float *grad_weights, const float *grad_next, const float *grad_entropy,
+                     const float *logits, const float *prior, const float *excess,
+                     float *grad_logits, float *grad_prior, float gamma, float epsilon,
+                     int64_t map, int64_t n_rows, int64_t width)
+{
+    int64_t n = whole_vectors(width);
+#pragma omp parallel for schedule(static)
+    for (int64_t row = 0; row < n_rows; row++) {
+        float g[n], e[n], l[n], p[n], w[n], following[n], of_entropy = grad_entropy[row];
+        load_row(g, grad_weights + row * width, width, n, 0.0f);
+        load_row(e, excess + row * width, width, n, 0.0f);
+        for (int64_t k = 0; k < n; k++) {
+            p[k] = 1.0f;
+            following[k] = 0.0f;
+            w[k] = map == ENTMAX15 ? e[k] * e[k] : e[k];
+        }
+        if (prior)
+            load_row(p, prior + row * width, width, n, 1.0f);
+        if (grad_next)
+            load_row(following, grad_next + row * width, width, n, 0.0f);
+#pragma omp simd
+        for (int64_t k = 0; k < n; k++) {
+            float s = w[k] + epsilon;
+            g[k] -= of_entropy * (fast_log(s) + w[k] / s) + following[k] * p[k];
+        }
+        excess_backward_row(g, e, n, map);
+        if (prior) {
+            load_row(l, logits + row * width, width, n, 0.0f);
+            for (int64_t k = 0; k < n; k++) {
+                following[k] = g[k] * l[k] + following[k] * (gamma - w[k]);
+                g[k] *= p[k];
+            }
+            store_row(grad_prior + row * width, following, width);
+        }
+        store_row(grad_logits + row * width, g, width);
+    }
+}
+
+/* ---- parametric SELU and dropout ---- */
+
+static inline float selu(float x)
+{
+    return SELU_SCALE * (x > 0.0f ? x : SELU_ALPHA * (fast_exp(x) - 1.0f));
+}
+
+/* y (M, B, H) = keep ((1 - share) x + share selu(x)); share (M, H) of members `stride` apart.
+ * keep is `scale` where the row's random byte is at least `threshold`, else 0; 1 without bytes. */
+void selu_forward(const float *x, const float *share, const uint8_t *bytes, float *y,
+                  float scale, int64_t threshold, int64_t stride, int64_t n_members,
+                  int64_t n_batch, int64_t width)
+{
+#pragma omp parallel for schedule(static)
+    for (int64_t row = 0; row < n_members * n_batch; row++) {
+        const float *restrict from = x + row * width;
+        const float *restrict a = share + (row / n_batch) * stride;
+        const uint8_t *restrict random = bytes + row * width;
+        float *restrict to = y + row * width;
+#pragma omp simd
+        for (int64_t k = 0; k < width; k++)
+            to[k] = from[k] + a[k] * (selu(from[k]) - from[k]);
+        if (bytes)
+#pragma omp simd
+            for (int64_t k = 0; k < width; k++)
+                to[k] = random[k] >= threshold ? scale * to[k] : 0.0f;
+    }
+}
+
+/* Gradients of x, and of share (M, H). */
+void selu_backward(const float *grad, const float *x, const float *share, const uint8_t *bytes,
+                   float *grad_x, float *grad_share, float scale, int64_t threshold,
+                   int64_t stride, int64_t n_members, int64_t n_batch, int64_t width)
+{
+    int64_t n_blocks = (width + BLOCK - 1) / BLOCK;
+#pragma omp parallel for schedule(static)
+    for (int64_t task = 0; task < n_members * n_blocks; task++) {
+        int64_t m = task / n_blocks, start = (task % n_blocks) * BLOCK;
+        int64_t n = least(BLOCK, width - start);
+        const float *restrict a = share + m * stride + start;
+        float sum[BLOCK] = {0};
+        for (int64_t b = 0; b < n_batch; b++) {
+            int64_t at = (m * n_batch + b) * width + start;
+            const float *restrict g = grad + at, *restrict from = x + at;
+            const uint8_t *restrict random = bytes + at;
+            float *restrict to = grad_x + at;
+            float kept[BLOCK];
+            for (int64_t k = 0; k < n; k++)
+                kept[k] = g[k];
+            if (bytes)
+#pragma omp simd
+                for (int64_t k = 0; k < n; k++)
+                    kept[k] = random[k] >= threshold ? scale * g[k] : 0.0f;
+#pragma omp simd
+            for (int64_t k = 0; k < n; k++) {
+                float value = selu(from[k]);
+                float slope = from[k] > 0.0f ? SELU_SCALE : value + SELU_SCALE * SELU_ALPHA;
+                to[k] = kept[k] * (1.0f + a[k] * (slope - 1.0f));
+                sum[k] += kept[k] * (value - from[k]);
+            }
+        }
+        memcpy(grad_share + m * width + start, sum, (size_t)n * sizeof(float));
+    }
+}
+
+/* ---- AdamW ---- */
+
+/* squares (M,) grows by each member's sum of squares of gradients (M, n). */
+void add_squares(const float *grad, double *squares, int64_t n_members, int64_t n)
+{
+#pragma omp parallel for schedule(static)
+    for (int64_t m = 0; m < n_members; m++) {
+        double total = 0.0;
+        for (int64_t start = 0; start < n; start += CHUNK) {
+            const float *restrict g = grad + m * n + start;
+            int64_t end = least(CHUNK, n - start);
+            float sum = 0.0f;
+#pragma omp simd reduction(+ : sum)
+            for (int64_t k = 0; k < end; k++)
+                sum += g[k] * g[k];
+            total += sum;
+        }
+        squares[m] += total;
+    }
+}
+
+/* One step (arXiv 1711.05101) of a parameter whose members lie `stride` numbers apart, from
+ * contiguous gradients (M, n). One row of `settings` a member: factor of the gradient, learning
+ * rate over the first moment's correction, 1 - learning rate times decay, and the root of the
+ * second moment's correction; a member whose learning rate is negative stands still. */
+void adamw_step(const float *grad, float *values, float *moment1, float *moment2,
+                const float *settings, float beta1, float beta2, float epsilon, int64_t stride,
+                int64_t n_members, int64_t n)
+{
+    int64_t n_chunks = (n + CHUNK - 1) / CHUNK;
+#pragma omp parallel for schedule(static)
+    for (int64_t task = 0; task < n_members * n_chunks; task++) {
+        int64_t m = task / n_chunks, start = (task % n_chunks) * CHUNK;
+        int64_t end = least(CHUNK, n - start);
+        const float *own = settings + 4 * m;
+        float clip = own[0], rate = own[1], keep = own[2], root = own[3];
+        const float *restrict g = grad + m * n + start;
+        float *restrict p = values + m * stride + start;
+        float *restrict a = moment1 + m * stride + start;
+        float *restrict b = moment2 + m * stride + start;
+        if (rate < 0.0f)
+            continue;
+#pragma omp simd
+        for (int64_t k = 0; k < end; k++) {
+            float d = clip * g[k];
+            a[k] += (1.0f - beta1) * (d - a[k]);
+            b[k] = beta2 * b[k] + (1.0f - beta2) * d * d;
+            p[k] = keep * p[k] - rate * a[k] / (__builtin_sqrtf(b[k]) / root + epsilon);
+        }
+    }
+}

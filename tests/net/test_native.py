@@ -1,0 +1,224 @@
+"""The compiled kernels against the same operations in plain torch, forwards and backwards."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from tabnet_auto.config import PaperConfig
+from tabnet_auto.net.ghost_norm import GhostNorm, VirtualBatches
+from tabnet_auto.net.layers import MemberRandom, ParametricActivation
+from tabnet_auto.net.native import library
+from tabnet_auto.net.piecewise import Piecewise, Weights, piecewise_dot, piecewise_sum
+from tabnet_auto.net.selection import select
+from tabnet_auto.net.sparse import entmax15, sparsemax
+
+M, B = 3, 24
+needs_kernels = pytest.mark.skipif(
+    not library.is_usable(), reason="no C compiler here: everything runs in plain torch"
+)
+
+
+@pytest.fixture
+def plain(monkeypatch):
+    """Call a function with the kernels switched off."""
+
+    def run(function):
+        with monkeypatch.context() as patch:
+            patch.setattr(library, "_library", lambda: None)
+            return function()
+
+    return run
+
+
+def both_ways(function, inputs, plain, *, atol=1e-5):
+    """Compare outputs, and gradients of a random scalar of them, with and without kernels."""
+
+    def run():
+        leaves = [t.clone().requires_grad_() for t in inputs]
+        outputs = function(*leaves)
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        torch.manual_seed(5)
+        loss = sum((out * torch.randn(out.shape)).sum() for out in outputs)
+        return outputs, torch.autograd.grad(loss, leaves)
+
+    fused, plainly = run(), plain(run)
+    for side, other in zip(fused, plainly, strict=True):
+        for a, b in zip(side, other, strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-4, atol=atol)
+
+
+def rows_of(n_values: int) -> Piecewise:
+    torch.manual_seed(0)
+    position = torch.rand(M, B, n_values)
+    position[:, 0], position[:, 1] = 0.0, 1.0
+    return Piecewise(torch.randn(M, B, n_values), position, torch.rand(M, B, n_values) < 0.2)
+
+
+@needs_kernels
+@pytest.mark.parametrize("n_values", [1, 5])
+@pytest.mark.parametrize("n_bins", [0, 1, 7])
+@pytest.mark.parametrize("width", [1, 16, 70])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_piecewise_maps_are_linear_maps_of_the_elements(n_values, n_bins, width, weighted):
+    features = rows_of(n_values)
+    weight = torch.randn(M, n_values * (n_bins + 2), width, requires_grad=True)
+    scale = torch.randn(M, n_values, n_bins + 2, requires_grad=True)
+    weights = torch.rand(M, B, n_values, requires_grad=True) if weighted else None
+    vectors = torch.randn(M, B, width, requires_grad=True)
+    own = Weights(weight, scale, 0.7)
+    fused = piecewise_sum(features, weights, own), piecewise_dot(features, vectors, own)
+
+    elements = features.elements(n_bins)
+    scaled = 0.7 * weight.view(M, n_values, n_bins + 2, width) * scale.unsqueeze(3)
+    outputs = torch.einsum("mbvr,mvrh->mbvh", elements, scaled)
+    given = outputs if weights is None else outputs * weights.unsqueeze(3)
+    written = given.sum(2), torch.einsum("mbvh,mbh->mbv", outputs, vectors)
+
+    leaves = [t for t in (weight, scale, weights, vectors) if t is not None]
+    gradients = []
+    for pair in (fused, written):
+        torch.manual_seed(3)
+        loss = sum((out * torch.randn(out.shape)).sum() for out in pair)
+        gradients.append(torch.autograd.grad(loss, leaves))
+    for a, b in zip((*fused, *gradients[0]), (*written, *gradients[1]), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=2e-4)
+
+
+@needs_kernels
+@pytest.mark.parametrize("width", [1, 3, 16, 54])
+@pytest.mark.parametrize("sparse_map", [sparsemax, entmax15])
+@pytest.mark.parametrize("size", [1e-3, 1.0, 50.0])
+def test_sparse_maps(width, sparse_map, size, plain):
+    torch.manual_seed(1)
+    both_ways(sparse_map, [size * torch.randn(40, width)], plain)
+
+
+@needs_kernels
+@pytest.mark.parametrize("mask", ["sparsemax", "entmax15"])
+@pytest.mark.parametrize("first", [False, True])
+def test_selection(mask, first, plain):
+    torch.manual_seed(2)
+    logits, prior, config = torch.randn(M, B, 21), torch.rand(M, B, 21), PaperConfig(mask=mask)
+    if first:
+        both_ways(lambda own: tuple(select(own, None, config)), [logits], plain, atol=1e-4)
+    else:
+        both_ways(lambda *own: tuple(select(*own, config)), [logits, prior], plain, atol=1e-4)
+
+
+@needs_kernels
+@pytest.mark.parametrize("size", [4, 8, 24])
+@pytest.mark.parametrize("residual", [False, True])
+def test_ghost_norm_and_gate(size, residual, plain):
+    torch.manual_seed(3)
+    x = torch.randn(M, B, 10) * 3.0 + 5.0
+    before = torch.randn(M, B, 5)
+    norms = [GhostNorm(M, 10, 0.1) for _ in range(2)]
+    for norm in norms:
+        torch.manual_seed(4)
+        torch.nn.init.normal_(norm.weight)
+        torch.nn.init.normal_(norm.bias)
+    remaining = iter([*norms, *norms])
+
+    def gated(*own):
+        norm = next(remaining)
+        batches = VirtualBatches.split(x, size)
+        return norm.gated(own[0], batches, own[1] if residual else None), norm(own[0], batches)
+
+    both_ways(gated, [x, before] if residual else [x], plain, atol=2e-5)
+    for name in ("running_mean", "running_var"):
+        torch.testing.assert_close(getattr(norms[0], name), getattr(norms[1], name))
+
+
+@needs_kernels
+@pytest.mark.parametrize("rate", [0.0, 0.3])
+@pytest.mark.parametrize("width", [1, 64, 70])
+def test_parametric_selu_and_dropout(rate, width, plain):
+    activation = ParametricActivation(torch.nn.functional.selu, M, width)
+    torch.nn.init.normal_(activation.share)
+    x = torch.randn(M, B, width) * 3.0
+
+    def active(own, share):
+        activation.share.data = share.data
+        random = MemberRandom(range(M))
+        out = activation(own, rate, random)
+        return out, torch.autograd.grad(out.square().sum(), activation.share, retain_graph=True)[0]
+
+    def run():
+        own = x.clone().requires_grad_()
+        out, of_share = active(own, activation.share)
+        return out, of_share, torch.autograd.grad(out.square().sum(), own)[0]
+
+    for a, b in zip(run(), plain(run), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+
+
+@needs_kernels
+def test_results_do_not_depend_on_the_number_of_threads():
+    features, before = rows_of(4), torch.get_num_threads()
+    weight, scale = torch.randn(M, 36, 33), torch.randn(M, 4, 9)
+    vectors = torch.randn(M, B, 33)
+    results = []
+    for n_threads in (1, 2):
+        torch.set_num_threads(n_threads)
+        own = weight.clone().requires_grad_()
+        out = piecewise_sum(features, None, Weights(own, scale, 1.0))
+        results.append((out.detach(), torch.autograd.grad((out * vectors).sum(), own)[0]))
+    torch.set_num_threads(before)
+    for a, b in zip(*results, strict=True):
+        assert torch.equal(a, b)
+
+
+def test_other_precisions_and_devices_go_the_plain_way():
+    assert not library.is_usable(torch.zeros(1, dtype=torch.float64))
+    assert not library.is_usable(torch.zeros(1, device="meta"))
+
+
+def test_kernels_can_be_switched_off():
+    code = (
+        "from tabnet_auto.net.native import library\n"
+        "assert not library.is_usable() and library.describe() == 'plain torch'"
+    )
+    env = {"TABNET_AUTO_KERNELS": "off", "PATH": ""}
+    subprocess.run([sys.executable, "-c", code], check=True, env=env)
+
+
+def test_without_a_compiler_plain_torch_computes(monkeypatch):
+    library._library.cache_clear()
+    monkeypatch.setenv("PATH", "")
+    try:
+        assert not library.is_usable()
+        logits = torch.tensor([1.0, 0.5, -1.0])
+        torch.testing.assert_close(sparsemax(logits), torch.tensor([0.75, 0.25, 0.0]))
+    finally:
+        library._library.cache_clear()
+
+
+@needs_kernels
+def test_a_failing_compiler_is_no_error(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(library.tempfile, "gettempdir", lambda: str(tmp_path))
+    broken = tmp_path / "cc"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    library._library.cache_clear()
+    try:
+        assert not library.is_usable()
+    finally:
+        library._library.cache_clear()
+
+
+@needs_kernels
+def test_kernels_are_compiled_once(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    library._library.cache_clear()
+    assert library.is_usable()
+    compiled = list((tmp_path / "tabnet_auto").iterdir())
+    assert [path.suffix for path in compiled] == [".so"]
+    library._library.cache_clear()
+    monkeypatch.setattr(library, "_run", lambda command: pytest.fail("compiled again"))
+    assert library.is_usable()
