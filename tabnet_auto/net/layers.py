@@ -62,13 +62,21 @@ class MemberRandom:
         """Keep only some members."""
         self.generators = [self.generators[m] for m in members]
 
+    def part(self, members: slice) -> MemberRandom:
+        """Return the generators of some members, the very same."""
+        own = MemberRandom([])
+        own.generators = self.generators[members]
+        return own
+
     @contextlib.contextmanager
     def held(self, members: Sequence[int]) -> Iterator[None]:
         """Let some members' generators stand still: what is drawn inside does not count."""
         kept = [(m, self.generators[m].bit_generator.state) for m in members]
-        yield
-        for member, state in kept:
-            self.generators[member].bit_generator.state = state
+        try:
+            yield
+        finally:
+            for member, state in kept:
+                self.generators[member].bit_generator.state = state
 
     def state(self) -> list[dict[str, Any]]:
         """Return the generators' states as plain JSON data."""

@@ -18,6 +18,7 @@ from tabnet_auto.net.layers import MemberRandom
 from tabnet_auto.trace import Trace
 from tabnet_auto.train.loss import member_losses, row_losses, weighted_mean
 from tabnet_auto.train.optimizer import MemberAdamW, flat_cosine
+from tabnet_auto.train.pieces import in_pieces, is_out_of_memory, run_members
 from tabnet_auto.train.rows import Batch, RowStore, Targets, epoch_batches, padded
 from tabnet_auto.train.state import (
     TrainState,
@@ -80,7 +81,7 @@ class Trainer:
         self.config, self.score, self.trace = config, score, trace
         self.optimizer = MemberAdamW(net, config)
         self.random = MemberRandom([seed + 1 for seed in folds.seed])
-        n = folds.n_members
+        n = self.members_at_once = folds.n_members
         self.state = TrainState(
             epoch=0, n_steps=0, alive=list(range(n)), current={}, optimizer={}, random=[],
             best=weights_of(net), best_loss=[float("inf")] * n, best_score=[math.nan] * n,
@@ -96,6 +97,7 @@ class Trainer:
         """
         state = self.state
         clock = Clock(self.config.max_epochs, deadline)
+        self._find_members_at_once()
         while not (reason := self._reason_to_stop(clock, stop)):
             state.epoch += 1
             losses = self._epoch(clock, stop)
@@ -137,17 +139,47 @@ class Trainer:
         return total / count.clamp_min(1)
 
     def _step(self, batch: Batch, progress: NDArray[np.float64], drop_scale: float) -> Tensor:
+        losses = torch.cat(list(self._pieces(batch, drop_scale)))
+        self.optimizer.step(progress, _paused(batch))
+        return losses
+
+    def _pieces(self, batch: Batch, drop_scale: float) -> Iterator[Tensor]:
+        """Add up gradients, members in pieces that fit; yields the losses of each piece."""
         device = self.store.x_num.device
         index = torch.from_numpy(batch.rows).to(device)
         active = torch.from_numpy(batch.active).to(device)
-        y, weight = self.targets.gather(index)
-        paused = np.flatnonzero(~batch.active.any(1)).tolist()
-        with self._standing_still(paused):
-            output = self.net(self.store.gather(index), self.random, drop_scale)
-        losses = member_losses(output.logits, y, weight, active)
-        (losses + output.penalty).sum().backward()
-        self.optimizer.step(progress, paused)
-        return losses.detach()
+        rows, (y, weight) = self.store.gather(index), self.targets.gather(index)
+        n = len(index)
+        for start in range(0, n, self.members_at_once):
+            own = slice(start, min(start + self.members_at_once, n))
+            with self._standing_still(_paused(batch)):
+                output = run_members(self.net, own, rows, self.random, drop_scale)
+            own_weight = None if weight is None else weight[own]
+            losses = member_losses(output.logits, y[own], own_weight, active[own])
+            (losses + output.penalty).sum().backward()
+            yield losses.detach()
+
+    def _find_members_at_once(self) -> None:
+        """Halve the members that take a step at once until one fits into memory.
+
+        The trial step leaves no mark.
+        """
+        everyone = range(len(self.state.alive))
+        self.net.train()
+        while True:
+            with self._standing_still(everyone):
+                batch = next(epoch_batches(self._train(), self.config.batch_size, self.random))
+                try:
+                    for _ in self._pieces(batch, 1.0):
+                        pass
+                except RuntimeError as error:
+                    if self.members_at_once == 1 or not is_out_of_memory(error):
+                        raise
+                    self.members_at_once = -(-self.members_at_once // 2)
+                    continue
+                finally:
+                    self.net.zero_grad(set_to_none=True)
+            return
 
     @contextlib.contextmanager
     def _standing_still(self, paused: Sequence[int]) -> Iterator[None]:
@@ -226,5 +258,13 @@ class Trainer:
 def member_outputs(net: nn.Module, store: RowStore, index: Tensor) -> Tensor:
     """Logits of each member for its own rows; index ``(M, n)``, result ``(M, n, n_outputs)``."""
     net.eval()
-    chunks = [net(store.gather(part)).logits for part in index.split(VALID_CHUNK, dim=1)]
-    return torch.cat(chunks, dim=1)
+
+    def chunk(part: slice) -> Tensor:
+        return net(store.gather(index[:, part])).logits
+
+    return torch.cat(list(in_pieces(index.shape[1], VALID_CHUNK, chunk)), dim=1)
+
+
+def _paused(batch: Batch) -> list[int]:
+    """Return the members whose epoch is over."""
+    return np.flatnonzero(~batch.active.any(1)).tolist()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from tabnet_auto.design import Design, MemberTables
 from tabnet_auto.net.output import Output
+from tabnet_auto.train.pieces import in_pieces
 from tabnet_auto.train.rows import RowStore
 
 CHUNK_CELLS = 20_000_000
@@ -29,9 +30,11 @@ def forward_chunks(net: nn.Module, design: Design, n_members: int) -> Iterator[O
     net.eval()
     device = next(net.parameters()).device
     store = RowStore(design, device)
-    size = chunk_rows(net, n_members)
-    for start in range(0, design.n_rows, size):
-        yield net(store.shared(start, min(start + size, design.n_rows), n_members))
+
+    def chunk(part: slice) -> Output:
+        return net(store.shared(part.start, part.stop, n_members))
+
+    yield from in_pieces(design.n_rows, chunk_rows(net, n_members), chunk)
 
 
 def to_predictions(logits: Tensor, tables: MemberTables, *, is_class: bool) -> NDArray[np.float64]:

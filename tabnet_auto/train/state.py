@@ -57,9 +57,11 @@ def buffers_held(net: nn.Module, members: Sequence[int]) -> Iterator[None]:
     """Let some members' buffers (running statistics) stand still."""
     rows = list(members)
     kept = [(buffer, buffer[rows].clone()) for _, _, buffer in _member_buffers(net)]
-    yield
-    for buffer, before in kept:
-        buffer[rows] = before
+    try:
+        yield
+    finally:
+        for buffer, before in kept:
+            buffer[rows] = before
 
 
 def store_best(best: Weights, current: Weights, to: Sequence[int], source: Sequence[int]) -> None:

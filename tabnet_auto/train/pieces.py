@@ -1,0 +1,62 @@
+"""Work in pieces that fit into memory: where one does not, it is halved and the work goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import torch
+from torch import nn
+from torch.func import functional_call
+
+from tabnet_auto.net.inputs import RawRows
+from tabnet_auto.net.layers import MemberRandom
+from tabnet_auto.net.output import Output
+
+Result = TypeVar("Result")
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Tell whether an error says that memory has run out, on a device or on the CPU."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def in_pieces(n: int, size: int, work: Callable[[slice], Result]) -> Iterator[Result]:
+    """Yield ``work(piece)`` for consecutive pieces of ``n`` things, at most ``size`` each.
+
+    A piece that does not fit into memory is halved, and so are all that follow it.
+
+    Raises
+    ------
+    RuntimeError
+        The error of ``work`` where a piece of one does not fit, or where it was another error.
+    """
+    start = 0
+    while start < n:
+        piece = slice(start, min(start + size, n))
+        try:
+            result = work(piece)
+        except RuntimeError as error:
+            if size == 1 or not is_out_of_memory(error):
+                raise
+            size = -(-min(size, n) // 2)
+            continue
+        yield result
+        start = piece.stop
+
+
+def run_members(
+    net: nn.Module, members: slice, rows: RawRows, random: MemberRandom, drop_scale: float
+) -> Output:
+    """Pass the rows of some members through these members of a network, in training.
+
+    ``rows`` are those of all members. Members never mix, so pieces of them give the same
+    numbers as all at once; gradients and running statistics end up in the whole network's.
+    """
+    if members == slice(0, random.n_members):
+        output: Output = net(rows, random, drop_scale)
+        return output
+    held = {**dict(net.named_parameters()), **dict(net.named_buffers())}
+    own = {name: held[name][members] for name in net.state_dict()}
+    part = RawRows(*(block[members] for block in rows))
+    return functional_call(net, own, (part, random.part(members), drop_scale))
