@@ -31,9 +31,7 @@ def paper(n_d: int, batch: int, virtual: int, **changes: object) -> Preset:
 def modern(preset: str, batch: int, **changes: object) -> Preset:
     """A preset of the default network at a batch size."""
     own = PRESETS[preset]
-    return replace(
-        own, net=replace(own.net, **changes), train=replace(own.train, batch_size=batch)
-    )
+    return replace(own, net=replace(own.net, **changes), train=replace(own.train, batch_size=batch))
 
 
 def run_epochs(
@@ -68,9 +66,7 @@ def run_epochs(
         return
 
 
-def epoch_seconds(
-    task: Task, preset: Preset, *, warmup: int = 1, repeats: int = 2
-) -> list[float]:
+def epoch_seconds(task: Task, preset: Preset, *, warmup: int = 1, repeats: int = 2) -> list[float]:
     """Seconds of ``repeats`` epochs after ``warmup`` others."""
     taken: list[float] = []
 

@@ -64,10 +64,10 @@ class Peer:
         from pytorch_tabnet.callbacks import Callback
 
         class Clock(Callback):
-            def on_epoch_begin(self, epoch, logs=None):
+            def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002 - the peer's interface
                 self.start = time.perf_counter()
 
-            def on_epoch_end(self, epoch, logs=None):
+            def on_epoch_end(self, epoch, logs=None):  # noqa: ARG002
                 if torch.cuda.is_available():
                     torch.cuda.synchronize()
                 self.seconds = time.perf_counter() - self.start

@@ -54,10 +54,12 @@ def picture(title: str, lines: dict[str, Points]) -> str:
     for y in ys:
         parts.append(path([place(xs[0], y), place(xs[-1], y)], "#8886", 1))
         parts.append(words(LEFT - 6, place(xs[0], y)[1] + 4, f"{y:g}", anchor="end"))
-    for x in sorted(set(sizes)):
-        parts.append(words(place(x, ys[0])[0], HEIGHT - BOTTOM + 16, f"{x:,g}", anchor="middle"))
-    for i, (kind, points) in enumerate(lines.items()):
-        points = sorted(points)
+    parts += [
+        words(place(x, ys[0])[0], HEIGHT - BOTTOM + 16, f"{x:,g}", anchor="middle")
+        for x in sorted(set(sizes))
+    ]
+    for i, (kind, unsorted) in enumerate(lines.items()):
+        points = sorted(unsorted)
         (x0, y0), end = points[0], points[-1][0]
         end = min(end, x0 * ys[-1] / y0)
         parts.append(path([place(x0, y0), place(end, y0 * end / x0)], "#888", 1, dash="3 4"))

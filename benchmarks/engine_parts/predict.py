@@ -24,8 +24,8 @@ from tabnet_auto.result.fit import FitResult
 from tabnet_auto.train.predict import predict_members
 
 ROWS = 32_000
-FIT_ROWS = 8_000
-REPEATS = 5
+FIT_ROWS = 2_000
+REPEATS = 3
 PRESETS = {"paper": paper(8, 1024, 128), "modern": modern("balanced", 1024)}
 
 
@@ -123,7 +123,7 @@ def attention_memory(order: dict[str, Any], folder: Path, threads: int) -> Row:
     """Run in a process of its own: how much memory the attention of many rows adds."""
     torch.set_num_threads(threads)
     frame, target, _ = read_frame("covertype", folder, order["rows"])
-    fit = quick_fit(PRESETS[order["kind"]], frame[:2000], target, "covertype")
+    fit = quick_fit(PRESETS[order["kind"]], frame[:FIT_ROWS], target, "covertype")
     machine.reset_peak()
     before, start = machine.rss(), time.perf_counter()
     masks = fit.attention.rows(frame)

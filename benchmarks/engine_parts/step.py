@@ -31,7 +31,8 @@ class ProductRecorder(TorchDispatchMode):
         super().__init__()
         self.seen: Counter[Product] = Counter()
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # noqa: PLW3201
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        del types
         name = func.overloadpacket.__name__
         if name in PRODUCTS:
             a, b = (args[i] for i in PRODUCTS[name])
@@ -42,9 +43,7 @@ class ProductRecorder(TorchDispatchMode):
 
 def flops(products: Counter[Product]) -> float:
     """Multiplications and additions of all products."""
-    return float(
-        sum(n * 2 * int(np.prod(a[0])) * b[0][-1] for (a, b, _), n in products.items())
-    )
+    return float(sum(n * 2 * int(np.prod(a[0])) * b[0][-1] for (a, b, _), n in products.items()))
 
 
 def weight_flops(net: torch.nn.Module, batch: int) -> float:
@@ -193,8 +192,6 @@ def run(report: Report) -> None:
         for batch in (256, 1024):
             case = f"step modern {n_columns} columns batch {batch}"
             steps = 20 if n_columns == 20 else 8
-            for row in report.measure(
-                case, lambda n=n_columns, b=batch, s=steps: measure(n, b, s)
-            ):
+            for row in report.measure(case, lambda n=n_columns, b=batch, s=steps: measure(n, b, s)):
                 for name, share in row.get("families", {}).items():
                     print(f"{'':8}{name:32}{share:7.1%}")
