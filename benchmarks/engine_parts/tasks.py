@@ -118,12 +118,6 @@ def write_peer_data(task: Task, path: Path, *, predict_rows: int = 0) -> Path:
     return path
 
 
-def first_rows(y: np.ndarray, n: int) -> np.ndarray:
-    """Positions of a few rows that hold every class: what a warm-up trains on."""
-    _, first = np.unique(y, return_index=True)
-    return np.unique(np.concatenate([first, np.arange(min(n, len(y)))]))
-
-
 def by_median(values: Sequence[float]) -> float:
     """Median of a few seconds."""
     return float(np.median(values))
