@@ -61,6 +61,12 @@ class TestReport:
             rows[1]
         )
 
+    def test_slopes_are_made_anew(self):
+        made = report.Report({})
+        made.measure("slope rows", lambda: [{"slope_seconds": 2.0}])
+        made.measure("slope rows", lambda: [{"slope_seconds": 1.0}])
+        assert [row["slope_seconds"] for row in made.rows] == [1.0]
+
     def test_only_keeps_the_cases_that_hold_the_text(self):
         made = report.Report({}, only="n_d=8")
         assert made.wanted("train n_d=8")
