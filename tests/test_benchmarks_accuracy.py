@@ -403,7 +403,7 @@ def test_the_plot_is_well_formed_and_draws_every_system():
 def test_synthetic_sets_have_the_known_bayes_optimum(name):
     drawn = make_synthetic(name, 200_000, 0)
     auc = roc_auc_score(drawn.frame["y"], drawn.probability)
-    assert auc == pytest.approx(BAYES_AUC[name], abs=0.003)
+    assert auc == pytest.approx(BAYES_AUC[name], abs=0.004)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -30,7 +30,8 @@ class Cell:
     """A measured cell. ``error`` is None where the system failed, and ``failure`` says why.
 
     ``seconds`` are fit and prediction, ``cpu_seconds`` what its threads worked; ``load`` is the
-    machine's one-minute load average before; ``about`` holds versions, commit and ``source`` (a hash of our package's files).
+    machine's one-minute load average before; ``about`` holds versions, commit and, where the cell
+    is ours, ``source``, a hash of our package's files.
     """
 
     key: Key
