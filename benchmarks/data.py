@@ -23,6 +23,31 @@ class Split:
     test: pd.DataFrame
 
 
+@dataclass(frozen=True)
+class DataSet:
+    """One set as it came: ``test`` are its official test rows, if it has any."""
+
+    name: str
+    task: str
+    target: str
+    train: pd.DataFrame
+    test: pd.DataFrame | None
+
+
+def read_set(name: str, folder: Path = DEFAULT) -> DataSet:
+    """Read a set, its official test rows beside it; rows without a target are left out."""
+    entries = {entry["name"]: entry for entry in json.loads((folder / "manifest.json").read_text())}
+    if name not in entries:
+        raise SystemExit(f"a set must be one of {', '.join(sorted(entries))}, however: {name!r}")
+    entry = entries[name]
+    frames = [
+        _read(folder / name / file, entry).dropna(subset=[entry["target"]])
+        for file in (entry["train"], *entry["official_test"][:1])
+    ]
+    test = frames[1] if len(frames) > 1 else None
+    return DataSet(name, entry["task"], entry["target"], frames[0], test)
+
+
 def read_split(name: str, folder: Path = DEFAULT, *, rows: int | None = None) -> Split:
     """Read a set: its official test rows, or 30 % held out by a shuffle with seed 0.
 

@@ -19,6 +19,8 @@ sys.path.insert(0, str(BENCHMARKS))
 
 from engine_parts import machine, ours, plot, report, step, tasks, train  # noqa: E402
 
+from tabnet_auto.net.native import library  # noqa: E402
+
 
 @pytest.fixture(scope="module")
 def task():
@@ -88,8 +90,7 @@ class TestPeerColumns:
         net = task.build(ours.paper(4, 64, 32).net, torch.device("cpu"))
         rows = task.design.n_rows
         index = torch.arange(rows).expand(3, rows)
-        from tabnet_auto.net.native import library
-from tabnet_auto.train.rows import RowStore
+        from tabnet_auto.train.rows import RowStore
 
         encoded = net.inputs(RowStore(task.design).gather(index))
         whole = torch.cat([encoded.value, encoded.level], dim=2)

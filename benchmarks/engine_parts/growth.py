@@ -14,7 +14,6 @@ from typing import Any
 
 import pandas as pd
 import torch
-
 from engine_parts import machine
 from engine_parts.ours import epoch_seconds, modern, paper
 from engine_parts.plot import draw_growth
@@ -27,6 +26,7 @@ from engine_parts.tasks import (
     read_frame,
     synthetic,
 )
+
 from tabnet_auto.config import Preset
 
 LIMIT = 1800

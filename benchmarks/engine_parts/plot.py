@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine_parts.report import Row
+
 from tabnet_auto.view.svg import document, escape, number
 
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 420, 260, 62, 34, 20, 44

@@ -10,7 +10,6 @@ from typing import Any
 
 import pandas as pd
 import torch
-
 from engine_parts import machine
 from engine_parts.growth import in_subprocess
 from engine_parts.ours import modern, paper
@@ -18,6 +17,7 @@ from engine_parts.peers import PEERS, Peer
 from engine_parts.report import Report, Row, median_ratio
 from engine_parts.tasks import by_median, make_task, numeric_roles, read_frame, write_peer_data
 from engine_parts.train import Case, peer_order
+
 from tabnet_auto.automl import auto_fit
 from tabnet_auto.config import Preset
 from tabnet_auto.result.fit import FitResult

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.profiler import ProfilerActivity, profile
-from torch.utils._python_dispatch import TorchDispatchMode
-
 from engine_parts.ours import modern, run_epochs
 from engine_parts.report import Report, Row
 from engine_parts.tasks import by_median, make_task, synthetic
+from torch.profiler import ProfilerActivity, profile
+from torch.utils._python_dispatch import TorchDispatchMode
+
 from tabnet_auto.train.members import Task
 
 PRODUCTS = {"mm": (0, 1), "bmm": (0, 1), "addmm": (1, 2), "baddbmm": (1, 2)}

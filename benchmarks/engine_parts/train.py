@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-
 from engine_parts.ours import paper, run_epochs
 from engine_parts.peers import PEERS, Peer
 from engine_parts.report import Report, Row, median_ratio
@@ -22,6 +21,7 @@ from engine_parts.tasks import (
     read_frame,
     write_peer_data,
 )
+
 from tabnet_auto.config import PRESETS
 from tabnet_auto.train.members import Task
 

@@ -1,0 +1,46 @@
+"""tabnet_auto by its public call, nothing set but the preset and the budget."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from benchmarks.accuracy.answer import Answer
+from benchmarks.accuracy.clock import RESERVE, Clock
+from benchmarks.accuracy.sets import Problem
+from benchmarks.accuracy.tables import spread
+from tabnet_auto import auto_fit
+
+
+def run_fast(problem: Problem, clock: Clock) -> Answer:
+    """Preset ``fast``."""
+    return _run(problem, clock, "fast")
+
+
+def run_balanced(problem: Problem, clock: Clock) -> Answer:
+    """Preset ``balanced``."""
+    return _run(problem, clock, "balanced")
+
+
+def run_best(problem: Problem, clock: Clock) -> Answer:
+    """Preset ``best``."""
+    return _run(problem, clock, "best")
+
+
+def run_paper(problem: Problem, clock: Clock) -> Answer:
+    """Preset ``paper``: the published TabNet."""
+    return _run(problem, clock, "paper")
+
+
+def _run(problem: Problem, clock: Clock, preset: str) -> Answer:
+    torch.set_num_threads(clock.threads)
+    fit = auto_fit(
+        problem.train, problem.target, task=problem.task, folds=problem.folds, preset=preset,
+        time_limit=clock.budget * (1.0 - RESERVE), seed=problem.seed, device="cpu", verbose=False,
+    )  # fmt: skip
+    notes = {"members": fit.folds.n_members, "out_of_fold": fit.oof_score}
+    if problem.task == "regression":
+        return Answer(np.asarray(fit.predict(problem.test), dtype=float), notes)
+    position = {str(label): i for i, label in enumerate(problem.classes)}
+    labels = np.array([position[str(label)] for label in fit.classes_.tolist()])
+    return Answer(spread(fit.predict_proba(problem.test), labels, len(problem.classes)), notes)

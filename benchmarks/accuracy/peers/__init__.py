@@ -1,0 +1,1 @@
+"""Other systems, each with its best documented defaults; benchmark dependencies only."""

@@ -1,0 +1,79 @@
+"""The table of systems: a name, where its function is, and what its versions are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from benchmarks.accuracy.answer import Answer
+
+
+@dataclass(frozen=True)
+class System:
+    """``function`` of ``module`` takes a problem and a clock; ``packages`` go on record."""
+
+    module: str
+    function: str
+    packages: tuple[str, ...]
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether a change of the package makes its cells old."""
+        return self.module == "ours"
+
+    def load(self) -> Callable[[Any, Any], Answer]:
+        """Import the system: imports are no part of its time."""
+        return getattr(import_module(f"benchmarks.accuracy.{self.module}"), self.function)
+
+
+SKLEARN = ("scikit-learn", "numpy", "pandas")
+TORCH = ("torch", *SKLEARN)
+
+SYSTEMS = {
+    "ours": System("ours", "run_balanced", ("tabnet-auto", *TORCH)),
+    "ours-fast": System("ours", "run_fast", ("tabnet-auto", *TORCH)),
+    "ours-best": System("ours", "run_best", ("tabnet-auto", *TORCH)),
+    "ours-paper": System("ours", "run_paper", ("tabnet-auto", *TORCH)),
+    "constant": System("peers.linear", "run_constant", SKLEARN),
+    "linear": System("peers.linear", "run_linear", SKLEARN),
+    "hist": System("peers.boosters", "run_hist", SKLEARN),
+    "lightgbm": System("peers.boosters", "run_lightgbm", ("lightgbm", *SKLEARN)),
+    "lightgbm-tuned": System("peers.boosters", "run_lightgbm_tuned", ("lightgbm", *SKLEARN)),
+    "xgboost": System("peers.boosters", "run_xgboost", ("xgboost", *SKLEARN)),
+    "xgboost-tuned": System("peers.boosters", "run_xgboost_tuned", ("xgboost", *SKLEARN)),
+    "catboost": System("peers.boosters", "run_catboost", ("catboost", *SKLEARN)),
+    "catboost-tuned": System("peers.boosters", "run_catboost_tuned", ("catboost", *SKLEARN)),
+    "realmlp": System("peers.pytabkit", "run_realmlp", ("pytabkit", *TORCH)),
+    "tabm": System("peers.pytabkit", "run_tabm", ("pytabkit", *TORCH)),
+    "pytorch-tabnet": System("peers.tabnet", "run_tabnet", ("pytorch-tabnet", *TORCH)),
+}
+BASELINE = "constant"
+"""What a system that fails is scored as; it takes no rank of its own."""
+
+GROUPS = {
+    "ours": tuple(name for name, system in SYSTEMS.items() if system.is_ours),
+    "peers": tuple(name for name, system in SYSTEMS.items() if not system.is_ours),
+    "cheap": (
+        "constant", "linear", "hist", "lightgbm", "lightgbm-tuned", "xgboost", "xgboost-tuned",
+        "catboost", "catboost-tuned",
+    ),
+}  # fmt: skip
+
+
+def choose(words: list[str]) -> tuple[str, ...]:
+    """Return the systems that names and groups mean, in the order of the table.
+
+    ``ours`` is both: alone it is the system; ``all-ours`` is the group.
+    """
+    wanted: set[str] = set()
+    for word in words:
+        if word in SYSTEMS:
+            wanted.add(word)
+        elif word.removeprefix("all-") in GROUPS:
+            wanted.update(GROUPS[word.removeprefix("all-")])
+        else:
+            known = ", ".join([*SYSTEMS, *(f"all-{group}" for group in GROUPS)])
+            raise SystemExit(f"a system must be one of {known}, however: {word!r}")
+    return tuple(name for name in SYSTEMS if name in wanted)
