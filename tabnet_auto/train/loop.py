@@ -16,7 +16,7 @@ from tabnet_auto.config import TrainConfig
 from tabnet_auto.folds import Folds
 from tabnet_auto.net.layers import MemberRandom
 from tabnet_auto.trace import Trace
-from tabnet_auto.train.loss import member_losses, row_losses, weighted_mean
+from tabnet_auto.train.loss import member_losses, weighted_mean
 from tabnet_auto.train.optimizer import MemberAdamW, flat_cosine
 from tabnet_auto.train.rows import Batch, RowStore, Targets, epoch_batches, padded
 from tabnet_auto.train.state import (
@@ -144,7 +144,7 @@ class Trainer:
         paused = np.flatnonzero(~batch.active.any(1)).tolist()
         with self._standing_still(paused):
             output = self.net(self.store.gather(index), self.random, drop_scale)
-        losses = member_losses(output.logits, y, weight, active)
+        losses = member_losses(self.targets.losses(output.logits, y), weight, active)
         (losses + output.penalty).sum().backward()
         self.optimizer.step(progress, paused)
         return losses.detach()
@@ -165,7 +165,7 @@ class Trainer:
         index, real = (torch.from_numpy(a).to(self.store.x_num.device) for a in padded(valid))
         outputs = member_outputs(self.net, self.store, index)
         y, weight = self.targets.gather(index)
-        losses = weighted_mean(row_losses(outputs, y), weight, real).tolist()
+        losses = weighted_mean(self.targets.losses(outputs, y), weight, real).tolist()
         scores = []
         for position, (member, rows) in enumerate(zip(state.alive, valid, strict=True)):
             own = outputs[position, : len(rows)].double().cpu().numpy()
