@@ -1,6 +1,6 @@
 """What decision rules are worth: labels by tuned rule beside the most probable class.
 
-    python benchmarks/decisions.py [--preset fast] [--seeds 3] [--json FILE] [--data DIR]
+    python benchmarks/decisions.py [SET ...] [--preset fast] [--seeds 3] [--json FILE] [--data DIR]
 
 One fit a set and seed; probabilities are the same for both sides. ``oof`` is the cross-fitted
 out-of-fold score beside the most probable class's; ``test`` the score of the held-out 30 %, which
@@ -56,6 +56,7 @@ def measure(name: str, folder: Path, preset: str, seed: int) -> dict[str, object
 def main() -> None:
     """Measure the sets, print a table, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("sets", nargs="*", default=list(CASES))
     parser.add_argument("--preset", default="fast")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--json", type=Path)
@@ -64,7 +65,7 @@ def main() -> None:
     rows = []
     print(f"{'set':14}{'metric':>26}{'seed':>5}{'oof argmax':>11}{'oof':>8}{'gain':>8}"
           f"{'test argmax':>13}{'test':>8}{'gain':>8}")  # fmt: skip
-    for name in CASES:
+    for name in options.sets:
         for seed in range(options.seeds):
             row = measure(name, options.data, options.preset, seed)
             rows.append(row)
@@ -73,7 +74,7 @@ def main() -> None:
                   f"{row['test']:>8.4f}{row['test_gain']:>+8.4f}", flush=True)  # fmt: skip
             if options.json:
                 options.json.write_text(json.dumps(rows, indent=1))
-    for name in CASES:
+    for name in options.sets:
         gains = [row["test_gain"] for row in rows if row["set"] == name]
         print(f"{name}: mean gain on the test rows {np.mean(gains):+.4f}")
 

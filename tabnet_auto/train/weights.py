@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tabnet_auto.metrics.objective import Objective
 
 Floats = NDArray[np.float64]
-SMALL_VALUES = 0.05
+SMALL_VALUES = 0.01
 """Quantile of |y| below which a value's inverse grows no further: a few values near zero would
 otherwise be all that is learned."""
 
