@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tabnet_auto.config import Preset
     from tabnet_auto.errors import ArtifactError, InputError, TabNetAutoError
     from tabnet_auto.estimator import TabNetClassifier, TabNetRegressor
+    from tabnet_auto.folds.plan import FoldPlan
     from tabnet_auto.result.fit import FitResult
     from tabnet_auto.result.saving import load
 
@@ -21,6 +22,7 @@ __version__ = "0.1.0"
 _HOME = {
     "ArtifactError": "errors",
     "FitResult": "result.fit",
+    "FoldPlan": "folds.plan",
     "InputError": "errors",
     "Preset": "config",
     "TabNetAutoError": "errors",
@@ -33,6 +35,7 @@ _HOME = {
 __all__ = [
     "ArtifactError",
     "FitResult",
+    "FoldPlan",
     "InputError",
     "Preset",
     "TabNetAutoError",

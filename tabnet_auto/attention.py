@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from tabnet_auto.design import Design, Layout
 from tabnet_auto.net.inputs import RawRows
-from tabnet_auto.train.loss import row_losses
 from tabnet_auto.train.members import Task
 from tabnet_auto.train.predict import chunk_rows, forward_chunks
 from tabnet_auto.train.rows import RowStore, Targets
@@ -120,13 +119,13 @@ RowLosses = Callable[[Tensor, slice], Tensor]
 
 def _validation_sample(task: Task, device: torch.device) -> tuple[RawRows, RowLosses]:
     store = RowStore(task.design, device)
-    targets = Targets(task.design, task.tables, task.folds.train, device)
+    targets = Targets(task.design, task.tables, task.folds.train, device, task.objective)
     valid = task.folds.valid
     n = min(SAMPLE_ROWS, *(len(rows) for rows in valid))
     picked = [rows[np.linspace(0, len(rows) - 1, n).astype(np.int64)] for rows in valid]
     index = torch.from_numpy(np.stack(picked)).to(device)
     y, _ = targets.gather(index)
-    return store.gather(index), lambda logits, part: row_losses(logits, y[:, part])
+    return store.gather(index), lambda logits, part: targets.losses(logits, y[:, part])
 
 
 @torch.no_grad()

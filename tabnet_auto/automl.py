@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -16,14 +16,17 @@ from numpy.typing import NDArray
 
 from tabnet_auto.attention import summarize_attention
 from tabnet_auto.config import EncodeConfig, Preset, get_preset, resolve
+from tabnet_auto.decisions import Decision, row_parts, tune_decision
 from tabnet_auto.design import UNKNOWN_CODE
 from tabnet_auto.encode.encoder import Encoder, fit_encoder
 from tabnet_auto.ensemble import Blend, blend_members, blend_out_of_fold
 from tabnet_auto.errors import InputError
-from tabnet_auto.folds import Folds, check_fold_weights, make_folds, split_notes
+from tabnet_auto.folds import FoldPlan, Folds, check_fold_weights, make_folds, split_notes
+from tabnet_auto.folds.offers import offer_notes
 from tabnet_auto.frames import read_frame
 from tabnet_auto.infer import infer_schema
-from tabnet_auto.metrics import Metric, get_metric
+from tabnet_auto.metrics import Metric, Objective, get_metric
+from tabnet_auto.metrics.class_weight import read_class_weight
 from tabnet_auto.result.fit import FitResult
 from tabnet_auto.schema import Schema
 from tabnet_auto.table import Table, read_table
@@ -54,6 +57,7 @@ def auto_fit(
     groups: str | None = None,
     time: str | None = None,
     weight: str | None = None,
+    class_weight: Mapping[Any, float] | str | None = None,
     preset: str | Preset = "balanced",
     time_limit: float | None = None,
     roles: Mapping[str, str] | None = None,
@@ -80,13 +84,18 @@ def auto_fit(
         ``"auto"``, ``"binary"``, ``"multiclass"`` or ``"regression"``.
     metric
         ``"auto"`` (ROC AUC, log-loss or RMSE), a name of the metric table, a scikit-learn
-        scorer, or a callable ``(y_true, y_pred)`` where greater is better.
+        scorer, or a callable ``(y_true, y_pred)`` where greater is better. It decides what is
+        minimised (MAE the absolute error, RMSLE squared errors of logarithms) and how
+        probabilities become labels (F1 a threshold tuned out of fold).
     folds
-        A number, a scikit-learn splitter, or pairs of training and validation row positions
-        among the rows that have a target.
+        A number, a :class:`FoldPlan` or the name of its rule, a scikit-learn splitter, or pairs
+        of training and validation row positions among the rows that have a target.
     groups, time, weight
         Columns that say which rows belong together, in which order rows came (folds then go
         forward in time), and how much each row counts. They are not learned from.
+    class_weight
+        ``"balanced"``, or weights by label, 1 where none is given: how much a class counts in
+        what is learned. Scores count all classes alike.
     preset
         ``"fast"``, ``"balanced"``, ``"best"``, ``"paper"``, or a :class:`Preset`.
     time_limit
@@ -113,35 +122,34 @@ def auto_fit(
         value, and the way out.
     """
     start = monotonic()
-    trace = Trace(emit=_listeners(verbose, emit))
-    settings = get_preset(preset)
+    trace, settings = Trace(emit=_listeners(verbose, emit)), get_preset(preset)
     computed_on, problem = choose_device(device)
     train_until, end = _deadlines(start, time_limit)
     table = read_table(train, target, groups=groups, time=time, weight=weight)
     schema, y = _describe(table, task, roles)
-    scored = get_metric(metric, schema.task)
+    scored, objective = _read_aim(metric, class_weight, schema, y)
     split = make_folds(
         schema.task, y, folds=folds, groups=table.groups, time=table.time,
         n_seeds=settings.seeds(len(y), len(schema.used)), seed=seed,
     )  # fmt: skip
-    _note(trace, problem, *schema.notes, *_fold_notes(split, y, schema, scored, table.weight))
-    encoder, learned = _encode(table, schema, split, y, scored, settings.encode)
+    _note(trace, problem, *schema.notes, *_fold_notes(split, y, schema, scored, table, folds))
+    encoder, learned = _encode(table, schema, split, y, scored, objective, settings.encode)
     _note(trace, *_unseen_levels(encoder, test))
     settings = resolve(settings, task=schema.task, n_train=min(len(rows) for rows in split.train))
     _plan(trace, learned, settings, computed_on, time_limit)
-    net, state = train_members(
+    net, _ = train_members(
         learned, settings.net, settings.train, device=computed_on, deadline=train_until, trace=trace
     )
-    blend, oof = _blend(net, learned)
+    held_out = _out_of_fold(net, learned)
     attention = summarize_attention(net, learned, end)
-    score = learned.score(oof, np.arange(len(y)))
-    trace.add("done", oof_score=score, seconds=monotonic() - start)
+    trace.add("done", oof_score=held_out.score, seconds=monotonic() - start)
     return FitResult(
         schema=schema, folds=split, metric=scored, preset=settings, encoder=encoder,
-        net=net.to("cpu"), blend=blend, oof=table.spread(oof), oof_score=score, target=y,
-        has_target=table.has_target, member_scores=np.array(state.best_score),
-        fold_scores=_fold_scores(learned, oof), attention_summary=attention,
-        trace=replace(trace, emit=None), about=_about(preset, folds, seed, computed_on),
+        net=net.to("cpu"), target=y, has_target=table.has_target, oof=table.spread(held_out.oof),
+        oof_score=held_out.score, blend=held_out.blend, decision=held_out.decision,
+        fold_scores=held_out.fold_scores, member_scores=held_out.member_scores,
+        objective=objective, attention_summary=attention, trace=replace(trace, emit=None),
+        about=_about(preset, folds, seed, computed_on),
     )  # fmt: skip
 
 
@@ -152,6 +160,19 @@ def _describe(
     schema = infer_schema(table.frame, table.target, task=task, roles=roles, ignore=table.ignore)
     schema = replace(schema, notes=(*table.notes, *schema.notes))
     return schema, encode_target(table.frame[table.target], schema)
+
+
+def _read_aim(
+    metric: Any,
+    class_weight: Mapping[Any, float] | str | None,
+    schema: Schema,
+    y: NDArray[Any],
+) -> tuple[Metric, Objective]:
+    """Return a metric that is defined on the target, and what is minimised for it."""
+    scored = get_metric(metric, schema.task)
+    scored.check_target(y)
+    weights = read_class_weight(class_weight, schema)
+    return scored, replace(scored.objective, class_weight=weights)
 
 
 def _note(trace: Trace, *notes: str | None) -> None:
@@ -165,12 +186,15 @@ def _fold_notes(
     y: NDArray[Any],
     schema: Schema,
     metric: Metric,
-    weight: NDArray[np.float64] | None,
+    table: Table,
+    folds: object,
 ) -> list[str]:
     """Check the weights of every fold, and say what the folds' scores do not see."""
-    check_fold_weights(split, weight)
+    check_fold_weights(split, table.weight)
     notes = split_notes(split, y, schema.classes)
-    if weight is not None and not metric.weighted:
+    if table.groups is None and table.time is None:
+        notes += offer_notes(table.frame, schema, y, folds)
+    if table.weight is not None and not metric.weighted:
         notes.append(f"metric {metric.name!r} takes no sample_weight: scores count all rows alike")
     return notes
 
@@ -181,13 +205,14 @@ def _encode(
     split: Folds,
     y: NDArray[Any],
     metric: Metric,
+    objective: Objective,
     config: EncodeConfig,
 ) -> tuple[Encoder, Task]:
     """Learn every member's tables from its own training rows, and lay down what is learned."""
-    encoder, design = fit_encoder(table.frame, schema, split, y, config)
+    encoder, design = fit_encoder(table.frame, schema, split, objective.learned(y), config)
     classes = np.array(schema.classes) if schema.classes else None
     full = design.with_target(y, table.weight)
-    return encoder, Task(full, encoder.layout, encoder.tables, split, metric, classes)
+    return encoder, Task(full, encoder.layout, encoder.tables, split, metric, classes, objective)
 
 
 def _unseen_levels(encoder: Encoder, test: pd.DataFrame | str | Path | None) -> list[str]:
@@ -228,11 +253,34 @@ def _plan(
     )  # fmt: skip
 
 
-def _blend(net: nn.Module, task: Task) -> tuple[Blend, NDArray[np.float64]]:
-    """Weigh the members, and predict every row by those that did not learn from it."""
-    blend = blend_members(task.folds)
+class _OutOfFold(NamedTuple):
+    """What the members say of rows that they did not learn from, and its scores."""
+
+    blend: Blend
+    oof: NDArray[np.float64]
+    decision: Decision
+    score: float
+    fold_scores: NDArray[np.float64]
+    member_scores: NDArray[np.float64]
+
+
+def _out_of_fold(net: nn.Module, task: Task) -> _OutOfFold:
+    """Weigh the members, predict every row by those that did not learn from it, and score."""
+    blend, n_rows = blend_members(task.folds), task.design.n_rows
     held_out = predict_held_out(net, task)
-    return blend, blend_out_of_fold(held_out, task.folds, blend, task.design.n_rows)
+    oof = blend_out_of_fold(held_out, task.folds, blend, n_rows)
+    assert task.design.y is not None
+    decision = tune_decision(task.metric, task.design.y, oof, task.design.weight, task.folds)
+    part = row_parts(task.folds, n_rows)
+    decided = decision.cross_fitted(oof, part)
+    member_scores = [
+        task.score(decision.cross_fitted(own, part[rows]), rows)
+        for own, rows in zip(held_out, task.folds.valid, strict=True)
+    ]
+    score = task.score(decided, np.arange(n_rows))
+    return _OutOfFold(
+        blend, oof, decision, score, _fold_scores(task, decided), np.array(member_scores)
+    )
 
 
 def _fold_scores(task: Task, oof: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -244,7 +292,7 @@ def _fold_scores(task: Task, oof: NDArray[np.float64]) -> NDArray[np.float64]:
 def _about(preset: str | Preset, folds: object, seed: int, device: torch.device) -> dict[str, str]:
     """Return what a reader needs to reproduce the run."""
     named = repr(preset) if isinstance(preset, str) else "..."
-    split = repr(folds) if hasattr(folds, "split") else "..."
+    split = repr(folds) if hasattr(folds, "split") or isinstance(folds, FoldPlan) else "..."
     split = str(folds) if isinstance(folds, int | np.integer) else split
     versions = {name: version(name) for name in ("torch", "pandas", "scikit-learn", "numpy")}
     return {

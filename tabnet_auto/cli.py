@@ -75,6 +75,14 @@ def _parse_roles(
     return roles or None
 
 
+def _parse_folds(_context: click.Context, _option: click.Parameter, text: str) -> int | str:
+    """``"5"`` as a number, all else as the name of a rule."""
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
 _FIT_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--target", required=True, metavar="COLUMN", help="The column to predict."),
     click.option("--test", type=_FILE, help="Rows to predict; writes OUT/submission.csv."),
@@ -95,13 +103,18 @@ _FIT_OPTIONS: tuple[Callable[[Any], Any], ...] = (
         help="How much effort: fast, balanced, best, or paper.",
     ),
     click.option(
-        "--folds", type=click.IntRange(min=2), default=5, show_default=True, help="Number of folds."
+        "--folds",
+        default="5",
+        show_default=True,
+        metavar="NUMBER|RULE",
+        callback=_parse_folds,
+        help="Number of folds, or their rule: shuffled, group, leave_one_group_out, time, ...",
     ),
     click.option(
         "--metric",
         default="auto",
         show_default=True,
-        help="The score, such as roc_auc, log_loss, accuracy, f1_macro, rmse, mae or r2.",
+        help="The score, such as roc_auc, log_loss, f1, qwk, map@3, rmse, rmsle or pinball@0.9.",
     ),
     click.option(
         "--task",
@@ -113,6 +126,9 @@ _FIT_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--groups", metavar="COLUMN", help="Keep rows with equal values in one fold."),
     click.option("--time", metavar="COLUMN", help="Validate on rows later than those learned."),
     click.option("--weight", metavar="COLUMN", help="Sample weights."),
+    click.option(
+        "--class-weight", type=click.Choice(["balanced"]), help="Learn all classes alike."
+    ),
     click.option(
         "--role",
         "roles",
@@ -186,6 +202,8 @@ def _learn(
     if not quiet:
         click.echo(f"{learned.schema}\n")
         click.echo(f"{_table(learned.leaderboard())}\n")
+        if learned.decision.values:
+            click.echo(f"decision: {learned.decision.describe(learned.schema.classes)}\n")
     learned.save(out / "model")
     _oof_frame(learned).to_csv(out / "oof.csv", index=False)
     learned.report(out / "report.html")

@@ -37,6 +37,7 @@ class _TabNet(BaseEstimator):
     """What the classifier and the regressor share; the task is theirs."""
 
     result_: FitResult
+    class_weight: Any = None
 
     def __init__(
         self,
@@ -107,6 +108,7 @@ class _TabNet(BaseEstimator):
             folds=self._limit_folds(len(frame)),
             groups=None if groups is None else group,
             weight=None if sample_weight is None else weight,
+            class_weight=self.class_weight,
             preset=self.preset,
             time_limit=self.time_limit,
             roles=roles,
@@ -231,10 +233,15 @@ class TabNetClassifier(ClassifierMixin, _TabNet):
     preset
         ``"fast"``, ``"balanced"``, ``"best"``, ``"paper"``, or a :class:`Preset`.
     folds
-        A number, a scikit-learn splitter, or pairs of training and validation row positions.
-        Of a number at most half as many as there are rows are taken.
+        A number, a :class:`FoldPlan` or the name of its rule, a scikit-learn splitter, or pairs
+        of training and validation row positions. Of a number at most half as many as there are
+        rows are taken.
     metric
-        What scores are measured in: ``"auto"``, a name, a scorer or a callable.
+        What scores are measured in, and what labels are chosen for: ``"auto"``, a name, a scorer
+        or a callable.
+    class_weight
+        ``"balanced"``, or weights by label, 1 where none is given: how much a class counts in
+        what is learned. Scores count all classes alike.
     time_limit
         Seconds for ``fit``; training ends in time with the best so far.
     roles
@@ -262,10 +269,29 @@ class TabNetClassifier(ClassifierMixin, _TabNet):
 
     classes_: NDArray[Any]
 
+    def __init__(
+        self,
+        *,
+        preset: str | Preset = "balanced",
+        folds: Any = 5,
+        metric: Any = "auto",
+        class_weight: Mapping[Any, float] | str | None = None,
+        time_limit: float | None = None,
+        roles: Mapping[Any, str] | None = None,
+        random_state: Any = 0,
+        device: str = "auto",
+        verbose: bool = False,
+    ) -> None:
+        super().__init__(
+            preset=preset, folds=folds, metric=metric, time_limit=time_limit, roles=roles,
+            random_state=random_state, device=device, verbose=verbose,
+        )  # fmt: skip
+        self.class_weight = class_weight
+
     def predict(self, X: Any) -> NDArray[Any]:
-        """Predict labels; shape ``(n,)``."""
+        """Predict labels by the rule ``result_.decision``; shape ``(n,)``."""
         proba = self.predict_proba(X)
-        return cast("NDArray[Any]", self.classes_[proba.argmax(axis=1)])
+        return self.classes_[self.result_.decision.labels(proba)]
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Predict class probabilities ``(n, n_classes)`` in the order of ``classes_``."""
@@ -290,10 +316,12 @@ class TabNetRegressor(RegressorMixin, _TabNet):
     preset
         ``"fast"``, ``"balanced"``, ``"best"``, ``"paper"``, or a :class:`Preset`.
     folds
-        A number, a scikit-learn splitter, or pairs of training and validation row positions.
-        Of a number at most half as many as there are rows are taken.
+        A number, a :class:`FoldPlan` or the name of its rule, a scikit-learn splitter, or pairs
+        of training and validation row positions. Of a number at most half as many as there are
+        rows are taken.
     metric
-        What scores are measured in: ``"auto"``, a name, a scorer or a callable.
+        What scores are measured in, and what is minimised: ``"auto"``, a name, a scorer or a
+        callable.
     time_limit
         Seconds for ``fit``; training ends in time with the best so far.
     roles

@@ -127,7 +127,7 @@ ARGUMENTS = {
     "time_limit text": ({"time_limit": "1h"}, "however: time_limit='1h'"),
     "folds one": ({"folds": 1}, "at least 2, however: folds=1"),
     "folds true": ({"folds": True}, "at least 2"),
-    "folds fraction": ({"folds": 2.5}, "a number, a scikit-learn splitter, or pairs"),
+    "folds fraction": ({"folds": 2.5}, "a number, one of auto, stratified, .* or pairs"),
     "folds text": ({"folds": "five"}, "however: folds='five'"),
     "folds splitter": ({"folds": KFold(200)}, "split the 90 rows"),
     "folds splitter without groups": ({"folds": GroupKFold(3)}, "'groups' parameter"),

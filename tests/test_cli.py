@@ -126,7 +126,7 @@ class TestStatus:
             (["fit", "train.csv", "--target", "bougth", *FAST], "Did you mean 'bought'?"),
             (["fit", "train.csv", "--target", "bought", "--role", "size"], "COLUMN=ROLE"),
             (["fit", "train.csv", "--target", "bought", "--sample", "sample.csv"], "add --test"),
-            (["fit", "train.csv", "--target", "bought", "--metric", "auc", *FAST], "metric"),
+            (["fit", "train.csv", "--target", "bought", "--metric", "aux", *FAST], "metric"),
             (["fit", "train.csv", "--target", "bought", "--preset", "fats", "--quiet"], "preset"),
             (["sing"], "No such command"),
         ],

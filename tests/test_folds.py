@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn import model_selection as ms
 
+from tabnet_auto.ensemble import blend_members, blend_out_of_fold
 from tabnet_auto.errors import InputError
-from tabnet_auto.folds import Folds, check_fold_weights, make_folds, split_notes
+from tabnet_auto.folds import FoldPlan, Folds, check_fold_weights, make_folds, split_notes
 
 
 def labels(n, shares, seed=0):
@@ -62,9 +65,34 @@ def test_notes_name_few_classes():
     assert split_notes(make_folds("binary", labels(50, [0.5, 0.5])), y, ()) == []
 
 
+def test_values_are_stratified_by_quantile_bins():
+    y = np.random.default_rng(0).permutation(101.0 * np.arange(101) ** 2)
+    folds = make_folds("regression", y, folds=4, seed=3)
+    check_partition(folds, 101)
+    assert folds.rule == "4 stratified folds by 10 quantile bins of the target, seed 3"
+    tenth = np.searchsorted(np.quantile(y, np.linspace(0, 1, 11)[1:-1]), y)
+    for number in range(10):
+        counts = [np.count_nonzero(tenth[rows] == number) for rows in folds.valid]
+        assert max(counts) - min(counts) <= 1
+    # Negative control: shuffled folds do not care.
+    plain = make_folds("regression", y, folds="shuffled", seed=3)
+    spread = [[np.count_nonzero(tenth[rows] == n) for rows in plain.valid] for n in range(10)]
+    assert np.ptp(spread, axis=1).max() > 1
+
+
+def test_few_or_repeated_values_have_fewer_bins():
+    few = make_folds("regression", np.arange(12.0), folds=3)
+    assert few.rule == "3 stratified folds by 2 quantile bins of the target, seed 0"
+    y = np.r_[np.zeros(90), np.arange(10.0)]
+    folds = make_folds("regression", y, folds=5)
+    check_partition(folds, 100)
+    assert [np.count_nonzero(y[rows]) for rows in folds.valid] == pytest.approx([2] * 5, abs=1)
+    check_partition(make_folds("regression", np.ones(10), folds=5), 10)
+
+
 def test_values_are_shuffled():
     y = np.arange(101.0)
-    folds = make_folds("regression", y, folds=4, seed=3)
+    folds = make_folds("regression", y, folds=FoldPlan(4, rule="shuffled"), seed=3)
     check_partition(folds, 101)
     assert {len(rows) for rows in folds.valid} == {25, 26}
     assert folds.rule == "4 shuffled folds, seed 3"
@@ -109,7 +137,97 @@ def test_groups_with_rare_classes():
     y = np.arange(20) % 10  # no class has as many rows as there are folds
     folds = make_folds("multiclass", y, folds=5, groups=np.arange(20) // 2)
     check_partition(folds, 20)
-    assert folds.rule == "5 group folds"
+    assert folds.rule == "5 stratified group folds"
+
+
+@pytest.mark.parametrize("task", ["multiclass", "regression"])
+def test_groups_are_stratified_as_far_as_they_can_be(task):
+    rng = np.random.default_rng(0)
+    group = rng.integers(0, 100, 1000)
+    y = 4.0 * (group % 4) + rng.random(1000) if task == "regression" else group % 4
+    level = (y // 4).astype(int) if task == "regression" else y
+    folds = make_folds(task, y, folds=5, groups=group)
+    check_partition(folds, 1000)
+
+    def unevenness(folds):
+        shares = [np.bincount(level[rows], minlength=4) / len(rows) for rows in folds.valid]
+        return np.std(shares, axis=0).max()
+
+    assert max(len(rows) for rows in folds.valid) < 1.15 * min(len(rows) for rows in folds.valid)
+    plain = make_folds(task, y, folds=FoldPlan(5, rule="group"), groups=group)
+    assert plain.rule == "5 group folds"
+    assert unevenness(folds) < 0.03 < unevenness(plain)
+
+
+def test_repeats_are_other_shuffles_numbered_on():
+    y = labels(90, [0.7, 0.3])
+    folds = make_folds("binary", y, folds=FoldPlan(3, repeats=2), n_seeds=2, seed=5)
+    assert folds.rule == "2 times 3 stratified folds, seed 5"
+    assert folds.fold == (0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5)
+    for part in (folds.valid[:6:2], folds.valid[6::2]):
+        assert np.array_equal(np.sort(np.concatenate(part)), np.arange(90))
+    assert not set(map(bytes, folds.valid[:6])) & set(map(bytes, folds.valid[6:]))
+    # The first repeat is what one shuffle gives.
+    once = make_folds("binary", y, folds=3, seed=5)
+    assert all(np.array_equal(a, b) for a, b in zip(once.valid, folds.valid[:6:2], strict=True))
+    own = [np.full((len(rows), 2), float(m)) for m, rows in enumerate(folds.valid)]
+    oof = blend_out_of_fold(own, folds, blend_members(folds), 90)
+    for row in (0, 50):
+        held = [m for m, rows in enumerate(folds.valid) if row in rows]
+        assert len(held) == 4
+        assert oof[row, 0] == pytest.approx(np.mean(held))
+
+
+@pytest.mark.parametrize("rule", ["group", "stratified_group"])
+def test_repeated_groups(rule):
+    rng = np.random.default_rng(1)
+    group, y = rng.integers(0, 15, 200), rng.integers(0, 2, 200)
+    folds = make_folds("binary", y, folds=FoldPlan(3, rule=rule, repeats=3), groups=group)
+    assert folds.n_folds == 9
+    assert len(set(map(bytes, folds.valid))) > 5
+    for train, valid in zip(folds.train, folds.valid, strict=True):
+        assert not set(group[train]) & set(group[valid])
+        assert len(train) + len(valid) == 200
+
+
+def test_leave_one_group_out():
+    group = np.array(["b", "a", "c"])[np.arange(30) % 3]
+    folds = make_folds("regression", np.arange(30.0), folds="leave_one_group_out", groups=group)
+    check_partition(folds, 30)
+    assert folds.rule == "3 folds, each one group"
+    assert [set(group[rows]) for rows in folds.valid] == [{"a"}, {"b"}, {"c"}]
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("window", ["expanding", "sliding"])
+def test_an_instant_is_never_on_both_sides(seed, window):
+    rng = np.random.default_rng(seed)
+    when = rng.choice(rng.normal(size=25), 200, p=rng.dirichlet(np.ones(25))).round(2)
+    folds = make_folds("regression", when, folds=FoldPlan(4, window=window), time=when)
+    held = np.concatenate(folds.valid)
+    assert len(set(held)) == len(held)
+    for train, valid in zip(folds.train, folds.valid, strict=True):
+        assert when[train].max() < when[valid].min()
+    # Negative control: scikit-learn's own splitter parts such instants.
+    order = np.argsort(when, kind="stable")
+    pairs = [(when[order[a]], when[order[b]]) for a, b in ms.TimeSeriesSplit(4).split(order)]
+    assert any(a.max() == b.min() for a, b in pairs)
+
+
+def test_gap_and_window():
+    day = np.datetime64("2021-01-01") + np.random.default_rng(0).permutation(60) // 2
+    plan = FoldPlan(4, gap="3D", window="sliding")
+    folds = make_folds("regression", np.zeros(60), folds=plan, time=day)
+    assert folds.rule == "4 folds forward in time, training windows of equal size, gap 3D"
+    for train, valid in zip(folds.train, folds.valid, strict=True):
+        assert day[valid].min() - day[train].max() == np.timedelta64(3, "D")
+        assert len(train) == 12 - 2 * 2
+        assert len(valid) == 12
+    expanding = make_folds("regression", np.zeros(60), folds=FoldPlan(4), time=day)
+    assert [len(rows) for rows in expanding.train] == [12, 24, 36, 48]
+    number = (day - day.min()).astype(int)
+    same = make_folds("regression", np.zeros(60), folds=replace(plan, gap=3), time=number)
+    assert all(np.array_equal(a, b) for a, b in zip(same.train, folds.train, strict=True))
 
 
 @pytest.mark.parametrize("kind", ["numbers", "dates"])
@@ -169,6 +287,27 @@ BAD = {
     "splitter": ({"folds": ms.KFold(50)}, "split the 20 rows that have a target, however: Cannot"),
     "few groups": ({"folds": 5, "groups": np.arange(20) % 3}, "3 groups for folds=5. Pass folds=3"),
     "both": ({"groups": half, "time": half}, "by time or by groups"),
+    "rule": ({"folds": "grouped"}, "Did you mean 'group'"),
+    "plan rule": ({"folds": FoldPlan(rule="grup")}, "however: 'grup'. Did you mean 'group'"),
+    "window": ({"folds": FoldPlan(window="both")}, "expanding, sliding, however: 'both'"),
+    "repeats": ({"folds": FoldPlan(repeats=0)}, "repeats must be at least 1"),
+    "no groups": ({"folds": "group"}, "passed as groups=, however: groups=None"),
+    "no time": ({"folds": "time"}, "passed as time=, however: time=None"),
+    "gap without time": ({"folds": FoldPlan(rule="group", gap=2)}, "for folds by time"),
+    "gap by default": ({"folds": FoldPlan(gap=2)}, "for folds by time"),
+    "repeated time": ({"folds": FoldPlan(2, repeats=2), "time": np.arange(20)}, "that shuffles"),
+    "gap": ({"folds": FoldPlan(2, gap=-1), "time": np.arange(20)}, "column's units, of 0 or more"),
+    "gap text": ({"folds": FoldPlan(2, gap="7D"), "time": np.arange(20)}, "gap='7D'"),
+    "gap of dates": (
+        {"folds": FoldPlan(2, gap=7), "time": np.arange(20).astype("datetime64[D]")},
+        "a duration such as '7D'",
+    ),
+    "wide gap": ({"folds": FoldPlan(2, gap=9), "time": np.arange(20)}, "Pass a smaller gap"),
+    "instants": ({"folds": 5, "time": np.arange(20) // 5}, "4 different times for folds=5"),
+    "one by one": (
+        {"folds": "leave_one_group_out", "groups": np.zeros(20)},
+        "2 to 100 groups, each trains a network, however: 1",
+    ),
     "seed": ({"seed": -3}, "seed must be a whole number"),
     "seed truth": ({"seed": True}, "seed must be a whole number"),
     "seed fraction": ({"seed": 0.5}, "seed=0.5"),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
+from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn.metrics as sk
 from sklearn.metrics import make_scorer
 
 from tabnet_auto.errors import InputError
-from tabnet_auto.metrics import DEFAULT_METRIC, METRICS, get_metric, metric_by_name
+from tabnet_auto.metrics import DEFAULT_METRIC, METRICS, Objective, get_metric, metric_by_name
+from tabnet_auto.metrics.table import ALIASES, find_metric
 
 N = 400
 
@@ -44,6 +48,76 @@ def ovr(y, p, sample_weight=None):
 def rmsle(y, p, sample_weight=None):
     error = (np.log1p(np.maximum(p, 0)) - np.log1p(y)) ** 2
     return np.sqrt(np.average(error, weights=sample_weight))
+
+
+def ovr_weighted(y, p, sample_weight=None):
+    return sk.roc_auc_score(
+        y, p, multi_class="ovr", average="weighted", sample_weight=sample_weight
+    )
+
+
+def ovo(y, p, sample_weight=None, by_share=False):
+    """Hand and Till 2001, pair by pair."""
+    weight = np.ones(len(y)) if sample_weight is None else sample_weight
+    areas, shares = [], []
+    for a, b in itertools.combinations(range(p.shape[1]), 2):
+        rows = np.isin(y, [a, b])
+        areas += [sk.roc_auc_score(y[rows] == k, p[rows, k], sample_weight=weight[rows])
+                  for k in (a, b)]  # fmt: skip
+        shares += [weight[rows].sum()] * 2
+    return np.average(areas, weights=shares if by_share else None)
+
+
+def amex_official(y, p, sample_weight=None):
+    """The competition's code, in pandas; sample weights multiply its own."""
+    own = np.ones(len(y)) if sample_weight is None else sample_weight
+    frame = pd.DataFrame({"target": y, "prediction": p, "own": own})
+    frame["weight"] = frame["target"].apply(lambda x: 20 if x == 0 else 1) * frame["own"]
+
+    def top_four_percent_captured(df):
+        df = df.sort_values("prediction", ascending=False)
+        df["weight_cumsum"] = df["weight"].cumsum()
+        df_cutoff = df.loc[df["weight_cumsum"] <= int(0.04 * df["weight"].sum())]
+        return (df_cutoff["target"] * df_cutoff["own"]).sum() / (df["target"] * df["own"]).sum()
+
+    def weighted_gini(df, by):
+        df = df.sort_values(by, ascending=False)
+        df["random"] = (df["weight"] / df["weight"].sum()).cumsum()
+        total_pos = (df["target"] * df["weight"]).sum()
+        df["lorentz"] = (df["target"] * df["weight"]).cumsum() / total_pos
+        return ((df["lorentz"] - df["random"]) * df["weight"]).sum()
+
+    def evened(df):  # rows of equal truth share their weight: its order among them is arbitrary
+        df["weight"] = df.groupby("target")["weight"].transform("mean")
+        return weighted_gini(df, "target")
+
+    gini = weighted_gini(frame, "prediction") / evened(frame.copy())
+    return 0.5 * (gini + top_four_percent_captured(frame))
+
+
+def gini_of_values(y, p, sample_weight=None):
+    """Area between the Lorenz curve in the order of the predictions and the diagonal."""
+    w = np.ones(len(y)) if sample_weight is None else sample_weight
+
+    def area(by):
+        order = np.argsort(-by)
+        x = np.r_[0, np.cumsum(w[order])] / w.sum()
+        held = np.r_[0, np.cumsum((w * y)[order])] / (w * y).sum()
+        return np.sum(np.diff(x) * (held[1:] + held[:-1]) / 2) - 0.5
+
+    return area(p) / area(y)
+
+
+def average(error, sample_weight=None):
+    return np.average(error, weights=sample_weight)
+
+
+def smape(y, p, sample_weight=None):
+    return average(2 * np.abs(y - p) / (np.abs(y) + np.abs(p)), sample_weight)
+
+
+def above_zero(function):
+    return lambda y, p, **k: function(y, np.maximum(p, 1e-12), **k)
 
 
 def label(function, **fixed):
@@ -82,6 +156,30 @@ EXPECTED = {
         np.abs(y - p) / np.abs(y), weights=sample_weight
     ),
     ("rmsle", "regression"): rmsle,
+    ("mse", "regression"): sk.mean_squared_error,
+    ("smape", "regression"): smape,
+    ("rmspe", "regression"): lambda y, p, sample_weight=None: np.sqrt(
+        average(((y - p) / y) ** 2, sample_weight)
+    ),
+    ("poisson_deviance", "regression"): above_zero(sk.mean_poisson_deviance),
+    ("gamma_deviance", "regression"): above_zero(sk.mean_gamma_deviance),
+    ("normalized_gini", "regression"): gini_of_values,
+    ("normalized_gini", "binary"): positive(lambda *a, **k: 2 * sk.roc_auc_score(*a, **k) - 1),
+    ("amex", "binary"): positive(amex_official),
+    ("roc_auc_ovr_weighted", "multiclass"): ovr_weighted,
+    ("roc_auc_ovo", "multiclass"): ovo,
+    ("roc_auc_ovo_weighted", "multiclass"): partial(ovo, by_share=True),
+    ("brier", "multiclass"): lambda y, p, sample_weight=None: average(
+        ((p - np.eye(4)[y]) ** 2).sum(axis=1), sample_weight
+    ),
+    ("f1_micro", "binary"): label(sk.f1_score, average="micro"),
+    ("f1_micro", "multiclass"): label(sk.f1_score, average="micro"),
+    ("f1_weighted", "binary"): label(sk.f1_score, average="weighted"),
+    ("f1_weighted", "multiclass"): label(sk.f1_score, average="weighted"),
+    ("cohen_kappa", "binary"): label(sk.cohen_kappa_score),
+    ("cohen_kappa", "multiclass"): label(sk.cohen_kappa_score),
+    ("quadratic_weighted_kappa", "binary"): label(sk.cohen_kappa_score, weights="quadratic"),
+    ("quadratic_weighted_kappa", "multiclass"): label(sk.cohen_kappa_score, weights="quadratic"),
     ("r2", "regression"): sk.r2_score,
     ("median_absolute_error", "regression"): sk.median_absolute_error,
 }
@@ -105,6 +203,100 @@ def test_scores(name, task, weighted):
         assert pickle.loads(pickle.dumps(metric)).score(y, prediction) == pytest.approx(
             expected(y, prediction), rel=1e-10
         )
+
+
+def map_at_3(y, p, sample_weight=None):
+    order = np.argsort(-p, axis=1, kind="stable")[:, :3]
+    hits = (order == y[:, None]) / np.arange(1, 4)
+    return average(hits.sum(axis=1), sample_weight)
+
+
+WITH_A_NUMBER = {
+    ("map@3", "multiclass"): map_at_3,
+    ("top_k_accuracy@2", "multiclass"): partial(sk.top_k_accuracy_score, k=2),
+    ("f_beta@2", "binary"): label(sk.fbeta_score, beta=2),
+    ("pinball@0.9", "regression"): partial(sk.mean_pinball_loss, alpha=0.9),
+}
+
+
+@pytest.mark.parametrize(("name", "task"), WITH_A_NUMBER)
+def test_names_with_a_number(name, task):
+    metric = get_metric(name, task)
+    assert metric.name == name
+    y, prediction, weight = ROWS[task](0)
+    expected = WITH_A_NUMBER[name, task]
+    assert metric.score(y, prediction) == pytest.approx(expected(y, prediction))
+    assert metric.score(y, prediction, weight) == pytest.approx(
+        expected(y, prediction, sample_weight=weight)
+    )
+    again = metric_by_name(name, task, greater_is_better=True)
+    assert again.score(y, prediction) == metric.score(y, prediction)
+    assert again.objective == metric.objective
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("map@0", "whole number above 0, however: 'map@0'. Pass 'map@3'"),
+        ("map@2.5", "whole number above 0"),
+        ("top_k_accuracy@few", "whole number above 0"),
+        ("pinball@1", "above 0 and below 1, however: 'pinball@1'"),
+        ("pinball@nan", "above 0 and below 1"),
+        ("rmse@3", "must be one of"),
+    ],
+)
+def test_numbers_that_do_not_fit(name, message):
+    with pytest.raises(InputError, match=message):
+        get_metric(name, "regression")
+
+
+def test_other_names():
+    for alias, name in ALIASES.items():
+        found = find_metric(alias)
+        assert found is not None
+        assert found.name == name
+    assert get_metric("neg_log_loss", "binary") is METRICS["log_loss"]
+    assert set(ALIASES) & set(METRICS) == set()
+
+
+def test_one_vs_one_is_scikit_learns():
+    y, p, _ = multiclass_rows(3)
+    assert METRICS["roc_auc_ovo"].score(y, p) == pytest.approx(
+        sk.roc_auc_score(y, p, multi_class="ovo")
+    )
+    weighted = METRICS["roc_auc_ovo_weighted"].score(y, p)
+    assert weighted == pytest.approx(
+        sk.roc_auc_score(y, p, multi_class="ovo", average="weighted"), abs=2e-3
+    )
+
+
+def test_equal_predictions_tell_nothing_in_whatever_order_the_rows_come():
+    y = np.r_[np.ones(50, dtype=np.int64), np.zeros(950, dtype=np.int64)]
+    p = np.full((1000, 2), 0.5)
+    for name in ("normalized_gini", "amex"):
+        first, last = METRICS[name].score(y, p), METRICS[name].score(y[::-1], p)
+        assert first == pytest.approx(last)
+        assert abs(first) < 0.03
+    assert METRICS["amex"].score(y, np.eye(2)[y]) > 0.9
+
+
+def test_confusion_scores_of_a_stack_are_those_of_each():
+    rng = np.random.default_rng(0)
+    stack = rng.integers(0, 9, (5, 3, 3)).astype(float)
+    stack[0] = 0.0
+    stack[1, :, 1:] = 0.0  # one class is predicted
+    stack[2, 1:] = 0.0  # and one is true
+    for metric in METRICS.values():
+        if metric.of_confusion is None:
+            continue
+        each = [float(metric.of_confusion(c)) for c in stack]
+        np.testing.assert_allclose(metric.of_confusion(stack), each)
+        assert np.isfinite(each).all()
+    y, label = np.array([0, 4, 4, 0]), np.array([0, 4, 0, 4])  # the classes between are absent
+    score = METRICS["quadratic_weighted_kappa"].score(y, np.eye(5)[label])
+    assert score == pytest.approx(
+        sk.cohen_kappa_score(y, label, weights="quadratic", labels=range(5))
+    )
 
 
 @pytest.mark.parametrize(("name", "task"), EXPECTED)
@@ -138,6 +330,25 @@ def test_values_where_a_metric_is_not_defined():
     assert METRICS["rmsle"].score(np.ones(3), np.array([1.0, 1.0, -5.0])) > 0
     with pytest.raises(InputError, match=r"never negative, however: -1\.0\. Choose rmse"):
         METRICS["rmsle"].score(-np.ones(3), np.ones(3))
+    for name in ("poisson_deviance", "gamma_deviance"):
+        assert METRICS[name].score(np.ones(2), np.array([-3.0, 1.0])) > 20
+    assert METRICS["smape"].score(np.zeros(2), np.zeros(2)) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("name", "y", "message"),
+    [
+        ("smape", [1.0, -2.0], "never negative, however: -2.0. Choose mae"),
+        ("poisson_deviance", [0.0, -1.0], "never negative, however: -1.0"),
+        ("gamma_deviance", [2.0, 0.0], "above 0 in every row, however: 0.0. Choose poisson"),
+        ("rmspe", [2.0, 0.0], "never 0, however: 0.0"),
+        ("normalized_gini", [2.0, -1.0], "never negative, however: -1.0. Choose r2"),
+    ],
+)
+def test_targets_on_which_a_metric_is_not_defined(name, y, message):
+    with pytest.raises(InputError, match=message):
+        METRICS[name].check_target(np.array(y))
+    METRICS[name].check_target(np.array([1.0, 2.0]))
 
 
 def test_classes_that_a_fold_lacks():
@@ -226,7 +437,11 @@ def test_a_scorer_of_losses_and_a_class_that_a_fold_lacks():
     pinball = make_scorer(sk.mean_pinball_loss, alpha=0.9, greater_is_better=False)
     y, value, weight = regression_rows(0)
     expected = sk.mean_pinball_loss(y, value, alpha=0.9, sample_weight=weight)
-    assert get_metric(pinball, "regression").score(y, value, weight) == pytest.approx(expected)
+    found = get_metric(pinball, "regression")
+    assert found.score(y, value, weight) == pytest.approx(expected)
+    assert found.objective == Objective("pinball", 0.9)
+    absolute = make_scorer(sk.mean_absolute_error, greater_is_better=False)
+    assert get_metric(absolute, "regression").objective == METRICS["mae"].objective
 
 
 def test_what_is_no_metric():
@@ -234,7 +449,9 @@ def test_what_is_no_metric():
         get_metric("rmlse", "regression")
     with pytest.raises(InputError, match="'f1' is for binary targets, however: this target is mul"):
         get_metric("f1", "multiclass")
-    with pytest.raises(InputError, match=r"this target is regression. Choose from rmse, mae"):
+    with pytest.raises(
+        InputError, match=r"this target is regression. Choose from .*rmse, mse, mae"
+    ):
         get_metric(METRICS["accuracy"], "regression")
     with pytest.raises(InputError, match="a name, a callable or a scikit-learn scorer"):
         get_metric(None, "binary")

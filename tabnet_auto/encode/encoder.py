@@ -224,7 +224,7 @@ def fit_encoder(
     ]
     scales = [tables.target_scale(y[rows], schema.task) for rows in sources]
     by_source = tables.stack_tables(learned, scales)
-    plan = plan_statistics(schema, sources, y, min(folds.seed), config)
+    plan = plan_statistics(schema, sources, y, min(folds.seed), config, folds.groups)
     blocks, x_stat = _fit_blocks(plans, cells, codes, plan, config)
     encoder = Encoder(layout, by_source.select(source), plans, vocabulary, blocks, source)
     return encoder, Design(cells.x_num, codes, _by_member(x_stat, source))

@@ -81,14 +81,23 @@ def plan_statistics(
     y: NDArray[np.generic],
     seed: int,
     config: EncodeConfig,
+    groups: IntArray | None = None,
 ) -> StatisticPlan:
-    """Prepare targets and inner folds of every training set once for all columns."""
+    """Prepare targets and inner folds of every training set once for all columns.
+
+    Rows of a group stay together in the inner folds, too; ``groups (n,)`` are their numbers.
+    """
     names = statistic_names(schema, config)
     return StatisticPlan(
         names=names,
         rows=sources,
         targets=tuple(_targets(y[rows], schema.task, len(names) - 1) for rows in sources),
-        inner=tuple(inner_folds(len(rows), config.n_statistic_folds, seed) for rows in sources),
+        inner=tuple(
+            inner_folds(len(rows), config.n_statistic_folds, seed)
+            if groups is None
+            else grouped_inner_folds(groups[rows], config.n_statistic_folds, seed)
+            for rows in sources
+        ),
         smoothing=config.statistic_smoothing,
     )
 
@@ -137,6 +146,12 @@ def inner_folds(n_rows: int, n_folds: int, seed: int) -> IntArray:
     """Deal rows into inner folds of equal size at random; ``(n_rows,)`` fold numbers."""
     dealt = np.arange(n_rows) % max(min(n_folds, n_rows), 1)
     return np.random.default_rng(seed).permutation(dealt)
+
+
+def grouped_inner_folds(groups: IntArray, n_folds: int, seed: int) -> IntArray:
+    """Deal whole groups into inner folds at random; ``(n,)`` group to ``(n,)`` fold numbers."""
+    names, number = np.unique(groups, return_inverse=True)
+    return inner_folds(len(names), n_folds, seed)[number]
 
 
 def fit_level_statistics(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tabnet_auto.attention import AttentionSummary
 from tabnet_auto.config import Preset
+from tabnet_auto.decisions import Decision, row_parts
 from tabnet_auto.design import Design
 from tabnet_auto.encode.encoder import Encoder
 from tabnet_auto.ensemble import Blend
@@ -19,7 +20,7 @@ from tabnet_auto.errors import InputError
 from tabnet_auto.folds import Folds
 from tabnet_auto.frames import read_frame
 from tabnet_auto.kaggle.submission import Values, build_submission
-from tabnet_auto.metrics import Metric
+from tabnet_auto.metrics import Metric, Objective
 from tabnet_auto.reporting import leaderboard_rows, out_of_fold_sample, report_data
 from tabnet_auto.result.attention import Attention
 from tabnet_auto.schema import Schema
@@ -53,7 +54,12 @@ class FitResult:
         ``(n, n_classes)`` or values ``(n,)``; NaN for rows without a target and for rows that
         no fold held out.
     oof_score : float
-        The blend's score on the out-of-fold predictions.
+        The blend's score on the out-of-fold predictions; labels are those of a rule that was
+        tuned on other rows.
+    decision : Decision
+        How ``predict`` turns probabilities into labels.
+    objective : Objective
+        What the networks minimised.
     trace : Trace
         What happened, as plain records.
     """
@@ -74,6 +80,8 @@ class FitResult:
     attention_summary: AttentionSummary
     trace: Trace
     about: Mapping[str, str]
+    decision: Decision
+    objective: Objective
 
     # --- predictions ----------------------------------------------------------------------------
 
@@ -99,7 +107,7 @@ class FitResult:
         predicted = self._predict(frame)
         if self.task == "regression":
             return predicted
-        return decode_labels(predicted.argmax(axis=1), self.schema)
+        return decode_labels(self.decision.labels(predicted), self.schema)
 
     def predict_proba(self, frame: pd.DataFrame | str | Path) -> NDArray[np.float64]:
         """Predict class probabilities ``(n, n_classes)`` in the order of ``classes_``."""
@@ -109,8 +117,9 @@ class FitResult:
     def _predict(self, frame: pd.DataFrame | str | Path) -> NDArray[np.float64]:
         shape = (len(self.schema.classes),) if self.schema.classes else ()
         chunks = predict_members(
-            self.net, self._encode(frame, "test"), self.encoder.tables, is_class=bool(shape)
-        )
+            self.net, self._encode(frame, "test"), self.encoder.tables, is_class=bool(shape),
+            objective=self.objective,
+        )  # fmt: skip
         return np.concatenate([np.empty((0, *shape)), *map(self.blend.apply, chunks)])
 
     def _encode(self, frame: pd.DataFrame | str | Path, what: str) -> Design:
@@ -196,9 +205,13 @@ class FitResult:
             "Rows": f"{len(self.target):,}",
             "Columns": f"{len(self.schema.used)} of {len(self.schema.columns)}",
             "Folds": self.folds.rule,
+            **({"Decision": self._decision_line()} if self.decision.values else {}),
             **self.about,
         }
-        predictions = out_of_fold_sample(self.schema, self.target, self.oof[self.has_target])
+        oof = self.oof[self.has_target]
+        if self.task == "multiclass":  # the confusion matrix is of labels
+            oof = self.decision.cross_fitted(oof, row_parts(self.folds, len(oof)))
+        predictions = out_of_fold_sample(self.schema, self.target, oof)
         return report_data(
             self.schema, self.metric, self.trace, self.attention_summary, self._leaderboard(),
             predictions, summary, self._reproduce(),
@@ -211,6 +224,11 @@ class FitResult:
             f"fit = auto_fit(train, {self.schema.target!r}, {self.about['Call']})\n"
             f"# {used}"
         )
+
+    def _decision_line(self) -> str:
+        plain = format_cell(self.decision.argmax_score, "score")
+        rule = self.decision.describe(self.schema.classes)
+        return f"{rule} (the most probable class scores {plain})"
 
     def __repr__(self) -> str:
         n_seeds = self.folds.n_members // self.folds.n_folds
@@ -226,7 +244,8 @@ class FitResult:
         top = np.argsort(-self.attention_summary.per_fold.mean(axis=0))[:5]
         mean = self.attention_summary.per_fold.mean(axis=0)
         seen = ", ".join(f"{self.attention_summary.features[i]} {mean[i]:.0%}" for i in top)
-        return f"{head}{table}\nattention: {seen}"
+        rule = f"\ndecision: {self._decision_line()}" if self.decision.values else ""
+        return f"{head}{table}{rule}\nattention: {seen}"
 
     def _repr_html_(self) -> str:
         return render_fragment(self._report_data())

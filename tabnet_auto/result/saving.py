@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from tabnet_auto.artifact import read_artifact, write_artifact
 from tabnet_auto.attention import AttentionSummary
 from tabnet_auto.config import preset_from_json
+from tabnet_auto.decisions import Decision
 from tabnet_auto.encode.encoder import Encoder
 from tabnet_auto.ensemble import Blend
 from tabnet_auto.errors import ArtifactError
 from tabnet_auto.folds import Folds
-from tabnet_auto.metrics import metric_by_name
+from tabnet_auto.metrics import Objective, metric_by_name
 from tabnet_auto.net.build import build_net
 from tabnet_auto.result.fit import FitResult
 from tabnet_auto.schema import Schema
@@ -40,6 +41,8 @@ def save(fit: FitResult, directory: str | Path) -> Path:
         "features": fit.attention_summary.features,
         "trace": fit.trace.to_json(),
         "about": dict(fit.about),
+        "decision": asdict(fit.decision),
+        "objective": asdict(fit.objective),
     }
     stored = {f"encoder.{name}": array for name, array in arrays.items()}
     for name, tensor in fit.net.state_dict().items():
@@ -104,7 +107,23 @@ def _rebuild(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> FitResult
         target=arrays["target"], has_target=arrays["has_target"],
         member_scores=arrays["member_scores"], fold_scores=arrays["fold_scores"],
         attention_summary=summary, trace=Trace.from_json(data["trace"]), about=data["about"],
+        decision=_decision_from_json(data.get("decision", {})),
+        objective=_objective_from_json(data.get("objective", {})),
     )  # fmt: skip
+
+
+def _decision_from_json(data: dict[str, Any]) -> Decision:
+    """Read back a decision; models of format 1 have none, and predict the most probable class."""
+    return Decision(**{name: _tuples(value) for name, value in data.items()})
+
+
+def _objective_from_json(data: dict[str, Any]) -> Objective:
+    """Read back an objective; models of format 1 learned squared errors or cross-entropy."""
+    return Objective(**{name: _tuples(value) for name, value in data.items()})
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
 
 
 def _under(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

@@ -16,7 +16,7 @@ from tabnet_auto.config import TrainConfig
 from tabnet_auto.folds import Folds
 from tabnet_auto.net.layers import MemberRandom
 from tabnet_auto.trace import Trace
-from tabnet_auto.train.loss import member_losses, row_losses, weighted_mean
+from tabnet_auto.train.loss import member_losses, weighted_mean
 from tabnet_auto.train.optimizer import MemberAdamW, flat_cosine
 from tabnet_auto.train.pieces import in_pieces, is_out_of_memory, run_members
 from tabnet_auto.train.rows import Batch, RowStore, Targets, epoch_batches, padded
@@ -155,7 +155,8 @@ class Trainer:
             with self._standing_still(_paused(batch)):
                 output = run_members(self.net, own, rows, self.random, drop_scale)
             own_weight = None if weight is None else weight[own]
-            losses = member_losses(output.logits, y[own], own_weight, active[own])
+            each = self.targets.losses(output.logits, y[own])
+            losses = member_losses(each, own_weight, active[own])
             (losses + output.penalty).sum().backward()
             yield losses.detach()
 
@@ -197,7 +198,7 @@ class Trainer:
         index, real = (torch.from_numpy(a).to(self.store.x_num.device) for a in padded(valid))
         outputs = member_outputs(self.net, self.store, index)
         y, weight = self.targets.gather(index)
-        losses = weighted_mean(row_losses(outputs, y), weight, real).tolist()
+        losses = weighted_mean(self.targets.losses(outputs, y), weight, real).tolist()
         scores = []
         for position, (member, rows) in enumerate(zip(state.alive, valid, strict=True)):
             own = outputs[position, : len(rows)].double().cpu().numpy()

@@ -2,28 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from tabnet_auto.metrics.objective import MAX_LOG_MEAN, SQUARED, Objective
 
-def row_losses(logits: Tensor, y: Tensor) -> Tensor:
-    """Cross-entropy (``y`` long) or half squared error of every row; ``(M, B)``."""
+ValueLoss = Callable[[Tensor, Tensor, float], Tensor]
+"""``loss(output, y, quantile)`` of every row; ``output`` and ``y`` are ``(M, B)``."""
+
+
+def _squared(output: Tensor, y: Tensor, _: float) -> Tensor:
+    return 0.5 * (output - y).square()
+
+
+def _absolute(output: Tensor, y: Tensor, _: float) -> Tensor:
+    return (output - y).abs()
+
+
+def _pinball(output: Tensor, y: Tensor, quantile: float) -> Tensor:
+    """Koenker and Bassett 1978: an error below costs ``quantile``, one above the rest."""
+    error = y - output
+    return torch.maximum(quantile * error, (quantile - 1.0) * error)
+
+
+def _poisson(output: Tensor, y: Tensor, _: float) -> Tensor:
+    """Half the Poisson deviance of the mean ``exp(output)``."""
+    log_mean = output.clamp(max=MAX_LOG_MEAN)
+    return torch.xlogy(y, y) - y * output + log_mean.exp() - y
+
+
+def _gamma(output: Tensor, y: Tensor, _: float) -> Tensor:
+    """Half the gamma deviance of the mean ``exp(output)``."""
+    log_mean = output.clamp(min=-MAX_LOG_MEAN)
+    return y * (-log_mean).exp() + output - y.log() - 1.0
+
+
+VALUE_LOSSES: dict[str, ValueLoss] = {
+    "squared": _squared,
+    "absolute": _absolute,
+    "pinball": _pinball,
+    "poisson": _poisson,
+    "gamma": _gamma,
+}
+
+
+def row_losses(logits: Tensor, y: Tensor, objective: Objective = SQUARED) -> Tensor:
+    """Cross-entropy (``y`` long) or the objective's loss of every row; ``(M, B)``."""
     if y.is_floating_point():
-        return 0.5 * (logits.squeeze(2) - y).square()
+        return VALUE_LOSSES[objective.loss](logits.squeeze(2), y, objective.quantile)
     return functional.cross_entropy(logits.permute(0, 2, 1), y, reduction="none")
 
 
-def member_losses(logits: Tensor, y: Tensor, weight: Tensor | None, active: Tensor) -> Tensor:
+def member_losses(losses: Tensor, weight: Tensor | None, active: Tensor) -> Tensor:
     """Mean loss of each member over its active rows; ``(M,)``.
 
-    ``weight`` has mean 1 over a member's training rows, so that dividing by the number of rows
-    keeps the gradient of a weighted epoch unbiased.
+    ``losses (M, B)`` are :func:`row_losses`. ``weight`` has mean 1 over a member's training
+    rows, so that dividing by the number of rows keeps the gradient of a weighted epoch unbiased.
     """
-    share = active.to(logits.dtype)
+    share = active.to(losses.dtype)
     if weight is not None:
         share = share * weight
-    return (row_losses(logits, y) * share).sum(1) / active.sum(1).clamp_min(1)
+    return (losses * share).sum(1) / active.sum(1).clamp_min(1)
 
 
 def weighted_mean(losses: Tensor, weight: Tensor | None, real: Tensor) -> Tensor:

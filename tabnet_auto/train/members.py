@@ -13,6 +13,7 @@ from tabnet_auto.config import NetConfig, PaperConfig, TrainConfig
 from tabnet_auto.design import Design, Layout, MemberTables
 from tabnet_auto.folds import Folds
 from tabnet_auto.metrics import Metric
+from tabnet_auto.metrics.objective import SQUARED, Objective
 from tabnet_auto.net.build import build_net
 from tabnet_auto.trace import Trace
 from tabnet_auto.train.interrupt import stop_on_interrupt
@@ -26,7 +27,8 @@ from tabnet_auto.train.state import TrainState
 class Task:
     """What is learned: rows with a target, each member's tables and folds, and the score.
 
-    ``classes`` are the user's labels by position, None for values.
+    ``classes`` are the user's labels by position, None for values; ``objective`` is what is
+    minimised.
     """
 
     design: Design
@@ -35,6 +37,7 @@ class Task:
     folds: Folds
     metric: Metric
     classes: NDArray[np.generic] | None
+    objective: Objective = SQUARED
 
     def build(self, config: NetConfig | PaperConfig, device: torch.device) -> nn.Module:
         """Build an untrained network of all members."""
@@ -50,6 +53,7 @@ class Task:
             torch.from_numpy(logits)[None],
             self.tables.select(slice(member, member + 1)),
             is_class=self.classes is not None,
+            objective=self.objective,
         )
         return self.score(predicted[0], rows)
 
@@ -80,7 +84,7 @@ def train_members(
     trainer = Trainer(
         task.build(net, device),
         RowStore(task.design, device),
-        Targets(task.design, task.tables, task.folds.train, device),
+        Targets(task.design, task.tables, task.folds.train, device, task.objective),
         task.folds,
         train,
         task.score_logits,
@@ -99,5 +103,7 @@ def predict_held_out(net: nn.Module, task: Task) -> list[NDArray[np.float64]]:
     index, _ = padded(task.folds.valid)
     store = RowStore(task.design, device)
     logits = member_outputs(net, store, torch.from_numpy(index).to(device))
-    predicted = to_predictions(logits, task.tables, is_class=task.classes is not None)
+    predicted = to_predictions(
+        logits, task.tables, is_class=task.classes is not None, objective=task.objective
+    )
     return [predicted[m, : len(rows)] for m, rows in enumerate(task.folds.valid)]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tabnet_auto.design import Design, MemberTables
+from tabnet_auto.metrics.objective import SQUARED, Objective
 from tabnet_auto.net.output import Output
 from tabnet_auto.train.pieces import in_pieces
 from tabnet_auto.train.rows import RowStore
@@ -37,17 +38,24 @@ def forward_chunks(net: nn.Module, design: Design, n_members: int) -> Iterator[O
     yield from in_pieces(design.n_rows, chunk_rows(net, n_members), chunk)
 
 
-def to_predictions(logits: Tensor, tables: MemberTables, *, is_class: bool) -> NDArray[np.float64]:
+def to_predictions(
+    logits: Tensor, tables: MemberTables, *, is_class: bool, objective: Objective = SQUARED
+) -> NDArray[np.float64]:
     """Class probabilities ``(M, n, n_classes)``, or values ``(M, n)`` in the target's units."""
     if is_class:
         return logits.double().softmax(dim=2).cpu().numpy()
     values: NDArray[np.float64] = logits.squeeze(2).double().cpu().numpy()
-    return values * tables.y_scale[:, None] + tables.y_center[:, None]
+    return objective.values(values, tables.y_center[:, None], tables.y_scale[:, None])
 
 
 def predict_members(
-    net: nn.Module, design: Design, tables: MemberTables, *, is_class: bool
+    net: nn.Module,
+    design: Design,
+    tables: MemberTables,
+    *,
+    is_class: bool,
+    objective: Objective = SQUARED,
 ) -> Iterator[NDArray[np.float64]]:
     """Yield every member's predictions of the rows, chunk by chunk along the rows."""
     for output in forward_chunks(net, design, tables.n_members):
-        yield to_predictions(output.logits, tables, is_class=is_class)
+        yield to_predictions(output.logits, tables, is_class=is_class, objective=objective)

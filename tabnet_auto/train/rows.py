@@ -11,8 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tabnet_auto.design import Design, MemberTables
+from tabnet_auto.metrics.objective import LOG_LINK, SQUARED, Objective
 from tabnet_auto.net.inputs import RawRows
 from tabnet_auto.net.layers import MemberRandom
+from tabnet_auto.train.loss import row_losses
+from tabnet_auto.train.weights import loss_weights
+
+SMALLEST_MEAN = 1e-12
+"""Mean of the training rows that a log link takes for one of zeros."""
 
 
 class RowStore:
@@ -42,9 +48,10 @@ class RowStore:
 
 
 class Targets:
-    """Targets and sample weights on the device, with each member's own standardisation.
+    """Targets and weights on the device as the objective says, standardised by member.
 
-    Weights are scaled to mean 1 over each member's training rows.
+    A log link's targets are shares of the mean of the member's training rows. Weights have
+    mean 1 over those rows (:func:`loss_weights`).
     """
 
     def __init__(
@@ -53,17 +60,20 @@ class Targets:
         tables: MemberTables,
         train_rows: Sequence[NDArray[np.int64]],
         device: torch.device | str = "cpu",
+        objective: Objective = SQUARED,
     ) -> None:
-        y = torch.from_numpy(np.array(design.y)).to(device)
+        assert design.y is not None
+        self.objective = objective
+        y = torch.from_numpy(np.array(objective.learned(design.y))).to(device)
         self.is_class = not y.is_floating_point()
         self.y = y if self.is_class else y.to(torch.float64)
         self.center = torch.from_numpy(np.array(tables.y_center)).to(device)[:, None]
         self.scale = torch.from_numpy(np.array(tables.y_scale)).to(device)[:, None]
-        self.weight: Tensor | None = None
-        if design.weight is not None:
-            means = [float(design.weight[rows].mean()) for rows in train_rows]
-            weight = torch.from_numpy(np.asarray(design.weight, dtype=np.float32)).to(device)
-            self.weight = weight / torch.tensor(means, device=device)[:, None]
+        if objective.loss in LOG_LINK:
+            mean = self.center.clamp_min(SMALLEST_MEAN)
+            self.center, self.scale = torch.zeros_like(mean), mean
+        weight = loss_weights(design.y, design.weight, train_rows, objective)
+        self.weight = None if weight is None else torch.from_numpy(weight).to(device)
 
     def gather(self, index: Tensor) -> tuple[Tensor, Tensor | None]:
         """Target and weight of each member's rows; index ``(M, B)``."""
@@ -71,6 +81,10 @@ class Targets:
         if not self.is_class:
             y = ((y - self.center) / self.scale).float()
         return y, None if self.weight is None else self.weight.gather(1, index)
+
+    def losses(self, outputs: Tensor, y: Tensor) -> Tensor:
+        """Return the objective's loss of every gathered row; ``(M, B)``."""
+        return row_losses(outputs, y, self.objective)
 
     def select(self, members: Sequence[int]) -> None:
         """Keep only some members."""

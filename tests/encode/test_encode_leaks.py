@@ -10,6 +10,7 @@ from tabnet_auto.config import EncodeConfig
 from tabnet_auto.encode import levels
 from tabnet_auto.encode.encoder import Encoder, fit_encoder
 from tabnet_auto.folds import make_folds
+from tabnet_auto.infer import infer_schema
 
 
 def seen_by(encoder, design, member, rows):
@@ -158,3 +159,29 @@ def test_seeds_share_the_work(frame, schema, y, config, monkeypatch):
     assert np.array_equal(design.x_stat[0], design.x_stat[2], equal_nan=True)
     assert not np.array_equal(design.x_stat[0], design.x_stat[3], equal_nan=True)
     assert isinstance(encoder, Encoder)
+
+
+def test_rows_of_a_group_are_in_one_inner_fold():
+    rng = np.random.default_rng(0)
+    group = rng.integers(0, 40, 300)
+    inner = levels.grouped_inner_folds(group, 5, seed=0)
+    assert set(inner) == set(range(5))
+    assert all(len(set(inner[group == g])) == 1 for g in set(group))
+    # A level that is a group looks in training as an unseen level: nothing of its own target.
+    frame = pd.DataFrame({"shop": [f"s{g}" for g in group], "x": rng.normal(size=300)})
+    frame["y"] = rng.normal(size=40)[group] + 0.1 * rng.normal(size=300)
+    schema = infer_schema(frame, "y", roles={"shop": "high_cardinality"})
+    y = frame["y"].to_numpy()
+
+    def correlation(groups):
+        folds = make_folds("regression", y, folds=2, groups=groups)
+        rows = folds.train[0]
+        _, design = fit_encoder(frame, schema, folds, y, EncodeConfig())
+        return (
+            np.corrcoef(design.x_stat[0, rows, 0], y[rows])[0, 1]
+            if np.ptp(design.x_stat[0, rows, 0])
+            else 0.0
+        )
+
+    assert abs(correlation(group)) < 0.2
+    assert correlation(None) > 0.8

@@ -1,0 +1,91 @@
+"""Who learns from whom: for every member its training rows, its validation rows, its seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tabnet_auto.errors import InputError
+
+Rows = NDArray[np.int64]
+MAX_NOTES = 3
+"""Classes that notes name, at most; the others are counted."""
+
+
+@dataclass(frozen=True)
+class Folds:
+    """The members of a run: folds times seeds, one entry a member, fold by fold.
+
+    ``train[i]`` and ``valid[i]`` are sorted row positions, ``fold[i]`` and ``seed[i]`` say
+    which fold and which seed member i is; ``rule`` says in words how the rows were split.
+    Repeated folds are numbered on. ``groups (n,)`` are numbers of the rows' groups where rows
+    must stay together within the training rows too; a saved model does not keep them.
+    """
+
+    train: tuple[Rows, ...]
+    valid: tuple[Rows, ...]
+    fold: tuple[int, ...]
+    seed: tuple[int, ...]
+    rule: str
+    groups: NDArray[np.int64] | None = None
+
+    @property
+    def n_members(self) -> int:
+        """Folds times seeds."""
+        return len(self.train)
+
+    @property
+    def n_folds(self) -> int:
+        """Number of different folds."""
+        return len(set(self.fold))
+
+    def of_fold(self, fold: int) -> tuple[int, ...]:
+        """Return the members of one fold."""
+        return tuple(i for i, other in enumerate(self.fold) if other == fold)
+
+
+def check_fold_weights(folds: Folds, weight: NDArray[np.floating] | None) -> None:
+    """Check that every fold has weight on both sides.
+
+    Raises
+    ------
+    InputError
+        If all training rows or all validation rows of a fold have weight 0.
+    """
+    if weight is None:
+        return
+    for what, sides in (("training", folds.train), ("validation", folds.valid)):
+        for member, rows in enumerate(sides):
+            if not weight[rows].any():
+                raise InputError(
+                    "Every fold must have training and validation rows with a weight above 0, "
+                    f"however: all {len(rows)} {what} rows of fold {folds.fold[member]} have "
+                    "weight 0. Pass fewer folds, or other weights."
+                )
+
+
+def split_notes(folds: Folds, y: NDArray[np.generic], classes: Sequence[object]) -> list[str]:
+    """Say in words which classes are absent from the training or validation rows of folds.
+
+    ``y (n,)`` holds positions in ``classes``; no classes, no notes.
+    """
+    notes = []
+    for what, sides, effect in (
+        ("training", folds.train, "their members cannot predict it"),
+        ("validation", folds.valid, "their scores do not see it"),
+    ):
+        absent = np.zeros(len(classes), dtype=np.int64)
+        for fold in range(folds.n_folds if classes else 0):
+            rows = sides[folds.of_fold(fold)[0]]
+            absent += np.bincount(y[rows], minlength=len(classes)) == 0
+        notes += [
+            f"class {classes[label]!r} has no {what} rows in {absent[label]} of {folds.n_folds} "
+            f"folds: {effect}"
+            for label in np.flatnonzero(absent)[:MAX_NOTES]
+        ]
+        if (more := np.count_nonzero(absent) - MAX_NOTES) > 0:
+            notes.append(f"... and {more} more classes have no {what} rows in some fold")
+    return notes
