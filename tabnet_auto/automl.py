@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -15,10 +15,13 @@ import torch
 from numpy.typing import NDArray
 
 from tabnet_auto.attention import summarize_attention
+from tabnet_auto.companions.table import Recipe, check_companions
+from tabnet_auto.companions.train import Joined, train_companions
 from tabnet_auto.config import EncodeConfig, Preset, get_preset, resolve
 from tabnet_auto.design import UNKNOWN_CODE
 from tabnet_auto.encode.encoder import Encoder, fit_encoder
-from tabnet_auto.ensemble import Blend, blend_members, blend_out_of_fold
+from tabnet_auto.ensemble.blend import HeldOut, held_out_rows
+from tabnet_auto.ensemble.choose import check_blend, choose_blend, fold_scores
 from tabnet_auto.errors import InputError
 from tabnet_auto.folds import Folds, check_fold_weights, make_folds, split_notes
 from tabnet_auto.frames import read_frame
@@ -40,7 +43,9 @@ if TYPE_CHECKING:
 UNSEEN_SHARE = 0.05
 """Share of test rows with an unseen level from which a column is worth a note."""
 RESERVE = 0.08
-"""Share of a time limit kept for what follows the training (scores, attention)."""
+"""Share of a time limit kept for what follows the training (blend, scores, attention)."""
+COMPANION_SHARE = 0.2
+"""Share of the training time that each companion may take; all of them at most half of it."""
 
 
 def auto_fit(
@@ -56,6 +61,8 @@ def auto_fit(
     weight: str | None = None,
     preset: str | Preset = "balanced",
     time_limit: float | None = None,
+    companions: Sequence[Any] | None = None,
+    blend: str = "auto",
     roles: Mapping[str, str] | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -90,7 +97,21 @@ def auto_fit(
     preset
         ``"fast"``, ``"balanced"``, ``"best"``, ``"paper"``, or a :class:`Preset`.
     time_limit
-        Seconds for the fit; training ends in time with the best so far.
+        Seconds for the fit; training ends in time with the best so far. Companions come first,
+        in a fifth of the time each at most; what they leave is the networks'.
+    companions
+        What else learns in the same folds and joins the blend: names
+        (``"hist_gradient_boosting"``, ``"lightgbm"``, ``"xgboost"``, ``"catboost"``,
+        ``"extra_trees"``, ``"random_forest"``, ``"linear"``) and scikit-learn estimators. None
+        means the preset's own (``best`` has ``"hist_gradient_boosting"``), ``()`` none. Boosters
+        by name stop where the loss on the fold's validation rows is best, as the networks do;
+        estimators are fitted as they are set up. Folds run side by side under
+        ``joblib.parallel_config(n_jobs=...)``.
+    blend
+        ``"uniform"`` mean of the models, ``"greedy"`` selection (Caruana et al. 2004),
+        ``"stack"`` for a ridge or logistic stacker; ``"auto"`` is greedy where there are
+        companions, else uniform. Weights are cross-fitted over the folds for the out-of-fold
+        score, and where that is not better than the uniform mean's, the mean stays.
     roles
         Roles that win over the inferred ones: ``{"zip": "categorical", "note": "drop"}``.
     seed
@@ -111,14 +132,19 @@ def auto_fit(
     InputError
         If the data or an argument cannot be used as given; the message states the rule, the
         value, and the way out.
+    NotInstalledError
+        If a companion's package is not installed.
     """
     start = monotonic()
     trace = Trace(emit=_listeners(verbose, emit))
-    settings = get_preset(preset)
+    settings, rule = get_preset(preset), check_blend(blend)
     computed_on, problem = choose_device(device)
-    train_until, end = _deadlines(start, time_limit)
+    train_until, blend_until, end = _deadlines(start, time_limit)
     table = read_table(train, target, groups=groups, time=time, weight=weight)
     schema, y = _describe(table, task, roles)
+    recipes = check_companions(
+        settings.companions if companions is None else companions, schema.task
+    )
     scored = get_metric(metric, schema.task)
     split = make_folds(
         schema.task, y, folds=folds, groups=table.groups, time=table.time,
@@ -129,19 +155,24 @@ def auto_fit(
     _note(trace, *_unseen_levels(encoder, test))
     settings = resolve(settings, task=schema.task, n_train=min(len(rows) for rows in split.train))
     _plan(trace, learned, settings, computed_on, time_limit)
+    joined = _train_companions(recipes, learned, train_until, trace)
     net, state = train_members(
         learned, settings.net, settings.train, device=computed_on, deadline=train_until, trace=trace
     )
-    blend, oof = _blend(net, learned)
+    held = _held_out(net, learned, joined)
+    n_networks = held.n_models - len(joined)
+    chosen = choose_blend(held, learned, rule, n_networks=n_networks, until=blend_until)
+    _note(trace, f"blend: {chosen.reason}" if recipes or rule != "auto" else None)
     attention = summarize_attention(net, learned, end)
-    score = learned.score(oof, np.arange(len(y)))
+    score = learned.score(chosen.oof, np.arange(len(y)))
     trace.add("done", oof_score=score, seconds=monotonic() - start)
     return FitResult(
         schema=schema, folds=split, metric=scored, preset=settings, encoder=encoder,
-        net=net.to("cpu"), blend=blend, oof=table.spread(oof), oof_score=score, target=y,
-        has_target=table.has_target, member_scores=np.array(state.best_score),
-        fold_scores=_fold_scores(learned, oof), attention_summary=attention,
-        trace=replace(trace, emit=None), about=_about(preset, folds, seed, computed_on),
+        net=net.to("cpu"), blend=chosen.blend, oof=table.spread(chosen.oof), oof_score=score,
+        target=y, has_target=table.has_target, member_scores=np.array(state.best_score),
+        fold_scores=fold_scores(learned, chosen.oof), attention_summary=attention,
+        trace=replace(trace, emit=None), about=_about(preset, folds, seed, computed_on, companions),
+        companions=tuple(one.companion for one in joined), held_out=held, table=table,
     )  # fmt: skip
 
 
@@ -204,16 +235,17 @@ def _unseen_levels(encoder: Encoder, test: pd.DataFrame | str | Path | None) -> 
     ]
 
 
-def _deadlines(start: float, time_limit: object) -> tuple[float | None, float | None]:
-    """Return the instants at which the training, and all that follows it, must end."""
+def _deadlines(start: float, time_limit: object) -> tuple[float | None, float | None, float | None]:
+    """Return the instants at which training, choosing the blend, and all else must end."""
     if time_limit is None:
-        return None, None
+        return None, None, None
     if not isinstance(time_limit, int | float | np.number) or not time_limit > 0:
         raise InputError(
             f"time_limit must be positive seconds or None, however: time_limit={time_limit!r}."
         )
     seconds = float(time_limit)
-    return start + seconds * (1.0 - RESERVE), start + seconds
+    train, blend, end = (start + seconds * (1.0 - part) for part in (RESERVE, RESERVE / 2, 0.0))
+    return train, blend, end
 
 
 def _plan(
@@ -228,27 +260,42 @@ def _plan(
     )  # fmt: skip
 
 
-def _blend(net: nn.Module, task: Task) -> tuple[Blend, NDArray[np.float64]]:
-    """Weigh the members, and predict every row by those that did not learn from it."""
-    blend = blend_members(task.folds)
-    held_out = predict_held_out(net, task)
-    return blend, blend_out_of_fold(held_out, task.folds, blend, task.design.n_rows)
+def _train_companions(
+    recipes: Sequence[Recipe], task: Task, until: float | None, trace: Trace
+) -> tuple[Joined, ...]:
+    """Train the companions first: the networks' plan bends to whatever time they leave."""
+    if until is not None:
+        share = min(COMPANION_SHARE * len(recipes), 0.5)
+        until = monotonic() + share * max(0.0, until - monotonic())
+    threads = torch.get_num_threads()
+    return train_companions(recipes, task, n_threads=threads, until=until, trace=trace)
 
 
-def _fold_scores(task: Task, oof: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Score the blend on each fold's validation rows."""
-    rows = [task.folds.valid[task.folds.of_fold(i)[0]] for i in range(task.folds.n_folds)]
-    return np.array([task.score(oof[own], own) for own in rows])
+def _held_out(net: nn.Module, task: Task, joined: Sequence[Joined]) -> HeldOut:
+    """Predict every fold's validation rows by each model: seeds first, then companions."""
+    members = predict_held_out(net, task)
+    n_seeds = task.folds.n_members // task.folds.n_folds
+    seeds = [tuple(members[number::n_seeds]) for number in range(n_seeds)]
+    own = (*seeds, *(one.held_out for one in joined))
+    return HeldOut(own, held_out_rows(task.folds), task.design.n_rows)
 
 
-def _about(preset: str | Preset, folds: object, seed: int, device: torch.device) -> dict[str, str]:
+def _about(
+    preset: str | Preset,
+    folds: object,
+    seed: int,
+    device: torch.device,
+    companions: Sequence[Any] | None,
+) -> dict[str, str]:
     """Return what a reader needs to reproduce the run."""
     named = repr(preset) if isinstance(preset, str) else "..."
     split = repr(folds) if hasattr(folds, "split") else "..."
     split = str(folds) if isinstance(folds, int | np.integer) else split
+    # What has no short name the reader fills in; estimators say how they are set up.
+    joined = "" if companions is None else f", companions={list(companions)!r}"
     versions = {name: version(name) for name in ("torch", "pandas", "scikit-learn", "numpy")}
     return {
-        "Call": f"preset={named}, folds={split}, seed={seed}",
+        "Call": f"preset={named}, folds={split}, seed={seed}{joined}",
         "Device": f"{device}, {torch.get_num_threads()} threads",
         "python": platform.python_version(),
         **versions,

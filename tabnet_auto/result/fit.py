@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,18 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabnet_auto.attention import AttentionSummary
+from tabnet_auto.companions.train import Companion
 from tabnet_auto.config import Preset
 from tabnet_auto.design import Design
 from tabnet_auto.encode.encoder import Encoder
-from tabnet_auto.ensemble import Blend
+from tabnet_auto.ensemble.blend import AnyBlend, HeldOut, by_seed
 from tabnet_auto.errors import InputError
 from tabnet_auto.folds import Folds
 from tabnet_auto.frames import read_frame
 from tabnet_auto.kaggle.submission import Values, build_submission
 from tabnet_auto.metrics import Metric
-from tabnet_auto.reporting import leaderboard_rows, out_of_fold_sample, report_data
+from tabnet_auto.reporting import (
+    blend_words,
+    leaderboard_rows,
+    out_of_fold_sample,
+    report_data,
+)
 from tabnet_auto.result.attention import Attention
 from tabnet_auto.schema import Schema
+from tabnet_auto.table import Table
 from tabnet_auto.target import decode_labels
 from tabnet_auto.trace import Trace
 from tabnet_auto.train.predict import predict_members
@@ -46,12 +53,16 @@ class FitResult:
         Role of every column, the task, and the reasons; print it.
     folds : Folds
         Training and validation rows of every member, counted among the rows with a target.
+    companions : tuple of Companion
+        What joined the networks' folds and blend.
+    full : Folds or None
+        Members of a model that was refitted on all rows; None where the folds' members predict.
     metric : Metric
         What scores are measured in.
     oof : numpy.ndarray
         Out-of-fold predictions in the order of the training frame's rows: probabilities
         ``(n, n_classes)`` or values ``(n,)``; NaN for rows without a target and for rows that
-        no fold held out.
+        no fold held out. Blend weights are cross-fitted: none was chosen on the row it is for.
     oof_score : float
         The blend's score on the out-of-fold predictions.
     trace : Trace
@@ -64,7 +75,7 @@ class FitResult:
     preset: Preset
     encoder: Encoder
     net: nn.Module
-    blend: Blend
+    blend: AnyBlend
     oof: NDArray[np.float64]
     oof_score: float
     target: NDArray[Any]
@@ -74,6 +85,10 @@ class FitResult:
     attention_summary: AttentionSummary
     trace: Trace
     about: Mapping[str, str]
+    companions: tuple[Companion, ...] = ()
+    full: Folds | None = None
+    held_out: HeldOut | None = None
+    table: Table | None = None
 
     # --- predictions ----------------------------------------------------------------------------
 
@@ -107,11 +122,34 @@ class FitResult:
         return self._predict(frame)
 
     def _predict(self, frame: pd.DataFrame | str | Path) -> NDArray[np.float64]:
+        return self.blend.apply(self._models(self._encode(frame, "test")))
+
+    def _models(self, design: Design) -> NDArray[np.float64]:
+        """Predict by every model, the mean of its members: ``(K, n, ...)``."""
         shape = (len(self.schema.classes),) if self.schema.classes else ()
-        chunks = predict_members(
-            self.net, self._encode(frame, "test"), self.encoder.tables, is_class=bool(shape)
-        )
-        return np.concatenate([np.empty((0, *shape)), *map(self.blend.apply, chunks)])
+        tables = self.encoder.tables
+        chunks = predict_members(self.net, design, tables, is_class=bool(shape))
+        seeds = [by_seed(chunk, self.n_seeds) for chunk in chunks]
+        networks = np.concatenate([np.empty((self.n_seeds, 0, *shape)), *seeds], axis=1)
+        others = [
+            # What has no weight in the blend costs no time, and may be missing in a saved model.
+            one.predict(design, self.encoder.layout, tables) if weight
+            else np.zeros(networks.shape[1:])
+            for one, weight in zip(
+                self.companions, self.blend.weights[self.n_seeds :], strict=True
+            )
+        ]  # fmt: skip
+        return np.stack([*networks, *others])
+
+    @property
+    def n_seeds(self) -> int:
+        """Networks a fold."""
+        return self.folds.n_members // self.folds.n_folds
+
+    @property
+    def members(self) -> Folds:
+        """Who the network's members are: those of the folds, or those refitted on all rows."""
+        return self.folds if self.full is None else self.full
 
     def _encode(self, frame: pd.DataFrame | str | Path, what: str) -> Design:
         """Encode new rows, also none: a frame with columns and without rows is an answer too."""
@@ -184,8 +222,12 @@ class FitResult:
     def _leaderboard(self) -> list[dict[str, Any]]:
         seconds = self.trace.of("done")[-1]["seconds"]
         return leaderboard_rows(
-            self.folds, self.blend, self.member_scores, self.fold_scores, seconds
-        )
+            self.folds, self.blend, self.member_scores, self.fold_scores, seconds,
+            self.companions,
+        )  # fmt: skip
+
+    def _blend_words(self) -> str:
+        return blend_words(self._leaderboard(), self.n_seeds)
 
     def _report_data(self) -> ReportData:
         summary = {
@@ -196,6 +238,7 @@ class FitResult:
             "Rows": f"{len(self.target):,}",
             "Columns": f"{len(self.schema.used)} of {len(self.schema.columns)}",
             "Folds": self.folds.rule,
+            **({"Blend": self._blend_words()} if self.companions else {}),
             **self.about,
         }
         predictions = out_of_fold_sample(self.schema, self.target, self.oof[self.has_target])
@@ -213,10 +256,10 @@ class FitResult:
         )
 
     def __repr__(self) -> str:
-        n_seeds = self.folds.n_members // self.folds.n_folds
         head = (
             f"FitResult: {self.schema.target!r}, {self.task}, {len(self.target)} rows x "
-            f"{len(self.schema.used)} columns, {self.folds.n_folds} folds x {n_seeds} seeds\n"
+            f"{len(self.schema.used)} columns, {self.folds.n_folds} folds x {self.n_seeds} seeds\n"
+            f"{'' if self.full is None else 'refitted on all rows; scores are of the folds: '}"
             f"out-of-fold {self.metric.name} "
             f"{format_cell(self.oof_score, 'score')}\n"
         )
@@ -226,10 +269,53 @@ class FitResult:
         top = np.argsort(-self.attention_summary.per_fold.mean(axis=0))[:5]
         mean = self.attention_summary.per_fold.mean(axis=0)
         seen = ", ".join(f"{self.attention_summary.features[i]} {mean[i]:.0%}" for i in top)
-        return f"{head}{table}\nattention: {seen}"
+        share = f"\nblend: {self._blend_words()}" if self.companions else ""
+        return f"{head}{table}{share}\nattention: {seen}"
 
     def _repr_html_(self) -> str:
         return render_fragment(self._report_data())
+
+    # --- other models from this one ------------------------------------------------------------
+
+    def refit_full(
+        self, train: pd.DataFrame | str | Path | None = None, *, device: str = "auto"
+    ) -> FitResult:
+        """Train anew on all rows, for as many epochs and rounds as the folds found best.
+
+        Nothing is held out, so nothing is scored: out-of-fold predictions, scores and attention
+        remain those of the folds. New rows are predicted by the new members. One network a seed
+        takes the place of one a fold and seed: predicting is faster, and each has seen all rows.
+
+        Parameters
+        ----------
+        train
+            The training table again, as :func:`auto_fit` was given it. Needed after loading or
+            unpickling, which keep no training rows.
+        device
+            ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``.
+
+        Raises
+        ------
+        InputError
+            If the training table is needed and not given, or is another one.
+        """
+        from tabnet_auto.result.refit import refit_full
+
+        return refit_full(self, train, device)
+
+    def without(self, companions: Sequence[str]) -> FitResult:
+        """Return the model without some companions, their blend weight shared by the others.
+
+        Out-of-fold predictions and scores are computed anew, with the shared weights.
+
+        Raises
+        ------
+        InputError
+            If there is no companion of such a name, or the model was loaded or unpickled.
+        """
+        from tabnet_auto.result.reduce import without
+
+        return without(self, companions)
 
     # --- files ----------------------------------------------------------------------------------
 
@@ -237,11 +323,21 @@ class FitResult:
         """Save into a directory of JSON and safetensors; :func:`load` reads it anywhere.
 
         The directory holds the training targets and out-of-fold predictions too, so that a
-        loaded model can still write its report.
+        loaded model can still write its report. Companions that have no weight in the blend
+        are left out, their line on the leaderboard stays.
+
+        Raises
+        ------
+        ArtifactError
+            If a companion has no form without pickle; ``fit.without([name])`` leaves it out.
         """
         from tabnet_auto.result.saving import save
 
         return save(self, directory)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the training rows out of pickles."""
+        return {**vars(self), "table": None}
 
 
 def _index_as_column(test: Any) -> Any:
