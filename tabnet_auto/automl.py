@@ -142,9 +142,7 @@ def auto_fit(
     train_until, blend_until, end = _deadlines(start, time_limit)
     table = read_table(train, target, groups=groups, time=time, weight=weight)
     schema, y = _describe(table, task, roles)
-    recipes = check_companions(
-        settings.companions if companions is None else companions, schema.task
-    )
+    recipes = _check_companions(companions, settings, schema)
     scored = get_metric(metric, schema.task)
     split = make_folds(
         schema.task, y, folds=folds, groups=table.groups, time=table.time,
@@ -160,9 +158,8 @@ def auto_fit(
         learned, settings.net, settings.train, device=computed_on, deadline=train_until, trace=trace
     )
     held = _held_out(net, learned, joined)
-    n_networks = held.n_models - len(joined)
-    chosen = choose_blend(held, learned, rule, n_networks=n_networks, until=blend_until)
-    _note(trace, f"blend: {chosen.reason}" if recipes or rule != "auto" else None)
+    chosen = choose_blend(held, learned, rule, n_companions=len(joined), until=blend_until)
+    _note(trace, chosen.reason)
     attention = summarize_attention(net, learned, end)
     score = learned.score(chosen.oof, np.arange(len(y)))
     trace.add("done", oof_score=score, seconds=monotonic() - start)
@@ -258,6 +255,13 @@ def _plan(
         batch_size=settings.train.batch_size, device=str(device), metric=task.metric.name,
         greater_is_better=task.metric.greater_is_better, time_limit=time_limit,
     )  # fmt: skip
+
+
+def _check_companions(
+    companions: Sequence[Any] | None, settings: Preset, schema: Schema
+) -> tuple[Recipe, ...]:
+    """Return the user's companions or else the preset's; misuse shows before any training."""
+    return check_companions(settings.companions if companions is None else companions, schema.task)
 
 
 def _train_companions(

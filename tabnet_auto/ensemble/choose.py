@@ -18,8 +18,9 @@ from tabnet_auto.train.members import Task
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
-    """The blend for new rows, out-of-fold predictions of the training rows, and why in words.
+    """The blend for new rows, out-of-fold predictions of the training rows, and a note: why.
 
+    The note is empty where there was nothing to choose.
     ``oof (n_rows, ...)`` are cross-fitted: no row was blended by weights chosen on it.
     """
 
@@ -79,7 +80,7 @@ def check_blend(blend: object) -> str:
 
 
 def choose_blend(
-    held: HeldOut, task: Task, rule: str, *, n_networks: int, until: float | None = None
+    held: HeldOut, task: Task, rule: str, *, n_companions: int, until: float | None = None
 ) -> Chosen:
     """Blend by ``rule`` where that is honestly better than the plain mean.
 
@@ -91,7 +92,7 @@ def choose_blend(
     Parameters
     ----------
     held
-        Every model's predictions of held-out rows: ``n_networks`` networks, then companions.
+        Every model's predictions of held-out rows: networks, then ``n_companions`` companions.
     task
         Targets, weights and metric.
     rule
@@ -100,28 +101,30 @@ def choose_blend(
     mean = uniform(held.n_models)
     plain = held.combine([mean] * len(held.rows))
     if rule == "auto":
-        rule = "greedy" if n_networks < held.n_models else "uniform"
+        rule = "greedy" if n_companions else "uniform"
     if rule == "uniform" or held.n_models == 1:
-        return Chosen(mean, plain, "uniform mean")
+        return Chosen(mean, plain, "")
     if len(held.rows) == 1:
-        return Chosen(mean, plain, "uniform mean: one fold leaves no rows to judge weights on")
+        return Chosen(
+            mean, plain, "blend: uniform mean, one fold leaves no rows to judge weights on"
+        )
     cube, seed = held.cube(), task.folds.seed[0]
     known = np.flatnonzero(~np.isnan(cube[0].reshape(held.n_rows, -1)[:, 0]))
     blends = []
     for rows in held.rows:
         if until is not None and monotonic() >= until:
-            return Chosen(mean, plain, "uniform mean: no time was left to choose weights")
+            return Chosen(mean, plain, "blend: uniform mean, no time was left to choose weights")
         other = np.setdiff1d(known, rows)
         if len(other) == 0:
-            return Chosen(mean, plain, "uniform mean: every fold holds out all rows")
+            return Chosen(mean, plain, "blend: uniform mean, every fold holds out all rows")
         blends.append(LEARNERS[rule](Sample(cube[:, other], other), task, seed, until))
     oof = held.combine(blends)
     score, floor = (task.score(p, np.arange(held.n_rows)) for p in (oof, plain))
     compared = f"cross-fitted {task.metric.name} {score:.4f}, of the uniform mean {floor:.4f}"
     if not task.metric.better(score, floor):
-        return Chosen(mean, plain, f"uniform mean ({rule}: {compared})")
+        return Chosen(mean, plain, f"blend: uniform mean ({rule}: {compared})")
     final = LEARNERS[rule](Sample(cube[:, known], known), task, seed, until)
-    return Chosen(final, oof, f"{rule} ({compared})")
+    return Chosen(final, oof, f"blend: {rule} ({compared})")
 
 
 def fold_scores(task: Task, oof: Floats) -> Floats:

@@ -88,23 +88,23 @@ class TestHonesty:
         everything = np.arange(100)
         seen = greedy_blend(cube, everything, rmse(y), seed=0)
         assert task.score(seen.apply(cube), everything) < task.score(cube.mean(0), everything)
-        chosen = choose_blend(held, task, "greedy", n_networks=12)
+        chosen = choose_blend(held, task, "greedy", n_companions=0)
         assert chosen.blend.weights == pytest.approx([1 / 12] * 12)
         assert "uniform mean" in chosen.reason
 
     def test_a_rows_own_target_does_not_touch_its_prediction(self):
         y, cube = make_values([0.3, 0.35, 4.0])
         held, task = held_out(cube, y)
-        chosen = choose_blend(held, task, "greedy", n_networks=1)
-        assert chosen.reason.startswith("greedy")
+        chosen = choose_blend(held, task, "greedy", n_companions=1)
+        assert chosen.reason.startswith("blend: greedy")
         rows = held.rows[0]
         changed = y.copy()
         # Were these targets used for these rows' weights, the third model would have some.
         changed[rows] = 0.7 * y[rows] + 0.3 * cube[2][rows]
         _, other = held_out(cube, changed)
         other = Task(other.design, None, None, task.folds, task.metric, None)
-        again = choose_blend(held, other, "greedy", n_networks=1)
-        assert again.reason.startswith("greedy")
+        again = choose_blend(held, other, "greedy", n_companions=1)
+        assert again.reason.startswith("blend: greedy")
         np.testing.assert_array_equal(again.oof[rows], chosen.oof[rows])
         # Negative control: the weights of the other folds and the final ones did see them.
         assert not np.array_equal(again.oof, chosen.oof)
@@ -114,8 +114,8 @@ class TestHonesty:
     def test_the_score_of_the_out_of_fold_predictions_is_what_is_compared(self, rule):
         y, cube = make_values([0.3, 2.0, 4.0])
         held, task = held_out(cube, y)
-        chosen = choose_blend(held, task, rule, n_networks=1)
-        assert chosen.reason.startswith(f"{rule} (cross-fitted rmse")
+        chosen = choose_blend(held, task, rule, n_companions=1)
+        assert chosen.reason.startswith(f"blend: {rule} (cross-fitted rmse")
         score = task.score(chosen.oof, np.arange(400))
         assert f"cross-fitted rmse {score:.4f}" in chosen.reason
         assert score < task.score(cube.mean(axis=0), np.arange(400))
@@ -127,18 +127,18 @@ class TestWhenTheMeanStays:
     def test_networks_alone_under_auto(self):
         y, cube = make_values([0.1, 5.0])
         held, task = held_out(cube, y)
-        assert choose_blend(held, task, "auto", n_networks=2).blend.weights == (0.5, 0.5)
-        assert choose_blend(held, task, "auto", n_networks=1).blend.weights == (1.0, 0.0)
-        assert choose_blend(held, task, "uniform", n_networks=1).blend.weights == (0.5, 0.5)
+        assert choose_blend(held, task, "auto", n_companions=0).blend.weights == (0.5, 0.5)
+        assert choose_blend(held, task, "auto", n_companions=1).blend.weights == (1.0, 0.0)
+        assert choose_blend(held, task, "uniform", n_companions=1).blend.weights == (0.5, 0.5)
 
     def test_one_fold_or_no_time(self):
         y, cube = make_values([0.1, 5.0])
         held, task = held_out(cube, y, n_folds=[(np.arange(200), np.arange(200, 400))])
-        chosen = choose_blend(held, task, "auto", n_networks=1)
+        chosen = choose_blend(held, task, "auto", n_companions=1)
         assert chosen.blend.weights == (0.5, 0.5)
         assert "one fold" in chosen.reason
         held, task = held_out(cube, y)
-        chosen = choose_blend(held, task, "auto", n_networks=1, until=0.0)
+        chosen = choose_blend(held, task, "auto", n_companions=1, until=0.0)
         assert chosen.blend.weights == (0.5, 0.5)
         assert "no time" in chosen.reason
 
