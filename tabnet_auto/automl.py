@@ -14,38 +14,35 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tabnet_auto.attention import summarize_attention
-from tabnet_auto.companions.table import Recipe, check_companions
-from tabnet_auto.companions.train import Joined, train_companions
+from tabnet_auto.attention import AttentionSummary, summarize_attention
+from tabnet_auto.companions.table import check_companions
 from tabnet_auto.config import EncodeConfig, Preset, get_preset, resolve
-from tabnet_auto.design import UNKNOWN_CODE
+from tabnet_auto.design import UNKNOWN_CODE, Design
 from tabnet_auto.encode.encoder import Encoder, fit_encoder
-from tabnet_auto.ensemble.blend import HeldOut, held_out_rows
-from tabnet_auto.ensemble.choose import check_blend, choose_blend, fold_scores
+from tabnet_auto.ensemble.choose import check_blend, fold_scores
 from tabnet_auto.errors import InputError
 from tabnet_auto.folds import Folds, check_fold_weights, make_folds, split_notes
 from tabnet_auto.frames import read_frame
 from tabnet_auto.infer import infer_schema
 from tabnet_auto.metrics import Metric, get_metric
+from tabnet_auto.models.pseudo import check_pseudo_labels, train_twice
+from tabnet_auto.models.train import Models, Plan, train_models
 from tabnet_auto.result.fit import FitResult
 from tabnet_auto.schema import Schema
 from tabnet_auto.table import Table, read_table
 from tabnet_auto.target import encode_target
 from tabnet_auto.trace import Emit, Event, Trace
 from tabnet_auto.train.device import choose_device
-from tabnet_auto.train.members import Task, predict_held_out, train_members
+from tabnet_auto.train.members import Task
 from tabnet_auto.view.progress import choose_progress
 
 if TYPE_CHECKING:
     import pandas as pd
-    from torch import nn
 
 UNSEEN_SHARE = 0.05
 """Share of test rows with an unseen level from which a column is worth a note."""
 RESERVE = 0.08
 """Share of a time limit kept for what follows the training (blend, scores, attention)."""
-COMPANION_SHARE = 0.2
-"""Share of the training time that each companion may take; all of them at most half of it."""
 
 
 def auto_fit(
@@ -63,6 +60,7 @@ def auto_fit(
     time_limit: float | None = None,
     companions: Sequence[Any] | None = None,
     blend: str = "auto",
+    pseudo_labels: bool | float = False,
     roles: Mapping[str, str] | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -82,7 +80,7 @@ def auto_fit(
         The column to predict. Rows without a value in it are set aside.
     test
         Rows to predict later, in the same forms: checked before the training starts, so that
-        a missing column shows now and not after it. Never used to learn.
+        a missing column shows now and not after it. Learned from with ``pseudo_labels`` only.
     task
         ``"auto"``, ``"binary"``, ``"multiclass"`` or ``"regression"``.
     metric
@@ -112,6 +110,10 @@ def auto_fit(
         ``"stack"`` for a ridge or logistic stacker; ``"auto"`` is greedy where there are
         companions, else uniform. Weights are cross-fitted over the folds for the out-of-fold
         score, and where that is not better than the uniform mean's, the mean stays.
+    pseudo_labels
+        True trains twice: each fold's own members label ``test``, and the same fold learns again
+        with the rows whose class has a probability of 0.95 (another one: ``pseudo_labels=0.9``);
+        of values, with all rows. A note says the out-of-fold score before and after.
     roles
         Roles that win over the inferred ones: ``{"zip": "categorical", "note": "drop"}``.
     seed
@@ -142,34 +144,52 @@ def auto_fit(
     train_until, blend_until, end = _deadlines(start, time_limit)
     table = read_table(train, target, groups=groups, time=time, weight=weight)
     schema, y = _describe(table, task, roles)
-    recipes = _check_companions(companions, settings, schema)
+    wanted = settings.companions if companions is None else companions
+    recipes = check_companions(wanted, schema.task)
+    threshold = check_pseudo_labels(pseudo_labels, schema.task, has_test=test is not None)
     scored = get_metric(metric, schema.task)
-    split = make_folds(
-        schema.task, y, folds=folds, groups=table.groups, time=table.time,
-        n_seeds=settings.seeds(len(y), len(schema.used)), seed=seed,
-    )  # fmt: skip
+    n_seeds = settings.seeds(len(y), len(schema.used))
+    split = _split(table, schema.task, y, folds, n_seeds, seed)
     _note(trace, problem, *schema.notes, *_fold_notes(split, y, schema, scored, table.weight))
     encoder, learned = _encode(table, schema, split, y, scored, settings.encode)
-    _note(trace, *_unseen_levels(encoder, test))
+    later = _encode_test(encoder, test, trace)
     settings = resolve(settings, task=schema.task, n_train=min(len(rows) for rows in split.train))
     _plan(trace, learned, settings, computed_on, time_limit)
-    joined = _train_companions(recipes, learned, train_until, trace)
-    net, state = train_members(
-        learned, settings.net, settings.train, device=computed_on, deadline=train_until, trace=trace
-    )
-    held = _held_out(net, learned, joined)
-    chosen = choose_blend(held, learned, rule, n_companions=len(joined), until=blend_until)
-    _note(trace, chosen.reason)
-    attention = summarize_attention(net, learned, end)
-    score = learned.score(chosen.oof, np.arange(len(y)))
+    plan = Plan(settings, recipes, rule, computed_on, train_until, blend_until)
+    models = _train(learned, plan, trace, later, threshold)
+    attention = summarize_attention(models.net, learned, end)
+    score = learned.score(models.chosen.oof, np.arange(len(y)))
     trace.add("done", oof_score=score, seconds=monotonic() - start)
+    about = _about(preset, folds, seed, computed_on, companions)
+    return _answer(
+        learned, plan, models, table, schema, encoder, attention, score=score, trace=trace,
+        about=about,
+    )  # fmt: skip
+
+
+def _answer(
+    task: Task,
+    plan: Plan,
+    models: Models,
+    table: Table,
+    schema: Schema,
+    encoder: Encoder,
+    attention: AttentionSummary,
+    *,
+    score: float,
+    trace: Trace,
+    about: Mapping[str, str],
+) -> FitResult:
+    """Bring together what was learned, on the processor, and without listeners."""
+    assert task.design.y is not None
     return FitResult(
-        schema=schema, folds=split, metric=scored, preset=settings, encoder=encoder,
-        net=net.to("cpu"), blend=chosen.blend, oof=table.spread(chosen.oof), oof_score=score,
-        target=y, has_target=table.has_target, member_scores=np.array(state.best_score),
-        fold_scores=fold_scores(learned, chosen.oof), attention_summary=attention,
-        trace=replace(trace, emit=None), about=_about(preset, folds, seed, computed_on, companions),
-        companions=tuple(one.companion for one in joined), held_out=held, table=table,
+        schema=schema, folds=task.folds, metric=task.metric, preset=plan.settings, encoder=encoder,
+        net=models.net.to("cpu"), blend=models.chosen.blend, oof=table.spread(models.chosen.oof),
+        oof_score=score, target=task.design.y, has_target=table.has_target,
+        member_scores=np.array(models.state.best_score),
+        fold_scores=fold_scores(task, models.chosen.oof), attention_summary=attention,
+        trace=replace(trace, emit=None), about=about, companions=models.companions,
+        held_out=models.held_out, table=table,
     )  # fmt: skip
 
 
@@ -186,6 +206,12 @@ def _note(trace: Trace, *notes: str | None) -> None:
     for text in notes:
         if text:
             trace.add("note", text=text)
+
+
+def _split(table: Table, task: str, y: NDArray[Any], folds: Any, n_seeds: int, seed: int) -> Folds:
+    """Split the rows by groups or time where they are given."""
+    groups, time = table.groups, table.time
+    return make_folds(task, y, folds=folds, groups=groups, time=time, n_seeds=n_seeds, seed=seed)
 
 
 def _fold_notes(
@@ -218,11 +244,18 @@ def _encode(
     return encoder, Task(full, encoder.layout, encoder.tables, split, metric, classes)
 
 
-def _unseen_levels(encoder: Encoder, test: pd.DataFrame | str | Path | None) -> list[str]:
-    """Encode the test rows once: raises where that fails, and says which levels are new."""
+def _encode_test(
+    encoder: Encoder, test: pd.DataFrame | str | Path | None, trace: Trace
+) -> Design | None:
+    """Encode the test rows once: raises where that fails, and notes which levels are new."""
     if test is None:
-        return []
+        return None
     design = encoder.encode(read_frame(test, what="test"))
+    _note(trace, *_unseen_levels(encoder, design))
+    return design
+
+
+def _unseen_levels(encoder: Encoder, design: Design) -> list[str]:
     shares = (design.codes == UNKNOWN_CODE).mean(axis=0)
     return [
         f"column {feature.column!r}: {share:.0%} of the test rows have a level that the training "
@@ -257,31 +290,13 @@ def _plan(
     )  # fmt: skip
 
 
-def _check_companions(
-    companions: Sequence[Any] | None, settings: Preset, schema: Schema
-) -> tuple[Recipe, ...]:
-    """Return the user's companions or else the preset's; misuse shows before any training."""
-    return check_companions(settings.companions if companions is None else companions, schema.task)
-
-
-def _train_companions(
-    recipes: Sequence[Recipe], task: Task, until: float | None, trace: Trace
-) -> tuple[Joined, ...]:
-    """Train the companions first: the networks' plan bends to whatever time they leave."""
-    if until is not None:
-        share = min(COMPANION_SHARE * len(recipes), 0.5)
-        until = monotonic() + share * max(0.0, until - monotonic())
-    threads = torch.get_num_threads()
-    return train_companions(recipes, task, n_threads=threads, until=until, trace=trace)
-
-
-def _held_out(net: nn.Module, task: Task, joined: Sequence[Joined]) -> HeldOut:
-    """Predict every fold's validation rows by each model: seeds first, then companions."""
-    members = predict_held_out(net, task)
-    n_seeds = task.folds.n_members // task.folds.n_folds
-    seeds = [tuple(members[number::n_seeds]) for number in range(n_seeds)]
-    own = (*seeds, *(one.held_out for one in joined))
-    return HeldOut(own, held_out_rows(task.folds), task.design.n_rows)
+def _train(
+    task: Task, plan: Plan, trace: Trace, test: Design | None, threshold: float | None
+) -> Models:
+    """Train once, or twice where test rows are to be labelled."""
+    if test is None or threshold is None:
+        return train_models(task, plan, task.design.n_rows, trace)
+    return train_twice(task, plan, trace, test, threshold)
 
 
 def _about(

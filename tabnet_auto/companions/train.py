@@ -85,13 +85,17 @@ def train_companions(
     ``time.monotonic()`` instant), is left out with a note. An interrupt ends the companions,
     those that are complete are kept.
     """
+    from threadpoolctl import threadpool_limits
+
     joined = []
     for number, recipe in enumerate(recipes):
         now = monotonic()
         seconds = None if until is None else max(0.0, until - now) / (len(recipes) - number)
         trace.add("companion", name=recipe.name, state="started", n_folds=task.folds.n_folds)
         try:
-            one = _train_one(recipe, task, n_threads, seconds)
+            # Around the folds' own limits: side by side, they would restore each other's.
+            with threadpool_limits(n_threads):
+                one = _train_one(recipe, task, n_threads, seconds)
         except KeyboardInterrupt:
             _leave_out(trace, recipe, "stopped on request, and with it the companions after it")
             break

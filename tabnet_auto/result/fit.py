@@ -285,6 +285,7 @@ class FitResult:
         Nothing is held out, so nothing is scored: out-of-fold predictions, scores and attention
         remain those of the folds. New rows are predicted by the new members. One network a seed
         takes the place of one a fold and seed: predicting is faster, and each has seen all rows.
+        Pseudo-labels, if there were any, are not learned from again.
 
         Parameters
         ----------
