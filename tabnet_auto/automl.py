@@ -96,7 +96,7 @@ def auto_fit(
         ``"fast"``, ``"balanced"``, ``"best"``, ``"paper"``, or a :class:`Preset`.
     time_limit
         Seconds for the fit; training ends in time with the best so far. Companions come first,
-        in a fifth of the time each at most; what they leave is the networks'.
+        in a fifth of the time for each, half of it for all; what they leave is the networks'.
     companions
         What else learns in the same folds and joins the blend: names
         (``"hist_gradient_boosting"``, ``"lightgbm"``, ``"xgboost"``, ``"catboost"``,

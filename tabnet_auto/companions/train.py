@@ -82,15 +82,17 @@ def train_companions(
     another where nothing is set, and share ``n_threads`` threads.
 
     A companion that fails, or does not fit into its share of the time until ``until`` (a
-    ``time.monotonic()`` instant), is left out with a note. An interrupt ends the companions,
+    ``time.monotonic()`` instant; half of what is left for each, all of it for the last), is left
+    out with a note. An interrupt ends the companions,
     those that are complete are kept.
     """
     from threadpoolctl import threadpool_limits
 
     joined = []
     for number, recipe in enumerate(recipes):
-        now = monotonic()
-        seconds = None if until is None else max(0.0, until - now) / (len(recipes) - number)
+        # The first of the list comes first where time is short: half for it, half for the others.
+        parts = min(2, len(recipes) - number)
+        seconds = None if until is None else max(0.0, until - monotonic()) / parts
         trace.add("companion", name=recipe.name, state="started", n_folds=task.folds.n_folds)
         try:
             # Around the folds' own limits: side by side, they would restore each other's.
