@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tabnet_auto.attention import summarize_attention
+from tabnet_auto.attention import AttentionSummary, summarize_attention
+from tabnet_auto.companions.table import check_companions
 from tabnet_auto.config import EncodeConfig, Preset, get_preset, resolve
-from tabnet_auto.decisions import Decision, row_parts, tune_decision
-from tabnet_auto.design import UNKNOWN_CODE
+from tabnet_auto.design import UNKNOWN_CODE, Design
 from tabnet_auto.encode.encoder import Encoder, fit_encoder
-from tabnet_auto.ensemble import Blend, blend_members, blend_out_of_fold
+from tabnet_auto.ensemble.choose import check_blend
 from tabnet_auto.errors import InputError
 from tabnet_auto.folds import FoldPlan, Folds, check_fold_weights, make_folds, split_notes
 from tabnet_auto.folds.offers import offer_notes
@@ -27,23 +27,24 @@ from tabnet_auto.frames import read_frame
 from tabnet_auto.infer import infer_schema
 from tabnet_auto.metrics import Metric, Objective, get_metric
 from tabnet_auto.metrics.class_weight import read_class_weight
+from tabnet_auto.models.pseudo import check_pseudo_labels, train_twice
+from tabnet_auto.models.train import Models, Plan, train_models
 from tabnet_auto.result.fit import FitResult
 from tabnet_auto.schema import Schema
 from tabnet_auto.table import Table, read_table
 from tabnet_auto.target import encode_target
 from tabnet_auto.trace import Emit, Event, Trace
 from tabnet_auto.train.device import choose_device
-from tabnet_auto.train.members import Task, predict_held_out, train_members
+from tabnet_auto.train.members import Task
 from tabnet_auto.view.progress import choose_progress
 
 if TYPE_CHECKING:
     import pandas as pd
-    from torch import nn
 
 UNSEEN_SHARE = 0.05
 """Share of test rows with an unseen level from which a column is worth a note."""
 RESERVE = 0.08
-"""Share of a time limit kept for what follows the training (scores, attention)."""
+"""Share of a time limit kept for what follows the training (blend, scores, attention)."""
 
 
 def auto_fit(
@@ -60,6 +61,9 @@ def auto_fit(
     class_weight: Mapping[Any, float] | str | None = None,
     preset: str | Preset = "balanced",
     time_limit: float | None = None,
+    companions: Sequence[Any] | None = None,
+    blend: str = "auto",
+    pseudo_labels: bool | float = False,
     roles: Mapping[str, str] | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -79,7 +83,7 @@ def auto_fit(
         The column to predict. Rows without a value in it are set aside.
     test
         Rows to predict later, in the same forms: checked before the training starts, so that
-        a missing column shows now and not after it. Never used to learn.
+        a missing column shows now and not after it. Learned from with ``pseudo_labels`` only.
     task
         ``"auto"``, ``"binary"``, ``"multiclass"`` or ``"regression"``.
     metric
@@ -99,7 +103,25 @@ def auto_fit(
     preset
         ``"fast"``, ``"balanced"``, ``"best"``, ``"paper"``, or a :class:`Preset`.
     time_limit
-        Seconds for the fit; training ends in time with the best so far.
+        Seconds for the fit; training ends in time with the best so far. Companions come first,
+        in a fifth of the time for each, half of it for all; what they leave is the networks'.
+    companions
+        What else learns in the same folds and joins the blend: names
+        (``"hist_gradient_boosting"``, ``"lightgbm"``, ``"xgboost"``, ``"catboost"``,
+        ``"extra_trees"``, ``"random_forest"``, ``"linear"``) and scikit-learn estimators. None
+        means the preset's own (``best`` has ``"hist_gradient_boosting"``), ``()`` none. Boosters
+        by name stop where the loss on the fold's validation rows is best, as the networks do;
+        estimators are fitted as they are set up. Folds run side by side under
+        ``joblib.parallel_config(n_jobs=...)``.
+    blend
+        ``"uniform"`` mean of the models, ``"greedy"`` selection (Caruana et al. 2004),
+        ``"stack"`` for a ridge or logistic stacker; ``"auto"`` is greedy where there are
+        companions, else uniform. Weights are cross-fitted over the folds for the out-of-fold
+        score, and where that is not better than the uniform mean's, the mean stays.
+    pseudo_labels
+        True trains twice: each fold's own members label ``test``, and the same fold learns again
+        with the rows whose class has a probability of 0.95 (another one: ``pseudo_labels=0.9``);
+        of values, with all rows. A note says the out-of-fold score before and after.
     roles
         Roles that win over the inferred ones: ``{"zip": "categorical", "note": "drop"}``.
     seed
@@ -120,36 +142,64 @@ def auto_fit(
     InputError
         If the data or an argument cannot be used as given; the message states the rule, the
         value, and the way out.
+    NotInstalledError
+        If a companion's package is not installed.
     """
     start = monotonic()
-    trace, settings = Trace(emit=_listeners(verbose, emit)), get_preset(preset)
     computed_on, problem = choose_device(device)
-    train_until, end = _deadlines(start, time_limit)
+    train_until, blend_until, end = _deadlines(start, time_limit)
     table = read_table(train, target, groups=groups, time=time, weight=weight)
     schema, y = _describe(table, task, roles)
-    scored, objective = _read_aim(metric, class_weight, schema, y)
+    trace, settings = Trace(emit=_listeners(verbose, emit)), get_preset(preset)
+    computed_on, problem = choose_device(device)
+    train_until, blend_until, end = _deadlines(start, time_limit)
+    table = read_table(train, target, groups=groups, time=time, weight=weight)
+    schema, y = _describe(table, task, roles)
+    wanted = settings.companions if companions is None else companions
+    recipes, rule = check_companions(wanted, schema.task), check_blend(blend)
+    threshold = check_pseudo_labels(pseudo_labels, schema.task, has_test=test is not None)
+    aim = _read_aim(metric, class_weight, schema, y)
     split = make_folds(
         schema.task, y, folds=folds, groups=table.groups, time=table.time,
         n_seeds=settings.seeds(len(y), len(schema.used)), seed=seed,
     )  # fmt: skip
-    _note(trace, problem, *schema.notes, *_fold_notes(split, y, schema, scored, table, folds))
-    encoder, learned = _encode(table, schema, split, y, scored, objective, settings.encode)
-    _note(trace, *_unseen_levels(encoder, test))
+    _note(trace, problem, *schema.notes, *_fold_notes(split, y, schema, aim.metric, table, folds))
+    encoder, learned = _encode(table, schema, split, y, aim, settings.encode)
+    later = _encode_test(encoder, test, trace)
     settings = resolve(settings, task=schema.task, n_train=min(len(rows) for rows in split.train))
     _plan(trace, learned, settings, computed_on, time_limit)
-    net, _ = train_members(
-        learned, settings.net, settings.train, device=computed_on, deadline=train_until, trace=trace
+    plan = Plan(settings, recipes, rule, computed_on, train_until, blend_until)
+    models = _train(learned, plan, trace, later, threshold)
+    attention = summarize_attention(models.net, learned, end)
+    trace.add("done", oof_score=models.scores.total, seconds=monotonic() - start)
+    about = _about(preset, folds, seed, computed_on, companions)
+    return _answer(
+        learned, plan, models, table, schema, encoder, attention, trace=trace, about=about
     )
-    held_out = _out_of_fold(net, learned)
-    attention = summarize_attention(net, learned, end)
-    trace.add("done", oof_score=held_out.score, seconds=monotonic() - start)
+
+
+def _answer(
+    task: Task,
+    plan: Plan,
+    models: Models,
+    table: Table,
+    schema: Schema,
+    encoder: Encoder,
+    attention: AttentionSummary,
+    *,
+    trace: Trace,
+    about: Mapping[str, str],
+) -> FitResult:
+    """Bring together what was learned, on the processor, and without listeners."""
+    assert task.design.y is not None
+    scores, chosen = models.scores, models.chosen
     return FitResult(
-        schema=schema, folds=split, metric=scored, preset=settings, encoder=encoder,
-        net=net.to("cpu"), target=y, has_target=table.has_target, oof=table.spread(held_out.oof),
-        oof_score=held_out.score, blend=held_out.blend, decision=held_out.decision,
-        fold_scores=held_out.fold_scores, member_scores=held_out.member_scores,
-        objective=objective, attention_summary=attention, trace=replace(trace, emit=None),
-        about=_about(preset, folds, seed, computed_on),
+        schema=schema, folds=task.folds, metric=task.metric, preset=plan.settings, encoder=encoder,
+        net=models.net.to("cpu"), blend=chosen.blend, oof=table.spread(chosen.oof),
+        oof_score=scores.total, decision=scores.decision, target=task.design.y,
+        has_target=table.has_target, member_scores=scores.members, fold_scores=scores.folds,
+        objective=task.objective, attention_summary=attention, trace=replace(trace, emit=None),
+        about=about, companions=models.companions, held_out=models.held_out, table=table,
     )  # fmt: skip
 
 
@@ -162,17 +212,24 @@ def _describe(
     return schema, encode_target(table.frame[table.target], schema)
 
 
+class Aim(NamedTuple):
+    """What a run is scored by, and what its networks minimise."""
+
+    metric: Metric
+    objective: Objective
+
+
 def _read_aim(
     metric: Any,
     class_weight: Mapping[Any, float] | str | None,
     schema: Schema,
     y: NDArray[Any],
-) -> tuple[Metric, Objective]:
+) -> Aim:
     """Return a metric that is defined on the target, and what is minimised for it."""
     scored = get_metric(metric, schema.task)
     scored.check_target(y)
     weights = read_class_weight(class_weight, schema)
-    return scored, replace(scored.objective, class_weight=weights)
+    return Aim(scored, replace(scored.objective, class_weight=weights))
 
 
 def _note(trace: Trace, *notes: str | None) -> None:
@@ -204,22 +261,29 @@ def _encode(
     schema: Schema,
     split: Folds,
     y: NDArray[Any],
-    metric: Metric,
-    objective: Objective,
+    aim: Aim,
     config: EncodeConfig,
 ) -> tuple[Encoder, Task]:
     """Learn every member's tables from its own training rows, and lay down what is learned."""
-    encoder, design = fit_encoder(table.frame, schema, split, objective.learned(y), config)
+    encoder, design = fit_encoder(table.frame, schema, split, aim.objective.learned(y), config)
     classes = np.array(schema.classes) if schema.classes else None
     full = design.with_target(y, table.weight)
-    return encoder, Task(full, encoder.layout, encoder.tables, split, metric, classes, objective)
+    tables = encoder.tables
+    return encoder, Task(full, encoder.layout, tables, split, aim.metric, classes, aim.objective)
 
 
-def _unseen_levels(encoder: Encoder, test: pd.DataFrame | str | Path | None) -> list[str]:
-    """Encode the test rows once: raises where that fails, and says which levels are new."""
+def _encode_test(
+    encoder: Encoder, test: pd.DataFrame | str | Path | None, trace: Trace
+) -> Design | None:
+    """Encode the test rows once: raises where that fails, and notes which levels are new."""
     if test is None:
-        return []
+        return None
     design = encoder.encode(read_frame(test, what="test"))
+    _note(trace, *_unseen_levels(encoder, design))
+    return design
+
+
+def _unseen_levels(encoder: Encoder, design: Design) -> list[str]:
     shares = (design.codes == UNKNOWN_CODE).mean(axis=0)
     return [
         f"column {feature.column!r}: {share:.0%} of the test rows have a level that the training "
@@ -229,16 +293,17 @@ def _unseen_levels(encoder: Encoder, test: pd.DataFrame | str | Path | None) -> 
     ]
 
 
-def _deadlines(start: float, time_limit: object) -> tuple[float | None, float | None]:
-    """Return the instants at which the training, and all that follows it, must end."""
+def _deadlines(start: float, time_limit: object) -> tuple[float | None, float | None, float | None]:
+    """Return the instants at which training, choosing the blend, and all else must end."""
     if time_limit is None:
-        return None, None
+        return None, None, None
     if not isinstance(time_limit, int | float | np.number) or not time_limit > 0:
         raise InputError(
             f"time_limit must be positive seconds or None, however: time_limit={time_limit!r}."
         )
     seconds = float(time_limit)
-    return start + seconds * (1.0 - RESERVE), start + seconds
+    train, blend, end = (start + seconds * (1.0 - part) for part in (RESERVE, RESERVE / 2, 0.0))
+    return train, blend, end
 
 
 def _plan(
@@ -253,50 +318,31 @@ def _plan(
     )  # fmt: skip
 
 
-class _OutOfFold(NamedTuple):
-    """What the members say of rows that they did not learn from, and its scores."""
-
-    blend: Blend
-    oof: NDArray[np.float64]
-    decision: Decision
-    score: float
-    fold_scores: NDArray[np.float64]
-    member_scores: NDArray[np.float64]
+def _train(
+    task: Task, plan: Plan, trace: Trace, test: Design | None, threshold: float | None
+) -> Models:
+    """Train once, or twice where test rows are to be labelled."""
+    if test is None or threshold is None:
+        return train_models(task, plan, task.design.n_rows, trace)
+    return train_twice(task, plan, trace, test, threshold)
 
 
-def _out_of_fold(net: nn.Module, task: Task) -> _OutOfFold:
-    """Weigh the members, predict every row by those that did not learn from it, and score."""
-    blend, n_rows = blend_members(task.folds), task.design.n_rows
-    held_out = predict_held_out(net, task)
-    oof = blend_out_of_fold(held_out, task.folds, blend, n_rows)
-    assert task.design.y is not None
-    decision = tune_decision(task.metric, task.design.y, oof, task.design.weight, task.folds)
-    part = row_parts(task.folds, n_rows)
-    decided = decision.cross_fitted(oof, part)
-    member_scores = [
-        task.score(decision.cross_fitted(own, part[rows]), rows)
-        for own, rows in zip(held_out, task.folds.valid, strict=True)
-    ]
-    score = task.score(decided, np.arange(n_rows))
-    return _OutOfFold(
-        blend, oof, decision, score, _fold_scores(task, decided), np.array(member_scores)
-    )
-
-
-def _fold_scores(task: Task, oof: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Score the blend on each fold's validation rows."""
-    rows = [task.folds.valid[task.folds.of_fold(i)[0]] for i in range(task.folds.n_folds)]
-    return np.array([task.score(oof[own], own) for own in rows])
-
-
-def _about(preset: str | Preset, folds: object, seed: int, device: torch.device) -> dict[str, str]:
+def _about(
+    preset: str | Preset,
+    folds: object,
+    seed: int,
+    device: torch.device,
+    companions: Sequence[Any] | None,
+) -> dict[str, str]:
     """Return what a reader needs to reproduce the run."""
     named = repr(preset) if isinstance(preset, str) else "..."
     split = repr(folds) if hasattr(folds, "split") or isinstance(folds, FoldPlan) else "..."
     split = str(folds) if isinstance(folds, int | np.integer) else split
+    # What has no short name the reader fills in; estimators say how they are set up.
+    joined = "" if companions is None else f", companions={list(companions)!r}"
     versions = {name: version(name) for name in ("torch", "pandas", "scikit-learn", "numpy")}
     return {
-        "Call": f"preset={named}, folds={split}, seed={seed}",
+        "Call": f"preset={named}, folds={split}, seed={seed}{joined}",
         "Device": f"{device}, {torch.get_num_threads()} threads",
         "python": platform.python_version(),
         **versions,

@@ -132,7 +132,8 @@ class Preset:
     """All settings of a run: one row of the preset table.
 
     ``n_seeds`` networks a fold, 0 means: chosen by the size of the data; ``effort`` scales the
-    number of training steps that the number of rows suggests.
+    number of training steps that the number of rows suggests; ``companions`` name what joins
+    the networks' folds and blend.
     """
 
     net: NetConfig | PaperConfig = NetConfig()
@@ -140,6 +141,7 @@ class Preset:
     encode: EncodeConfig = EncodeConfig()
     n_seeds: int = 0
     effort: float = 1.0
+    companions: tuple[str, ...] = ()
 
     def seeds(self, n_rows: int, n_columns: int) -> int:
         """Networks a fold for a size of data: small data gain most from averaging."""
@@ -153,7 +155,7 @@ SMALL_DATA_SEEDS = 3
 PRESETS: dict[str, Preset] = {
     "fast": Preset(net=NetConfig(n_steps=1, n_hidden=128, n_layers=2), n_seeds=1, effort=0.5),
     "balanced": Preset(),
-    "best": Preset(n_seeds=4, effort=1.5),
+    "best": Preset(n_seeds=4, effort=1.5, companions=("hist_gradient_boosting",)),
     "paper": Preset(
         n_seeds=1,
         net=PaperConfig(),
@@ -190,6 +192,7 @@ def preset_from_json(net: str, data: dict[str, Any]) -> Preset:
         encode=EncodeConfig(**data["encode"]),
         n_seeds=data["n_seeds"],
         effort=data["effort"],
+        companions=tuple(data["companions"]),
     )
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tabnet_auto.attention import AttentionSummary
-from tabnet_auto.ensemble import Blend
+from tabnet_auto.companions.train import Companion
+from tabnet_auto.ensemble.blend import AnyBlend
 from tabnet_auto.folds import Folds
 from tabnet_auto.metrics import Metric
 from tabnet_auto.schema import Schema
@@ -31,27 +32,40 @@ SAMPLE = 5000
 
 def leaderboard_rows(
     folds: Folds,
-    blend: Blend,
+    blend: AnyBlend,
     member_scores: Floats,
     blend_scores: Floats,
     seconds: float,
+    companions: Sequence[Companion],
 ) -> list[dict[str, Any]]:
-    """One record a model: the blend first, then every seed's network.
+    """One record a model: the blend first, then every seed's network, then the companions.
 
-    ``member_scores (M,)`` and ``blend_scores (n_folds,)`` are scores on validation rows.
+    ``member_scores (M,)`` and ``blend_scores (n_folds,)`` are scores on validation rows;
+    ``seconds`` are the whole run's.
     """
     fold = np.asarray(folds.fold)
-    weights = np.asarray(blend.weights)
+    weights = blend.weights
     rows = [_record("blend", blend_scores, seconds, 1.0)]
     n_seeds = folds.n_members // folds.n_folds
+    networks = max(0.0, seconds - sum(companion.seconds for companion in companions))
     for number in range(n_seeds):
         own = np.arange(folds.n_members) % n_seeds == number
         scores = np.array(
             [mean_score(member_scores[own & (fold == i)]) for i in range(folds.n_folds)]
         )
         name = "attention TabNet" if n_seeds == 1 else f"attention TabNet, seed {number + 1}"
-        rows.append(_record(name, scores, seconds / n_seeds, float(weights[own].sum())))
+        rows.append(_record(name, scores, networks / n_seeds, weights[number]))
+    for companion, weight in zip(companions, weights[n_seeds:], strict=True):
+        rows.append(_record(companion.name, np.array(companion.scores), companion.seconds, weight))
     return rows
+
+
+def blend_words(leaderboard: Sequence[Mapping[str, Any]], n_networks: int) -> str:
+    """Say what share of the blend the networks hold, and what each companion."""
+    parts = leaderboard[1:]
+    share = sum(row["weight"] for row in parts[:n_networks])
+    named = [f"{row['name']} {row['weight']:.0%}" for row in parts[n_networks:]]
+    return ", ".join([f"attention TabNets {share:.0%}", *named])
 
 
 def mean_score(folds: Floats) -> float:

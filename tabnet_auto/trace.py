@@ -28,6 +28,9 @@ class Event:
         ``valid_loss`` and ``score`` (lists over ``members``; the metric on each member's
         validation rows), ``best_score`` and ``best_epoch`` (lists over all members),
         ``eta`` (seconds, an estimate).
+    ``"companion"``
+        ``name`` and ``state``: ``"started"`` (with ``n_folds``), ``"finished"`` (with
+        ``scores``, one a fold, and ``seconds``) or ``"left out"`` (a note says why).
     ``"stopped"``
         ``reason``: ``"converged"``, ``"max_epochs"``, ``"time_limit"`` or ``"requested"``.
     ``"done"``

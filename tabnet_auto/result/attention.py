@@ -51,9 +51,10 @@ class Attention:
         """Weights for every row of a frame; ``(fold, step, row, column)``."""
         design = self._fit._encode(frame, "rows")  # noqa: SLF001 - a view of the fit
         if design.n_rows == 0:
-            n_folds, n_steps, n_columns = self._summary.per_step.shape
+            _, n_steps, n_columns = self._summary.per_step.shape
+            n_folds = self._fit.members.n_folds
             return np.empty((n_folds, n_steps, 0, n_columns), dtype=np.float32)
-        return row_attention(self._fit.net, design, self._fit.folds.fold)
+        return row_attention(self._fit.net, design, self._fit.members.fold)
 
     def stability(self) -> float:
         """Mean Spearman correlation between the folds' attention."""

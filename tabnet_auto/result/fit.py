@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,19 +11,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabnet_auto.attention import AttentionSummary
+from tabnet_auto.companions.train import Companion
 from tabnet_auto.config import Preset
 from tabnet_auto.decisions import Decision, row_parts
 from tabnet_auto.design import Design
 from tabnet_auto.encode.encoder import Encoder
-from tabnet_auto.ensemble import Blend
+from tabnet_auto.ensemble.blend import AnyBlend, HeldOut, by_seed
 from tabnet_auto.errors import InputError
 from tabnet_auto.folds import Folds
 from tabnet_auto.frames import read_frame
 from tabnet_auto.kaggle.submission import Values, build_submission
 from tabnet_auto.metrics import Metric, Objective
-from tabnet_auto.reporting import leaderboard_rows, out_of_fold_sample, report_data
+from tabnet_auto.reporting import (
+    blend_words,
+    leaderboard_rows,
+    out_of_fold_sample,
+    report_data,
+)
 from tabnet_auto.result.attention import Attention
 from tabnet_auto.schema import Schema
+from tabnet_auto.table import Table
 from tabnet_auto.target import decode_labels
 from tabnet_auto.trace import Trace
 from tabnet_auto.train.predict import predict_members
@@ -47,12 +54,16 @@ class FitResult:
         Role of every column, the task, and the reasons; print it.
     folds : Folds
         Training and validation rows of every member, counted among the rows with a target.
+    companions : tuple of Companion
+        What joined the networks' folds and blend.
+    full : Folds or None
+        Members of a model that was refitted on all rows; None where the folds' members predict.
     metric : Metric
         What scores are measured in.
     oof : numpy.ndarray
         Out-of-fold predictions in the order of the training frame's rows: probabilities
         ``(n, n_classes)`` or values ``(n,)``; NaN for rows without a target and for rows that
-        no fold held out.
+        no fold held out. Blend weights are cross-fitted: none was chosen on the row it is for.
     oof_score : float
         The blend's score on the out-of-fold predictions; labels are those of a rule that was
         tuned on other rows.
@@ -70,7 +81,7 @@ class FitResult:
     preset: Preset
     encoder: Encoder
     net: nn.Module
-    blend: Blend
+    blend: AnyBlend
     oof: NDArray[np.float64]
     oof_score: float
     target: NDArray[Any]
@@ -82,6 +93,10 @@ class FitResult:
     about: Mapping[str, str]
     decision: Decision
     objective: Objective
+    companions: tuple[Companion, ...] = ()
+    full: Folds | None = None
+    held_out: HeldOut | None = None
+    table: Table | None = None
 
     # --- predictions ----------------------------------------------------------------------------
 
@@ -115,12 +130,36 @@ class FitResult:
         return self._predict(frame)
 
     def _predict(self, frame: pd.DataFrame | str | Path) -> NDArray[np.float64]:
+        return self.blend.apply(self._models(self._encode(frame, "test")))
+
+    def _models(self, design: Design) -> NDArray[np.float64]:
+        """Predict by every model, the mean of its members: ``(K, n, ...)``."""
         shape = (len(self.schema.classes),) if self.schema.classes else ()
+        tables = self.encoder.tables
         chunks = predict_members(
-            self.net, self._encode(frame, "test"), self.encoder.tables, is_class=bool(shape),
-            objective=self.objective,
-        )  # fmt: skip
-        return np.concatenate([np.empty((0, *shape)), *map(self.blend.apply, chunks)])
+            self.net, design, tables, is_class=bool(shape), objective=self.objective
+        )
+        seeds = [by_seed(chunk, self.n_seeds) for chunk in chunks]
+        networks = np.concatenate([np.empty((self.n_seeds, 0, *shape)), *seeds], axis=1)
+        others = [
+            # What has no weight in the blend costs no time, and may be missing in a saved model.
+            one.predict(design, self.encoder.layout, tables) if weight
+            else np.zeros(networks.shape[1:])
+            for one, weight in zip(
+                self.companions, self.blend.weights[self.n_seeds :], strict=True
+            )
+        ]  # fmt: skip
+        return np.stack([*networks, *others])
+
+    @property
+    def n_seeds(self) -> int:
+        """Networks a fold."""
+        return self.folds.n_members // self.folds.n_folds
+
+    @property
+    def members(self) -> Folds:
+        """Who the network's members are: those of the folds, or those refitted on all rows."""
+        return self.folds if self.full is None else self.full
 
     def _encode(self, frame: pd.DataFrame | str | Path, what: str) -> Design:
         """Encode new rows, also none: a frame with columns and without rows is an answer too."""
@@ -193,8 +232,12 @@ class FitResult:
     def _leaderboard(self) -> list[dict[str, Any]]:
         seconds = self.trace.of("done")[-1]["seconds"]
         return leaderboard_rows(
-            self.folds, self.blend, self.member_scores, self.fold_scores, seconds
-        )
+            self.folds, self.blend, self.member_scores, self.fold_scores, seconds,
+            self.companions,
+        )  # fmt: skip
+
+    def _blend_words(self) -> str:
+        return blend_words(self._leaderboard(), self.n_seeds)
 
     def _report_data(self) -> ReportData:
         summary = {
@@ -206,6 +249,7 @@ class FitResult:
             "Columns": f"{len(self.schema.used)} of {len(self.schema.columns)}",
             "Folds": self.folds.rule,
             **({"Decision": self._decision_line()} if self.decision.values else {}),
+            **({"Blend": self._blend_words()} if self.companions else {}),
             **self.about,
         }
         oof = self.oof[self.has_target]
@@ -231,10 +275,10 @@ class FitResult:
         return f"{rule} (the most probable class scores {plain})"
 
     def __repr__(self) -> str:
-        n_seeds = self.folds.n_members // self.folds.n_folds
         head = (
             f"FitResult: {self.schema.target!r}, {self.task}, {len(self.target)} rows x "
-            f"{len(self.schema.used)} columns, {self.folds.n_folds} folds x {n_seeds} seeds\n"
+            f"{len(self.schema.used)} columns, {self.folds.n_folds} folds x {self.n_seeds} seeds\n"
+            f"{'' if self.full is None else 'refitted on all rows; scores are of the folds: '}"
             f"out-of-fold {self.metric.name} "
             f"{format_cell(self.oof_score, 'score')}\n"
         )
@@ -245,10 +289,54 @@ class FitResult:
         mean = self.attention_summary.per_fold.mean(axis=0)
         seen = ", ".join(f"{self.attention_summary.features[i]} {mean[i]:.0%}" for i in top)
         rule = f"\ndecision: {self._decision_line()}" if self.decision.values else ""
-        return f"{head}{table}{rule}\nattention: {seen}"
+        share = f"\nblend: {self._blend_words()}" if self.companions else ""
+        return f"{head}{table}{rule}{share}\nattention: {seen}"
 
     def _repr_html_(self) -> str:
         return render_fragment(self._report_data())
+
+    # --- other models from this one ------------------------------------------------------------
+
+    def refit_full(
+        self, train: pd.DataFrame | str | Path | None = None, *, device: str = "auto"
+    ) -> FitResult:
+        """Train anew on all rows, for as many epochs and rounds as the folds found best.
+
+        Nothing is held out, so nothing is scored: out-of-fold predictions, scores and attention
+        remain those of the folds. New rows are predicted by the new members. One network a seed
+        takes the place of one a fold and seed: predicting is faster, and each has seen all rows.
+        Pseudo-labels, if there were any, are not learned from again.
+
+        Parameters
+        ----------
+        train
+            The training table again, as :func:`auto_fit` was given it. Needed after loading or
+            unpickling, which keep no training rows.
+        device
+            ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``.
+
+        Raises
+        ------
+        InputError
+            If the training table is needed and not given, or is another one.
+        """
+        from tabnet_auto.result.refit import refit_full
+
+        return refit_full(self, train, device)
+
+    def without(self, companions: Sequence[str]) -> FitResult:
+        """Return the model without some companions, their blend weight shared by the others.
+
+        Out-of-fold predictions and scores are computed anew, with the shared weights.
+
+        Raises
+        ------
+        InputError
+            If there is no companion of such a name, or the model was loaded or unpickled.
+        """
+        from tabnet_auto.result.reduce import without
+
+        return without(self, companions)
 
     # --- files ----------------------------------------------------------------------------------
 
@@ -256,11 +344,21 @@ class FitResult:
         """Save into a directory of JSON and safetensors; :func:`load` reads it anywhere.
 
         The directory holds the training targets and out-of-fold predictions too, so that a
-        loaded model can still write its report.
+        loaded model can still write its report. Companions that have no weight in the blend
+        are left out, their line on the leaderboard stays.
+
+        Raises
+        ------
+        ArtifactError
+            If a companion has no form without pickle; ``fit.without([name])`` leaves it out.
         """
         from tabnet_auto.result.saving import save
 
         return save(self, directory)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the training rows out of pickles."""
+        return {**vars(self), "table": None}
 
 
 def _index_as_column(test: Any) -> Any:

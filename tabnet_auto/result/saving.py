@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from tabnet_auto.artifact import read_artifact, write_artifact
 from tabnet_auto.attention import AttentionSummary
+from tabnet_auto.companions.saving import companions_from_state, companions_to_state
 from tabnet_auto.config import preset_from_json
 from tabnet_auto.decisions import Decision
 from tabnet_auto.encode.encoder import Encoder
-from tabnet_auto.ensemble import Blend
+from tabnet_auto.ensemble.blend import blend_from_json
 from tabnet_auto.errors import ArtifactError
 from tabnet_auto.folds import Folds
 from tabnet_auto.metrics import Objective, metric_by_name
@@ -28,15 +29,23 @@ from tabnet_auto.trace import Trace
 def save(fit: FitResult, directory: str | Path) -> Path:
     """Write what :func:`load` reads."""
     encoder, arrays = fit.encoder.to_state()
+    companions, own = companions_to_state(
+        [
+            one if weight else replace(one, members=())
+            for one, weight in zip(fit.companions, fit.blend.weights[fit.n_seeds :], strict=True)
+        ]
+    )
     data = {
         "schema": fit.schema.to_json(),
-        "folds": {"fold": fit.folds.fold, "seed": fit.folds.seed, "rule": fit.folds.rule},
+        "folds": _folds_to_json(fit.folds),
+        "full": None if fit.full is None else _folds_to_json(fit.full),
+        "companions": companions,
         "metric": fit.metric.name,
         "greater_is_better": fit.metric.greater_is_better,
         "net": type(fit.preset.net).__name__,
         "preset": asdict(fit.preset),
         "encoder": encoder,
-        "blend": fit.blend.weights,
+        "blend": fit.blend.to_json(),
         "oof_score": fit.oof_score,
         "features": fit.attention_summary.features,
         "trace": fit.trace.to_json(),
@@ -47,8 +56,11 @@ def save(fit: FitResult, directory: str | Path) -> Path:
     stored = {f"encoder.{name}": array for name, array in arrays.items()}
     for name, tensor in fit.net.state_dict().items():
         stored[f"net.{name}"] = tensor.cpu().numpy()
-    for side, rows in (("train", fit.folds.train), ("valid", fit.folds.valid)):
-        stored |= {f"folds.{side}.{i}": own for i, own in enumerate(rows)}
+    stored |= {f"companions.{name}": array for name, array in own.items()}
+    for name, folds in (("folds", fit.folds), ("full", fit.full)):
+        for side in ("train", "valid") if folds is not None else ():
+            rows = enumerate(getattr(folds, side))
+            stored |= {f"{name}.{side}.{i}": member for i, member in rows}
     stored |= {
         "oof": fit.oof, "target": fit.target, "has_target": fit.has_target,
         "member_scores": fit.member_scores, "fold_scores": fit.fold_scores,
@@ -79,17 +91,13 @@ def load(directory: str | Path) -> FitResult:
 
 def _rebuild(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> FitResult:
     schema = Schema.from_json(data["schema"])
-    n_members = len(data["folds"]["fold"])
-    folds = Folds(
-        train=tuple(arrays[f"folds.train.{i}"] for i in range(n_members)),
-        valid=tuple(arrays[f"folds.valid.{i}"] for i in range(n_members)),
-        fold=tuple(data["folds"]["fold"]),
-        seed=tuple(data["folds"]["seed"]),
-        rule=data["folds"]["rule"],
-    )
+    folds = _folds_from_json(data["folds"], _under("folds.", arrays))
+    full = data["full"] and _folds_from_json(data["full"], _under("full.", arrays))
     encoder = Encoder.from_state(data["encoder"], _under("encoder.", arrays))
     preset = preset_from_json(data["net"], data["preset"])
-    net = build_net(preset.net, encoder.layout, encoder.tables, schema.n_outputs, folds.seed)
+    net = build_net(
+        preset.net, encoder.layout, encoder.tables, schema.n_outputs, (full or folds).seed
+    )
     weights = {name: torch.from_numpy(a) for name, a in _under("net.", arrays).items()}
     net.load_state_dict(weights)
     net.eval()
@@ -103,10 +111,12 @@ def _rebuild(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> FitResult
     return FitResult(
         schema=schema, folds=folds, preset=preset, encoder=encoder, net=net,
         metric=metric_by_name(data["metric"], schema.task, data["greater_is_better"]),
-        blend=Blend(tuple(data["blend"])), oof=arrays["oof"], oof_score=data["oof_score"],
+        blend=blend_from_json(data["blend"]), oof=arrays["oof"], oof_score=data["oof_score"],
         target=arrays["target"], has_target=arrays["has_target"],
         member_scores=arrays["member_scores"], fold_scores=arrays["fold_scores"],
         attention_summary=summary, trace=Trace.from_json(data["trace"]), about=data["about"],
+        companions=companions_from_state(data["companions"], _under("companions.", arrays)),
+        full=full,
         decision=_decision_from_json(data.get("decision", {})),
         objective=_objective_from_json(data.get("objective", {})),
     )  # fmt: skip
@@ -124,6 +134,21 @@ def _objective_from_json(data: dict[str, Any]) -> Objective:
 
 def _tuples(value: Any) -> Any:
     return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+def _folds_to_json(folds: Folds) -> dict[str, Any]:
+    return {"fold": folds.fold, "seed": folds.seed, "rule": folds.rule}
+
+
+def _folds_from_json(data: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Folds:
+    members = range(len(data["fold"]))
+    return Folds(
+        train=tuple(arrays[f"train.{i}"] for i in members),
+        valid=tuple(arrays[f"valid.{i}"] for i in members),
+        fold=tuple(data["fold"]),
+        seed=tuple(data["seed"]),
+        rule=data["rule"],
+    )
 
 
 def _under(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

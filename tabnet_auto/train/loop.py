@@ -89,30 +89,37 @@ class Trainer:
         )  # fmt: skip
 
     def run(
-        self, *, deadline: float | None = None, stop: Callable[[], bool] = lambda: False
+        self,
+        *,
+        deadline: float | None = None,
+        stop: Callable[[], bool] = lambda: False,
+        last_epoch: int | None = None,
     ) -> TrainState:
         """Train until every member has stopped, the plan ends, or ``stop()`` is true.
 
-        ``deadline`` is a ``time.monotonic()`` instant; the schedule bends to end there.
+        ``deadline`` is a ``time.monotonic()`` instant; the schedule bends to end there. With
+        ``last_epoch`` the training ends after it, in the middle of the schedule. A member
+        without validation rows keeps its latest snapshot.
         """
         state = self.state
         clock = Clock(self.config.max_epochs, deadline)
+        end = self.config.max_epochs if last_epoch is None else last_epoch
         self._find_members_at_once()
-        while not (reason := self._reason_to_stop(clock, stop)):
+        while not (reason := self._reason_to_stop(clock, end, stop)):
             state.epoch += 1
             losses = self._epoch(clock, stop)
             self._validate(losses, clock.left(state.epoch))
         self.trace.add("stopped", reason=reason, epoch=state.epoch)
         return state
 
-    def _reason_to_stop(self, clock: Clock, stop: Callable[[], bool]) -> str:
+    def _reason_to_stop(self, clock: Clock, end: int, stop: Callable[[], bool]) -> str:
         """Say why the run ends before the next epoch, or nothing; finished members leave."""
         if self.state.epoch and stop():
             return "requested"
         self._leave()
         if not self.state.alive:
             return "converged"
-        if self.state.epoch >= self.config.max_epochs:
+        if self.state.epoch >= end:
             return "max_epochs"
         # However short the time, there is an answer: one step, scored.
         return "time_limit" if self.state.epoch and clock.time_share() >= 1.0 else ""
@@ -195,15 +202,11 @@ class Trainer:
         """Score every alive member on its validation rows and keep the best snapshots."""
         state = self.state
         valid = [self.folds.valid[m] for m in state.alive]
-        index, real = (torch.from_numpy(a).to(self.store.x_num.device) for a in padded(valid))
-        outputs = member_outputs(self.net, self.store, index)
-        y, weight = self.targets.gather(index)
-        losses = weighted_mean(self.targets.losses(outputs, y), weight, real).tolist()
-        scores = []
-        for position, (member, rows) in enumerate(zip(state.alive, valid, strict=True)):
-            own = outputs[position, : len(rows)].double().cpu().numpy()
-            scores.append(self.score(member, rows, own))
-        improved = [i for i, m in enumerate(state.alive) if losses[i] < state.best_loss[m]]
+        losses, scores = self._losses_and_scores(valid)
+        improved = [
+            i for i, m in enumerate(state.alive)
+            if losses[i] < state.best_loss[m] or len(valid[i]) == 0
+        ]  # fmt: skip
         current = self.net.state_dict()
         store_best(state.best, current, [state.alive[i] for i in improved], improved)
         for i in improved:
@@ -216,6 +219,23 @@ class Trainer:
             score=scores, best_score=list(state.best_score), best_epoch=list(state.best_epoch),
             eta=eta,
         )  # fmt: skip
+
+    def _losses_and_scores(
+        self, valid: Sequence[NDArray[np.int64]]
+    ) -> tuple[list[float], list[float]]:
+        """Loss and score of each alive member on its validation rows; NaN where it has none."""
+        state = self.state
+        if not any(len(rows) for rows in valid):
+            return [math.nan] * len(valid), [math.nan] * len(valid)
+        index, real = (torch.from_numpy(a).to(self.store.x_num.device) for a in padded(valid))
+        outputs = member_outputs(self.net, self.store, index)
+        y, weight = self.targets.gather(index)
+        losses = weighted_mean(self.targets.losses(outputs, y), weight, real).tolist()
+        scores = []
+        for position, (member, rows) in enumerate(zip(state.alive, valid, strict=True)):
+            own = outputs[position, : len(rows)].double().cpu().numpy()
+            scores.append(self.score(member, rows, own))
+        return losses, scores
 
     def _leave(self) -> None:
         """Take members whose patience has ended out of the batch."""

@@ -75,11 +75,12 @@ def train_members(
     device: torch.device,
     deadline: float | None,
     trace: Trace,
+    last_epoch: int | None = None,
 ) -> tuple[nn.Module, TrainState]:
     """Train all members side by side; return a network of their best snapshots, and the state.
 
     An interrupt, or ``deadline`` (a ``time.monotonic()`` instant), ends the training cleanly
-    with the best so far.
+    with the best so far; ``last_epoch`` ends it after that epoch.
     """
     trainer = Trainer(
         task.build(net, device),
@@ -91,7 +92,7 @@ def train_members(
         trace=trace,
     )
     with stop_on_interrupt() as stop:
-        state = trainer.run(deadline=deadline, stop=stop)
+        state = trainer.run(deadline=deadline, stop=stop, last_epoch=last_epoch)
     best = task.build(net, device)
     best.load_state_dict(state.best)
     return best.eval(), state

@@ -132,6 +132,10 @@ def sentence_of(event: Event, state: RunState) -> str:
             f"batches of {data.get('batch_size', '?')} on {data.get('device', '?')}, by "
             f"{state.metric}" + (f", within {limit:g} s" if limit else "")
         )
+    if event.kind == "companion" and data.get("state") == "finished":
+        score = _score(mean_of([_float(v) for v in data["scores"]]))
+        seconds = format_cell(_float(data.get("seconds")), "seconds")
+        return f"companion {data.get('name')}: {state.metric} {score} in {seconds}"
     if event.kind == "stopped":
         reason = str(data.get("reason", ""))
         return f"stopped after epoch {state.epoch}: {_REASONS.get(reason, reason)}"

@@ -11,6 +11,7 @@ from tabnet_auto.trace import Event, Trace
 from tabnet_auto.view import progress
 from tabnet_auto.view.notebook import notebook_progress
 from tabnet_auto.view.progress import choose_progress
+from tabnet_auto.view.run_state import RunState, sentence_of
 from tabnet_auto.view.terminal import terminal_progress
 
 
@@ -221,3 +222,11 @@ def test_ipythons_own_display_is_the_default(monkeypatch):
     monkeypatch.setattr(display, "display", cell)
     notebook_progress()(Event("note", 0.0, {"text": "a"}))
     assert "note: a" in cell.frames[-1]["text/plain"]
+
+
+def test_a_finished_companion_is_a_line():
+    state = RunState(plan={"metric": "roc_auc"})
+    data = {"name": "lightgbm", "state": "finished", "scores": [0.8, 0.9], "seconds": 3.2}
+    line = sentence_of(Event("companion", 1.0, data), state)
+    assert line == "companion lightgbm: roc_auc 0.8500 in 3.2 s"
+    assert sentence_of(Event("companion", 1.0, {"name": "x", "state": "started"}), state) == ""

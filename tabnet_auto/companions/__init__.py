@@ -1,0 +1,1 @@
+"""Companions: scikit-learn estimators and boosters in the networks' own folds."""

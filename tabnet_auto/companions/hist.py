@@ -1,0 +1,87 @@
+"""scikit-learn's histogram gradient boosting, stopped where the fold's validation loss is best."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from time import monotonic
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tabnet_auto.companions.estimators import boosted_arrays
+from tabnet_auto.companions.lesson import Fitted, Lesson, Rows, align, loss
+
+MAX_ROUNDS = 1000
+PATIENCE = 50
+"""Rounds without a better validation loss after which the training ends."""
+FIRST_ROUNDS = 50
+"""Rounds between two looks at the validation loss, at first; later half as many as there are."""
+MAX_CATEGORY_CODES = 250
+"""Codes of a column up to which it is split by category; scikit-learn allows 255 bins."""
+
+
+def train_hist(lesson: Lesson) -> Fitted:
+    """Learn one fold with native categories.
+
+    scikit-learn takes no validation rows in all supported versions: the model is grown in
+    pieces (``warm_start``), and the rounds after the best one are cut off.
+    """
+    train, target = lesson.train, lesson.train.y
+    classes = np.zeros(0, dtype=np.int64)
+    if lesson.n_classes:
+        classes, target = np.unique(train.y, return_inverse=True)
+    model = _model(lesson)
+    if lesson.valid is None:
+        n_rounds = lesson.n_rounds or MAX_ROUNDS
+        model.set_params(max_iter=n_rounds)
+        model.fit(train.matrix.x, target, sample_weight=train.weight)
+        return boosted_arrays(model, classes, lesson.n_classes, n_rounds)
+    best, best_loss = 1, np.inf
+    start, done = monotonic(), 0
+    while done < MAX_ROUNDS and done - best < PATIENCE:
+        seconds = None if lesson.seconds is None else lesson.seconds - (monotonic() - start)
+        if (more := _next_rounds(done, monotonic() - start, seconds)) == 0:
+            break
+        model.set_params(max_iter=done + more)
+        model.fit(train.matrix.x, target, sample_weight=train.weight)
+        losses = list(_losses(model, lesson.valid, classes, lesson.n_classes, done))
+        if min(losses) < best_loss:
+            best, best_loss = done + 1 + int(np.argmin(losses)), min(losses)
+        done += more
+    return boosted_arrays(model, classes, lesson.n_classes, best)
+
+
+def _next_rounds(done: int, gone: float, left: float | None) -> int:
+    """Rounds to add: half as many again, fewer where time is short, none where it is up."""
+    more = min(max(FIRST_ROUNDS, done // 2), MAX_ROUNDS - done)
+    if left is None:
+        return more
+    if done == 0:  # however short the time, there is an answer
+        return more if left > 1.0 else FIRST_ROUNDS // 5
+    affordable = int(left / (gone / done))
+    return min(more, affordable) if affordable >= 5 else 0
+
+
+def _model(lesson: Lesson) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    kind = HistGradientBoostingClassifier if lesson.n_classes else HistGradientBoostingRegressor
+    categorical = [0 < n <= MAX_CATEGORY_CODES for n in lesson.train.matrix.n_levels]
+    return kind(
+        learning_rate=0.05, early_stopping=False, warm_start=True,
+        categorical_features=np.array(categorical) if any(categorical) else None,
+        random_state=lesson.seed % (2**31),
+    )  # fmt: skip
+
+
+def _losses(
+    model: Any, valid: Rows, classes: NDArray[np.int64], n_classes: int, done: int
+) -> Iterator[float]:
+    """Yield the validation loss after each round beyond the first ``done``."""
+    x = valid.matrix.x
+    stages = model.staged_predict_proba(x) if n_classes else model.staged_predict(x)
+    for number, predicted in enumerate(stages):
+        if number >= done:
+            whole = align(predicted, classes, n_classes) if n_classes else predicted
+            yield loss(whole, valid)

@@ -1,0 +1,96 @@
+"""What a companion is given in one fold, and what comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tabnet_auto.companions.matrix import Matrix
+
+Floats = NDArray[np.float64]
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows to learn from or to validate on: ``y`` and ``weight`` are ``(n,)``."""
+
+    matrix: Matrix
+    y: NDArray[Any]
+    weight: Floats | None
+
+    def take(self, rows: NDArray[np.int64]) -> Rows:
+        """Return some of the rows."""
+        weight = None if self.weight is None else self.weight[rows]
+        return Rows(self.matrix.take(rows), self.y[rows], weight)
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """One fold for one companion.
+
+    ``n_classes`` is 0 for values. Boosters stop where the loss on ``valid`` is best, as the
+    networks do, and at the latest after ``seconds``; with ``n_rounds`` they train exactly so
+    many rounds, without validation rows. ``n_threads`` is how many threads they may use.
+    """
+
+    train: Rows
+    valid: Rows | None
+    n_classes: int
+    seed: int
+    n_threads: int
+    seconds: float | None = None
+    n_rounds: int | None = None
+
+    def sample(self, share: float) -> Lesson:
+        """Return the lesson with a random share of its training rows."""
+        n = len(self.train.y)
+        size = max(1, int(share * n))
+        rows = np.random.default_rng(self.seed).choice(n, size=size, replace=False)
+        return replace(self, train=self.train.take(np.sort(rows)))
+
+
+class Fitted(Protocol):
+    """What was learned in one fold."""
+
+    kind: ClassVar[str]
+    """Its name in saved models; empty where it cannot be saved without pickle."""
+
+    @property
+    def rounds(self) -> int:
+        """Boosting rounds; 0 for what does not boost."""
+
+    def predict(self, x: Floats) -> Floats:
+        """Class probabilities ``(n, n_classes)``, or values ``(n,)``."""
+
+    def to_arrays(self) -> Arrays:
+        """Return named arrays from which it is rebuilt."""
+
+
+Train = Callable[[Lesson], Fitted]
+
+
+def align(p: Floats, positions: NDArray[np.integer], n_classes: int) -> Floats:
+    """Put probabilities of the classes that a fold has into the columns of all classes."""
+    aligned = np.zeros((len(p), n_classes))
+    aligned[:, positions] = p
+    return aligned
+
+
+def class_probabilities(p: Floats) -> Floats:
+    """Both columns for two classes where a library answers with the second alone."""
+    return np.column_stack([1.0 - p, p]) if p.ndim == 1 else p
+
+
+def loss(predicted: Floats, valid: Rows) -> float:
+    """Log-loss of ``(n, n_classes)``, or mean squared error: what early stopping looks at."""
+    if predicted.ndim == 2:
+        own = predicted[np.arange(len(valid.y)), valid.y]
+        losses = -np.log(own.clip(1e-15))
+    else:
+        losses = np.square(predicted - valid.y)
+    return float(np.average(losses, weights=valid.weight))

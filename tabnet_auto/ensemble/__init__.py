@@ -1,0 +1,1 @@
+"""From the models' out-of-fold predictions to the blend, and its honest score."""

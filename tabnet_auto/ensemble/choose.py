@@ -1,0 +1,132 @@
+"""Which blend a run keeps: the one whose cross-fitted score is better than the plain mean's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+
+import numpy as np
+
+from tabnet_auto.ensemble.blend import AnyBlend, Floats, HeldOut, held_out_rows, uniform
+from tabnet_auto.ensemble.greedy import greedy_blend
+from tabnet_auto.ensemble.stacker import fit_stack
+from tabnet_auto.errors import InputError, did_you_mean
+from tabnet_auto.folds import Rows
+from tabnet_auto.train.members import Task
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """The blend for new rows, out-of-fold predictions of the training rows, and a note: why.
+
+    The note is empty where there was nothing to choose.
+    ``oof (n_rows, ...)`` are cross-fitted: no row was blended by weights chosen on it.
+    """
+
+    blend: AnyBlend
+    oof: Floats
+    reason: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What weights are chosen on: predictions ``(K, n, ...)`` of ``rows (n,)``."""
+
+    cube: Floats
+    rows: Rows
+
+
+Learner = Callable[[Sample, Task, int, float | None], AnyBlend]
+"""``learn(sample, task, seed, until)``."""
+
+
+def _learn_greedy(sample: Sample, task: Task, seed: int, until: float | None) -> AnyBlend:
+    sign = 1.0 if task.metric.greater_is_better else -1.0
+
+    def score(predicted: Floats, rows: Rows) -> float:
+        return sign * task.score(predicted, rows)
+
+    return greedy_blend(sample.cube, sample.rows, score, seed=seed, until=until)
+
+
+def _learn_stack(sample: Sample, task: Task, seed: int, until: float | None) -> AnyBlend:
+    del seed, until
+    assert task.design.y is not None
+    given = task.design.weight
+    weight = None if given is None else given[sample.rows].astype(np.float64)
+    return fit_stack(sample.cube, task.design.y[sample.rows], weight)
+
+
+LEARNERS: dict[str, Learner] = {"greedy": _learn_greedy, "stack": _learn_stack}
+BLENDS = ("auto", "uniform", *LEARNERS)
+"""How models may be blended; ``"auto"`` is greedy where there are companions, else uniform."""
+
+
+def check_blend(blend: object) -> str:
+    """Return the name of a way to blend.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name.
+    """
+    if not isinstance(blend, str) or blend not in BLENDS:
+        raise InputError(
+            f"blend must be one of {', '.join(BLENDS)}, however: {blend!r}."
+            f"{did_you_mean(blend, BLENDS)}"
+        )
+    return blend
+
+
+def choose_blend(
+    held: HeldOut, task: Task, rule: str, *, n_companions: int, until: float | None = None
+) -> Chosen:
+    """Blend by ``rule`` where that is honestly better than the plain mean.
+
+    The weights for a fold's rows are chosen on the rows that this fold did not hold out; the
+    score of these cross-fitted predictions is compared with the plain mean's. If it is better,
+    the final weights are chosen on all rows; if it is not, if there is one fold only, or time
+    is up (``until``, a ``time.monotonic()`` instant), the mean stays.
+
+    Parameters
+    ----------
+    held
+        Every model's predictions of held-out rows: networks, then ``n_companions`` companions.
+    task
+        Targets, weights and metric.
+    rule
+        One of ``BLENDS``.
+    """
+    mean = uniform(held.n_models)
+    plain = held.combine([mean] * len(held.rows))
+    if rule == "auto":
+        rule = "greedy" if n_companions else "uniform"
+    if rule == "uniform" or held.n_models == 1:
+        return Chosen(mean, plain, "")
+    if len(held.rows) == 1:
+        return Chosen(
+            mean, plain, "blend: uniform mean, one fold leaves no rows to judge weights on"
+        )
+    cube, seed = held.cube(), task.folds.seed[0]
+    known = np.flatnonzero(~np.isnan(cube[0].reshape(held.n_rows, -1)[:, 0]))
+    blends = []
+    for rows in held.rows:
+        if until is not None and monotonic() >= until:
+            return Chosen(mean, plain, "blend: uniform mean, no time was left to choose weights")
+        other = np.setdiff1d(known, rows)
+        if len(other) == 0:
+            return Chosen(mean, plain, "blend: uniform mean, every fold holds out all rows")
+        blends.append(LEARNERS[rule](Sample(cube[:, other], other), task, seed, until))
+    oof = held.combine(blends)
+    score, floor = (task.score(p, np.arange(held.n_rows)) for p in (oof, plain))
+    compared = f"cross-fitted {task.metric.name} {score:.4f}, of the uniform mean {floor:.4f}"
+    if not task.metric.better(score, floor):
+        return Chosen(mean, plain, f"blend: uniform mean ({rule}: {compared})")
+    final = LEARNERS[rule](Sample(cube[:, known], known), task, seed, until)
+    return Chosen(final, oof, f"blend: {rule} ({compared})")
+
+
+def fold_scores(task: Task, oof: Floats) -> Floats:
+    """Score out-of-fold predictions ``(n_rows, ...)`` on each fold's validation rows."""
+    return np.array([task.score(oof[own], own) for own in held_out_rows(task.folds)])

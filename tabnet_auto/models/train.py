@@ -1,0 +1,91 @@
+"""All models of a run in order: companions, networks, out-of-fold predictions, blend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import monotonic
+
+import torch
+from torch import nn
+
+from tabnet_auto.companions.table import Recipe
+from tabnet_auto.companions.train import Companion, Joined, train_companions
+from tabnet_auto.config import Preset
+from tabnet_auto.ensemble.blend import HeldOut, held_out_rows
+from tabnet_auto.ensemble.choose import Chosen, choose_blend
+from tabnet_auto.models.scores import Scores, score_models
+from tabnet_auto.trace import Trace
+from tabnet_auto.train.members import Task, predict_held_out, train_members
+from tabnet_auto.train.state import TrainState
+
+COMPANION_SHARE = 0.2
+"""Share of the training time that each companion may take; all of them at most half of it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is trained, by which rule it is blended, where, and until when.
+
+    ``train_until`` and ``blend_until`` are ``time.monotonic()`` instants, None without a limit.
+    """
+
+    settings: Preset
+    recipes: tuple[Recipe, ...]
+    blend: str
+    device: torch.device
+    train_until: float | None
+    blend_until: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Models:
+    """Everything that was trained, and how it is blended.
+
+    ``net`` holds all network members' best weights; ``held_out`` every model's predictions of
+    the rows that its members held out.
+    """
+
+    net: nn.Module
+    state: TrainState
+    companions: tuple[Companion, ...]
+    held_out: HeldOut
+    chosen: Chosen
+    scores: Scores
+
+
+def train_models(task: Task, plan: Plan, n_rows: int, trace: Trace) -> Models:
+    """Train companions, then the networks, whose plan bends to the time that is left; blend.
+
+    ``n_rows`` counts the rows that are predicted out of fold: the first ones of the task.
+    """
+    joined = train_companions(
+        plan.recipes, task, n_threads=torch.get_num_threads(), until=_companions_until(plan),
+        trace=trace,
+    )  # fmt: skip
+    net, state = train_members(
+        task, plan.settings.net, plan.settings.train, device=plan.device,
+        deadline=plan.train_until, trace=trace,
+    )  # fmt: skip
+    held = _held_out(net, task, joined, n_rows)
+    chosen = choose_blend(held, task, plan.blend, n_companions=len(joined), until=plan.blend_until)
+    if chosen.reason:
+        trace.add("note", text=chosen.reason)
+    scores = score_models(task, held, chosen.oof)
+    return Models(net, state, tuple(one.companion for one in joined), held, chosen, scores)
+
+
+def _companions_until(plan: Plan) -> float | None:
+    if plan.train_until is None:
+        return None
+    now, share = monotonic(), min(COMPANION_SHARE * len(plan.recipes), 0.5)
+    return now + share * max(0.0, plan.train_until - now)
+
+
+def _held_out(net: nn.Module, task: Task, joined: Sequence[Joined], n_rows: int) -> HeldOut:
+    """Predict every fold's validation rows by each model: seeds first, then companions."""
+    members = predict_held_out(net, task)
+    n_seeds = task.folds.n_members // task.folds.n_folds
+    seeds = [tuple(members[number::n_seeds]) for number in range(n_seeds)]
+    own = (*seeds, *(one.held_out for one in joined))
+    return HeldOut(own, held_out_rows(task.folds), n_rows)

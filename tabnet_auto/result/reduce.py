@@ -1,0 +1,66 @@
+"""A model without some of its companions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tabnet_auto.design import Design
+from tabnet_auto.ensemble.blend import AnyBlend, Blend, Stack, uniform
+from tabnet_auto.ensemble.choose import fold_scores
+from tabnet_auto.errors import InputError, did_you_mean
+from tabnet_auto.train.members import Task
+
+if TYPE_CHECKING:
+    from tabnet_auto.result.fit import FitResult
+
+
+def without(fit: FitResult, names: Sequence[str]) -> FitResult:
+    """Return the model without the named companions.
+
+    The others keep the proportions of their weights; where none of them has any, and in place of
+    a stacker, all weigh alike.
+    """
+    known = [one.name for one in fit.companions]
+    names = [names] if isinstance(names, str) else names
+    for name in names:
+        if name not in known:
+            raise InputError(
+                f"without() takes companions of the model, however: {name!r} is none of "
+                f"{', '.join(known) or 'none'}.{did_you_mean(name, known)}"
+            )
+    if fit.held_out is None or fit.table is None:
+        raise InputError(
+            "Scores without a companion need the run that trained it, however: the model was "
+            "loaded or unpickled. Pass companions= to auto_fit."
+        )
+    keep = [i for i in range(fit.n_seeds + len(known))
+            if i < fit.n_seeds or known[i - fit.n_seeds] not in names]  # fmt: skip
+    blend = _share(fit.blend, keep)
+    held = replace(fit.held_out, own=tuple(fit.held_out.own[i] for i in keep))
+    oof = held.combine([blend] * len(held.rows))
+    task = _scoring(fit)
+    return replace(
+        fit, blend=blend, held_out=held, oof=fit.table.spread(oof),
+        oof_score=task.score(oof, np.arange(len(oof))), fold_scores=fold_scores(task, oof),
+        companions=tuple(fit.companions[i - fit.n_seeds] for i in keep[fit.n_seeds :]),
+    )  # fmt: skip
+
+
+def _share(blend: AnyBlend, keep: Sequence[int]) -> Blend:
+    weights = np.array(blend.weights)[list(keep)]
+    if isinstance(blend, Stack) or weights.sum() == 0.0:
+        return uniform(len(keep))
+    return Blend(tuple((weights / weights.sum()).tolist()))
+
+
+def _scoring(fit: FitResult) -> Task:
+    """Return the task as far as scores need it: targets and weights, without the rows' numbers."""
+    assert fit.table is not None
+    n, none = len(fit.target), np.zeros((len(fit.target), 0))
+    design = Design(none, none.astype(np.int32), np.zeros((0, n, 0)), fit.target, fit.table.weight)
+    classes = np.array(fit.schema.classes) if fit.schema.classes else None
+    return Task(design, fit.encoder.layout, fit.encoder.tables, fit.folds, fit.metric, classes)

@@ -1,0 +1,189 @@
+"""Selection of models, stackers, and the honesty of their scores."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from tabnet_auto.design import Design
+from tabnet_auto.ensemble.blend import HeldOut, held_out_rows, stack_inputs
+from tabnet_auto.ensemble.choose import check_blend, choose_blend, fold_scores
+from tabnet_auto.ensemble.greedy import greedy_blend
+from tabnet_auto.ensemble.stacker import fit_stack
+from tabnet_auto.errors import InputError
+from tabnet_auto.folds import make_folds
+from tabnet_auto.metrics import get_metric
+from tabnet_auto.train.members import Task
+
+
+def rmse(y):
+    return lambda predicted, rows: -float(np.sqrt(np.square(predicted - y[rows]).mean()))
+
+
+def make_values(noise, n=400, seed=0):
+    """A target, and a model's predictions for each amount of noise."""
+    rng = np.random.default_rng(seed)
+    y = rng.normal(size=n)
+    return y, np.stack([y + s * rng.normal(size=n) for s in noise])
+
+
+def held_out(cube, y, kind="regression", n_folds=5, metric="auto", weight=None):
+    folds = make_folds(kind, y, folds=n_folds)
+    rows = held_out_rows(folds)
+    n = len(y)
+    held = HeldOut(tuple(tuple(model[own] for own in rows) for model in cube), rows, n)
+    empty = Design(np.zeros((n, 0)), np.zeros((n, 0), int), np.zeros((0, n, 0)), y, weight)
+    classes = None if kind == "regression" else np.unique(y)
+    return held, Task(empty, None, None, folds, get_metric(metric, kind), classes)
+
+
+class TestGreedy:
+    def test_it_weighs_good_models_and_no_others(self):
+        y, cube = make_values([0.3, 0.3, 5.0, 8.0])
+        blend = greedy_blend(cube, np.arange(400), rmse(y), seed=0)
+        assert sum(blend.weights) == pytest.approx(1.0)
+        assert min(blend.weights[:2]) > 0.3  # two equals are better together
+        assert blend.weights[2:] == (0.0, 0.0)
+
+    def test_one_model_far_ahead_is_alone(self):
+        y, cube = make_values([0.01, 3.0, 3.0])
+        blend = greedy_blend(cube, np.arange(400), rmse(y), seed=0)
+        assert blend.weights == (1.0, 0.0, 0.0)
+
+    def test_it_scores_as_well_as_the_best_pair_by_grid(self):
+        y, cube = make_values([0.5, 0.8])
+        score = rmse(y)
+        blend = greedy_blend(cube, np.arange(400), score, seed=0)
+        grid = [score(w * cube[0] + (1 - w) * cube[1], np.arange(400))
+                for w in np.linspace(0, 1, 101)]  # fmt: skip
+        assert score(blend.apply(cube), np.arange(400)) == pytest.approx(max(grid), rel=0.02)
+
+    def test_a_score_defined_nowhere_leaves_the_mean(self):
+        _, cube = make_values([0.5, 0.8])
+        blend = greedy_blend(cube, np.arange(400), lambda *_: float("nan"), seed=0)
+        assert blend.weights == (0.5, 0.5)
+
+    def test_time_up_ends_it_after_one_bag(self):
+        y, cube = make_values([0.5, 0.8])
+        calls = []
+
+        def score(predicted, rows):
+            calls.append(len(rows))
+            return rmse(y)(predicted, rows)
+
+        greedy_blend(cube, np.arange(400), score, seed=0)
+        whole = len(calls)
+        calls.clear()
+        greedy_blend(cube, np.arange(400), score, seed=0, until=0.0)
+        assert 0 < len(calls) < whole / 4
+
+
+class TestHonesty:
+    def test_noise_is_not_chosen_over_the_mean(self):
+        # Twelve models of noise: selection on all rows looks good there, and is worth nothing.
+        rng = np.random.default_rng(0)
+        y, cube = rng.normal(size=100), rng.normal(size=(12, 100)) * 0.5
+        held, task = held_out(cube, y)
+        everything = np.arange(100)
+        seen = greedy_blend(cube, everything, rmse(y), seed=0)
+        assert task.score(seen.apply(cube), everything) < task.score(cube.mean(0), everything)
+        chosen = choose_blend(held, task, "greedy", n_companions=0)
+        assert chosen.blend.weights == pytest.approx([1 / 12] * 12)
+        assert "uniform mean" in chosen.reason
+
+    def test_a_rows_own_target_does_not_touch_its_prediction(self):
+        y, cube = make_values([0.3, 0.35, 4.0])
+        held, task = held_out(cube, y)
+        chosen = choose_blend(held, task, "greedy", n_companions=1)
+        assert chosen.reason.startswith("blend: greedy")
+        rows = held.rows[0]
+        changed = y.copy()
+        # Were these targets used for these rows' weights, the third model would have some.
+        changed[rows] = 0.7 * y[rows] + 0.3 * cube[2][rows]
+        _, other = held_out(cube, changed)
+        other = Task(other.design, None, None, task.folds, task.metric, None)
+        again = choose_blend(held, other, "greedy", n_companions=1)
+        assert again.reason.startswith("blend: greedy")
+        np.testing.assert_array_equal(again.oof[rows], chosen.oof[rows])
+        # Negative control: the weights of the other folds and the final ones did see them.
+        assert not np.array_equal(again.oof, chosen.oof)
+        assert again.blend.weights != chosen.blend.weights
+
+    @pytest.mark.parametrize("rule", ["greedy", "stack"])
+    def test_the_score_of_the_out_of_fold_predictions_is_what_is_compared(self, rule):
+        y, cube = make_values([0.3, 2.0, 4.0])
+        held, task = held_out(cube, y)
+        chosen = choose_blend(held, task, rule, n_companions=1)
+        assert chosen.reason.startswith(f"blend: {rule} (cross-fitted rmse")
+        score = task.score(chosen.oof, np.arange(400))
+        assert f"cross-fitted rmse {score:.4f}" in chosen.reason
+        assert score < task.score(cube.mean(axis=0), np.arange(400))
+        by_fold = [task.score(chosen.oof[rows], rows) for rows in held.rows]
+        assert fold_scores(task, chosen.oof).tolist() == by_fold
+
+
+class TestWhenTheMeanStays:
+    def test_networks_alone_under_auto(self):
+        y, cube = make_values([0.1, 5.0])
+        held, task = held_out(cube, y)
+        assert choose_blend(held, task, "auto", n_companions=0).blend.weights == (0.5, 0.5)
+        assert choose_blend(held, task, "auto", n_companions=1).blend.weights == (1.0, 0.0)
+        assert choose_blend(held, task, "uniform", n_companions=1).blend.weights == (0.5, 0.5)
+
+    def test_one_fold_or_no_time(self):
+        y, cube = make_values([0.1, 5.0])
+        held, task = held_out(cube, y, n_folds=[(np.arange(200), np.arange(200, 400))])
+        chosen = choose_blend(held, task, "auto", n_companions=1)
+        assert chosen.blend.weights == (0.5, 0.5)
+        assert "one fold" in chosen.reason
+        held, task = held_out(cube, y)
+        chosen = choose_blend(held, task, "auto", n_companions=1, until=0.0)
+        assert chosen.blend.weights == (0.5, 0.5)
+        assert "no time" in chosen.reason
+
+    def test_unknown_blends(self):
+        with pytest.raises(InputError, match=r"blend must be one of .* Did you mean 'greedy'\?"):
+            check_blend("gredy")
+        with pytest.raises(InputError, match="blend must be one of"):
+            check_blend(None)
+
+
+def make_classes(n_classes, n=300):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, n_classes, n)
+    cube = rng.dirichlet(np.ones(n_classes), (3, n))
+    cube[0] = 0.5 * cube[0] + 0.5 * np.eye(n_classes)[y]
+    return y, cube
+
+
+class TestStack:
+    def test_values_as_ridge_predicts(self):
+        y, cube = make_values([0.3, 1.0, 2.0])
+        y, cube = 1e6 + 50 * y, 1e6 + 50 * cube
+        weight = np.random.default_rng(0).uniform(0.5, 2.0, 400)
+        stack = fit_stack(cube, y, weight)
+        z = (cube.T - y.mean()) / y.std()
+        model = Ridge(1.0).fit(z, (y - y.mean()) / y.std(), sample_weight=weight)
+        expected = model.predict(z) * y.std() + y.mean()
+        np.testing.assert_allclose(stack.apply(cube), expected, rtol=1e-9)
+        assert stack.weights[0] == max(stack.weights)
+
+    @pytest.mark.parametrize("n_classes", [2, 3])
+    def test_classes_as_logistic_regression_predicts(self, n_classes):
+        y, cube = make_classes(n_classes)
+        stack = fit_stack(cube, y, None)
+        x = stack_inputs(cube)
+        assert x.shape == (300, 3 if n_classes == 2 else 9)
+        expected = LogisticRegression(max_iter=1000).fit(x, y).predict_proba(x)
+        np.testing.assert_allclose(stack.apply(cube), expected, atol=1e-9)
+        assert stack.weights[0] > 0.5
+
+    @pytest.mark.parametrize(("n_classes", "known"), [(3, [0, 2]), (3, [1]), (2, [0]), (2, [1])])
+    def test_classes_that_the_rows_lack(self, n_classes, known):
+        y, cube = make_classes(n_classes)
+        rows = np.isin(y, known)
+        p = fit_stack(cube[:, rows], y[rows], None).apply(cube)
+        np.testing.assert_allclose(p.sum(axis=1), 1.0)
+        absent = np.setdiff1d(np.arange(n_classes), known)
+        assert p[:, absent].max() < 1e-6

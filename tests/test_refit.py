@@ -1,0 +1,158 @@
+"""The same models on all rows: how long, from what, and what stays the folds'."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from train_helpers import make_members, make_table, make_trainer
+
+from tabnet_auto import InputError, Preset, auto_fit, load
+from tabnet_auto.config import NetConfig, TrainConfig
+from tabnet_auto.folds import Folds
+from tabnet_auto.result.refit import _schedule
+from tabnet_auto.trace import Trace
+
+NET = NetConfig(n_steps=2, n_hidden=8, n_layers=1, n_bins=4, n_context=4)
+TINY = Preset(n_seeds=2, net=NET, train=TrainConfig(max_epochs=4, batch_size=32))
+
+
+def make_frame(n=150):
+    rng = np.random.default_rng(0)
+    size = rng.normal(size=n)
+    return pd.DataFrame(
+        {
+            "size": size,
+            "kind": rng.choice(["flat", "house", "boat"], n),
+            "w": rng.uniform(0.5, 2.0, n),
+            "y": np.where(size + 0.5 * rng.normal(size=n) > 0, "yes", "no"),
+        }
+    )
+
+
+def fit(frame, **options):
+    return auto_fit(frame, "y", **{"preset": TINY, "folds": 3, "verbose": False, **options})
+
+
+@pytest.fixture(scope="module")
+def frame():
+    frame = make_frame()
+    frame.loc[[3, 4], "y"] = None
+    return frame
+
+
+@pytest.fixture(scope="module")
+def learned(frame):
+    return fit(frame, weight="w", companions=["hist_gradient_boosting"], blend="uniform")
+
+
+@pytest.fixture(scope="module")
+def full(learned):
+    return learned.refit_full()
+
+
+def test_one_member_a_model_has_seen_every_row(frame, learned, full):
+    assert full.members.n_members == full.encoder.n_members == 2
+    assert [len(rows) for rows in full.members.train] == [148, 148]
+    assert [len(rows) for rows in full.members.valid] == [0, 0]
+    assert len(full.companions[0].members) == 1
+    known = frame[frame["y"].notna()]["size"]
+    assert full.encoder.tables.center[0][0] == pytest.approx(known.median())
+    assert full.companions[0].members[0].rounds == learned.companions[0].rounds
+    p = full.predict_proba(frame)
+    np.testing.assert_allclose(p.sum(axis=1), 1.0)
+    assert not np.allclose(p, learned.predict_proba(frame))
+    # One network a seed: no two alike, and the blend's weights as they were.
+    cube = full._models(full.encoder.encode(frame))
+    assert cube.shape == (3, 150, 2)
+    assert not np.allclose(cube[0], cube[1])
+    assert full.blend == learned.blend
+    np.testing.assert_allclose(p, cube.mean(axis=0))
+
+
+def test_what_was_scored_stays_the_folds(learned, full):
+    assert full.oof_score == learned.oof_score
+    np.testing.assert_array_equal(full.oof, learned.oof)
+    assert full.folds is learned.folds
+    assert "refitted on all rows; scores are of the folds" in repr(full)
+    assert "refitted" not in repr(learned)
+    pd.testing.assert_frame_equal(full.leaderboard(), learned.leaderboard())
+
+
+def test_attention_is_that_of_the_new_networks(frame, learned, full):
+    rows = full.attention.rows(frame)
+    assert rows.shape == (1, 2, 150, 2)
+    np.testing.assert_allclose(rows.sum(axis=3), 1.0, atol=1e-5)
+    assert full.attention.rows(frame[:0]).shape == (1, 2, 0, 2)
+    assert learned.attention.rows(frame).shape == (3, 2, 150, 2)
+
+
+def test_saved_and_loaded(frame, full, tmp_path):
+    again = load(full.save(tmp_path / "model"))
+    np.testing.assert_array_equal(again.predict_proba(frame), full.predict_proba(frame))
+    np.testing.assert_array_equal(again.attention.rows(frame), full.attention.rows(frame))
+    assert repr(again) == repr(full)
+    assert again.report(tmp_path / "report.html").stat().st_size > 0
+
+
+def test_a_loaded_model_needs_the_training_table_again(frame, learned, full, tmp_path):
+    again = load(learned.save(tmp_path / "model"))
+    unpickled = pickle.loads(pickle.dumps(learned))
+    for other in (again, unpickled):
+        with pytest.raises(InputError, match=r"Pass it: fit.refit_full\(train\)"):
+            other.refit_full()
+        refitted = other.refit_full(frame)
+        np.testing.assert_array_equal(refitted.predict_proba(frame), full.predict_proba(frame))
+    with pytest.raises(InputError, match="147 rows, 148 were learned from"):
+        again.refit_full(frame[:-1])
+    flipped = frame.assign(y=frame["y"].map({"yes": "no", "no": "yes"}))
+    with pytest.raises(InputError, match="same rows in the same order"):
+        again.refit_full(flipped)
+
+
+def test_estimators_of_ones_own_are_refitted_while_they_are_known(frame, tmp_path):
+    wanted = [LogisticRegression(), HistGradientBoostingClassifier(max_iter=5)]
+    learned = fit(frame.drop(columns="w"), companions=wanted, blend="uniform")
+    full = learned.refit_full()
+    assert [len(one.members) for one in full.companions] == [1, 1]
+    again = load(learned.save(tmp_path / "model"))
+    with pytest.raises(InputError, match="'LogisticRegression' was loaded without it"):
+        again.refit_full(frame)
+
+
+class TestSchedule:
+    def test_the_median_of_the_best_epochs(self, learned):
+        best = learned.trace.of("epoch")[-1]["best_epoch"]
+        config, last = _schedule(learned)
+        assert last == max(1, round(float(np.median(best))))
+        assert config == learned.preset.train
+
+    def test_a_training_cut_short_had_bent_its_schedule(self, learned):
+        trace = Trace()
+        trace.add("epoch", best_epoch=[7, 8, 9])
+        trace.add("stopped", reason="time_limit", epoch=9)
+        config, last = _schedule(replace(learned, trace=trace))
+        assert (config.max_epochs, last) == (9, 8)
+
+    def test_without_validation_rows_the_last_epoch_counts(self):
+        design, members = make_table(), make_members()
+        none = (np.zeros(0, dtype=np.int64),) * 3
+        blind = Folds(members.train, none, members.fold, members.seed, members.rule)
+        config = TrainConfig(max_epochs=6, batch_size=32, patience=2)
+        trainer = make_trainer(design, blind, config=config)
+        state = trainer.run(last_epoch=4)
+        assert state.epoch == 4
+        assert state.best_epoch == [4, 4, 4]
+        for name, tensor in trainer.net.state_dict().items():
+            np.testing.assert_array_equal(state.best[name].numpy(), tensor.numpy())
+        # The schedule is that of six epochs: at the same epoch, the same weights as with rows
+        # to validate on, up to where those are stopped.
+        seeing = make_trainer(design, members, config=replace(config, patience=6))
+        seeing.run(last_epoch=4)
+        for name, tensor in seeing.net.state_dict().items():
+            np.testing.assert_array_equal(tensor.numpy(), trainer.net.state_dict()[name].numpy())
