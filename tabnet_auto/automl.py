@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tabnet_auto.attention import summarize_attention
+from tabnet_auto.attention.summary import summarize_attention
 from tabnet_auto.config import EncodeConfig, Preset, get_preset, resolve
 from tabnet_auto.design import UNKNOWN_CODE
 from tabnet_auto.encode.encoder import Encoder, fit_encoder
@@ -133,7 +133,7 @@ def auto_fit(
         learned, settings.net, settings.train, device=computed_on, deadline=train_until, trace=trace
     )
     blend, oof = _blend(net, learned)
-    attention = summarize_attention(net, learned, end)
+    attention = summarize_attention(net, learned, end, state.n_steps * settings.train.batch_size)
     score = learned.score(oof, np.arange(len(y)))
     trace.add("done", oof_score=score, seconds=monotonic() - start)
     return FitResult(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tabnet_auto.attention import AttentionSummary
+from tabnet_auto.attention.summary import AttentionSummary
 from tabnet_auto.ensemble import Blend
 from tabnet_auto.folds import Folds
 from tabnet_auto.metrics import Metric

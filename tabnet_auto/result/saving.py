@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from tabnet_auto.artifact import read_artifact, write_artifact
-from tabnet_auto.attention import AttentionSummary
+from tabnet_auto.attention.summary import AttentionSummary
 from tabnet_auto.config import preset_from_json
 from tabnet_auto.encode.encoder import Encoder
 from tabnet_auto.ensemble import Blend
@@ -27,6 +27,7 @@ from tabnet_auto.trace import Trace
 def save(fit: FitResult, directory: str | Path) -> Path:
     """Write what :func:`load` reads."""
     encoder, arrays = fit.encoder.to_state()
+    attention, looked_at = fit.attention_summary.to_state()
     data = {
         "schema": fit.schema.to_json(),
         "folds": {"fold": fit.folds.fold, "seed": fit.folds.seed, "rule": fit.folds.rule},
@@ -37,7 +38,7 @@ def save(fit: FitResult, directory: str | Path) -> Path:
         "encoder": encoder,
         "blend": fit.blend.weights,
         "oof_score": fit.oof_score,
-        "features": fit.attention_summary.features,
+        "attention": attention,
         "trace": fit.trace.to_json(),
         "about": dict(fit.about),
     }
@@ -49,10 +50,8 @@ def save(fit: FitResult, directory: str | Path) -> Path:
     stored |= {
         "oof": fit.oof, "target": fit.target, "has_target": fit.has_target,
         "member_scores": fit.member_scores, "fold_scores": fit.fold_scores,
-        "attention.members": fit.attention_summary.members,
-        "attention.member_steps": fit.attention_summary.member_steps,
-        "attention.harm": fit.attention_summary.harm,
     }  # fmt: skip
+    stored |= {f"attention.{name}": array for name, array in looked_at.items()}
     return write_artifact(directory, data, stored)
 
 
@@ -90,13 +89,9 @@ def _rebuild(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> FitResult
     weights = {name: torch.from_numpy(a) for name, a in _under("net.", arrays).items()}
     net.load_state_dict(weights)
     net.eval()
-    summary = AttentionSummary(
-        features=tuple(data["features"]),
-        members=arrays["attention.members"],
-        member_steps=arrays["attention.member_steps"],
-        harm=arrays["attention.harm"],
-        fold=folds.fold,
-    )
+    # Models of version 0.1.0 name the features, and know no more in words.
+    described = data.get("attention") or {"features": data["features"]}
+    summary = AttentionSummary.from_state(described, _under("attention.", arrays), folds.fold)
     return FitResult(
         schema=schema, folds=folds, preset=preset, encoder=encoder, net=net,
         metric=metric_by_name(data["metric"], schema.task, data["greater_is_better"]),
