@@ -38,9 +38,9 @@ def tokens() -> RowTokens:
 
 
 def pieces(unit: ColumnAttention, features: list[list[slice]], flat: torch.Tensor, m: int, b: int):
-    """Keys k_i = K_i e_i / sqrt(d_key) and values x_i = D V_i e_i of one row, one by one."""
+    """Keys k_i = (c_i + K_i e_i) / sqrt(d_key) and values x_i = D V_i e_i of one row."""
     n_columns = unit.n_columns
-    keys = torch.zeros(n_columns, D_KEY).double()
+    keys = unit.column_key[m].T / math.sqrt(D_KEY)
     values = torch.zeros(n_columns, H).double()
     for column, own in enumerate(features):
         for part in own:
@@ -91,6 +91,7 @@ def test_formula_on_numbers_worked_by_hand():
     with torch.no_grad():
         unit.strength.fill_(math.inf)
         unit.key.copy_(torch.tensor([[[1.0, 1.0]]]))
+        unit.column_key.zero_()
         unit.query.fill_(1.0)
         unit.value.copy_(torch.tensor([[[1.0], [1.0]]]))
         row = RowTokens(
