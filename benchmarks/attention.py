@@ -139,8 +139,15 @@ def run_decoys(options: argparse.Namespace) -> Iterator[Row]:
             "uniform": len(decoys) / attention.shape[1],
             "fold_spearman": fit.attention.stability().fold_rank,
             "fold_spearman_real": stability_without(fit, decoys),
-            "score": fit.oof_score,
+            "score": fit.oof_score, "checks_share": checks_share(fit),
         }  # fmt: skip
+
+
+def checks_share(fit: FitResult) -> float:
+    """Time from the end of the training to the answer, as a share of the training's."""
+    (stopped,), (done,) = fit.trace.of("stopped"), fit.trace.of("done")
+    start = fit.trace.of("plan")[0].seconds
+    return (done.seconds - stopped.seconds) / (stopped.seconds - start)
 
 
 def stability_without(fit: FitResult, decoys: list[str]) -> float:

@@ -12,6 +12,7 @@ from tabnet_auto import InputError, load
 from tabnet_auto.attention.controls import Controls, evenness, with_decoys
 from tabnet_auto.attention.curves import ORDERS, Curves
 from tabnet_auto.attention.read import blanked, held_out_sample, read_sample
+from tabnet_auto.attention.summary import MIN_CURVE_ROWS, MIN_HARM_ROWS, summarize_attention
 from tabnet_auto.attention.trust import Trust
 from tabnet_auto.result.trial import held_out_task
 
@@ -84,6 +85,26 @@ def test_blank_cells_are_what_a_user_leaves_out(fit_of, frame):
         read_sample(fit.net, sample).losses,
         read_sample(fit.net, type(sample)(same, sample.y, sample.layout)).losses,
     )
+
+
+def test_checks_made_with_a_fit_are_bounded_by_its_training(fit_of, frame, monkeypatch):
+    fit, n_rows = fit_of(), []
+    task = held_out_task(fit, frame)
+    import tabnet_auto.attention.summary as module
+
+    real = module.shuffle_harm
+    monkeypatch.setattr(
+        module,
+        "shuffle_harm",
+        lambda net, sample, *rest: n_rows.append(sample.n_rows) or real(net, sample, *rest),
+    )
+    short = summarize_attention(fit.net, task, row_steps=1)
+    assert (n_rows, short.curves.n_rows) == ([MIN_HARM_ROWS], MIN_CURVE_ROWS)
+    assert len(short.curves.removed) == 6
+    long = summarize_attention(fit.net, task)
+    smallest = min(len(rows) for rows in fit.folds.valid)
+    assert (n_rows[-1], long.curves.n_rows) == (smallest, smallest)
+    np.testing.assert_allclose(long.members, short.members)
 
 
 def test_trust_made_with_the_fit_is_saved_and_loaded(fit_of, tmp_path):
