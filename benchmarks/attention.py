@@ -145,9 +145,8 @@ def run_decoys(options: argparse.Namespace) -> Iterator[Row]:
 
 def checks_share(fit: FitResult) -> float:
     """Time from the end of the training to the answer, as a share of the training's."""
-    (stopped,), (done,) = fit.trace.of("stopped"), fit.trace.of("done")
-    start = fit.trace.of("plan")[0].seconds
-    return (done.seconds - stopped.seconds) / (stopped.seconds - start)
+    at = {event.kind: event.seconds for event in fit.trace}
+    return (at["done"] - at["stopped"]) / (at["stopped"] - at["plan"])
 
 
 def stability_without(fit: FitResult, decoys: list[str]) -> float:

@@ -17,7 +17,7 @@ from tabnet_auto.net.output import Output
 from tabnet_auto.train.loss import row_losses
 from tabnet_auto.train.members import Task
 from tabnet_auto.train.predict import chunk_rows, forward_chunks
-from tabnet_auto.train.rows import RowStore, Targets
+from tabnet_auto.train.rows import Targets
 
 Floats = NDArray[np.float64]
 
@@ -53,15 +53,24 @@ def held_out_sample(task: Task, n: int, device: torch.device) -> Sample:
     valid = task.folds.valid
     n = min(n, *(len(rows) for rows in valid))
     index = np.stack([rows[_spaced(len(rows), n)] for rows in valid])
-    rows = torch.from_numpy(index).to(device)
-    y, _ = targets.gather(rows)
-    return Sample(RowStore(task.design, device).gather(rows), y, task.layout)
+    y, _ = targets.gather(torch.from_numpy(index).to(device))
+    return Sample(_gather(task.design, index, device), y, task.layout)
 
 
 def common_rows(design: Design, n_members: int, n: int, device: torch.device) -> RawRows:
     """Return at most ``n`` evenly spaced rows, the same ones for every member."""
-    index = torch.from_numpy(_spaced(design.n_rows, min(n, design.n_rows))).to(device)
-    return RowStore(design, device).gather(index.expand(n_members, -1))
+    index = _spaced(design.n_rows, min(n, design.n_rows))
+    return _gather(design, np.tile(index, (n_members, 1)), device)
+
+
+def _gather(design: Design, index: NDArray[np.int64], device: torch.device) -> RawRows:
+    """Rows ``(M, n)`` of each member, without a copy of all the others on the device."""
+    member = np.arange(len(index))[:, None]
+    return RawRows(
+        torch.from_numpy(design.x_num[index]).to(device, torch.float64),
+        torch.from_numpy(design.codes[index]).to(device),
+        torch.from_numpy(design.x_stat[member, index]).to(device, torch.float32),
+    )
 
 
 def _spaced(total: int, n: int) -> NDArray[np.int64]:
