@@ -9,6 +9,7 @@ from scipy.stats import spearmanr
 
 from tabnet_auto import Preset, auto_fit
 from tabnet_auto.attention.curves import HARM_COLUMNS
+from tabnet_auto.attention.stability import measure_stability
 from tabnet_auto.attention.summary import AttentionSummary
 from tabnet_auto.config import NetConfig, PaperConfig, TrainConfig
 
@@ -90,7 +91,9 @@ def make_summary(members, harm=None, fold=None):
     n, d = members.shape
     names = tuple(f"c{i}" for i in range(d))
     harm = np.zeros(d) if harm is None else np.asarray(harm, dtype=float)
-    return AttentionSummary(names, members, members[:, None], harm, fold or tuple(range(n)))
+    fold = fold or tuple(range(n))
+    common = measure_stability(members[:, None], fold)
+    return AttentionSummary(names, members, members[:, None], harm, fold, common, None)
 
 
 def test_stability_of_known_weights():

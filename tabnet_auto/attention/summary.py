@@ -61,8 +61,8 @@ class AttentionSummary:
     member_steps: Floats
     harm: Floats
     fold: tuple[int, ...]
-    common: Stability | None = None
-    curves: Curves | None = None
+    common: Stability
+    curves: Curves | None
 
     @property
     def per_fold(self) -> Floats:
@@ -96,9 +96,7 @@ class AttentionSummary:
         arrays: dict[str, NDArray[Any]] = {
             "members": self.members, "member_steps": self.member_steps, "harm": self.harm,
         }  # fmt: skip
-        described: dict[str, Any] = {"features": self.features}
-        if self.common is not None:
-            described["common"] = asdict(self.common)
+        described: dict[str, Any] = {"features": self.features, "common": asdict(self.common)}
         if self.curves is not None:
             described["curve_rows"] = self.curves.n_rows
             arrays |= {
@@ -112,12 +110,11 @@ class AttentionSummary:
         cls, described: dict[str, Any], arrays: dict[str, NDArray[Any]], fold: tuple[int, ...]
     ) -> AttentionSummary:
         """Rebuild what :meth:`to_state` returned."""
-        common = described.get("common")
         return cls(
             features=tuple(described["features"]),
             members=arrays["members"], member_steps=arrays["member_steps"], harm=arrays["harm"],
             fold=fold,
-            common=Stability(**common) if common else None,
+            common=Stability(**described["common"]),
             curves=Curves(
                 arrays["removed"], arrays["deletion"], arrays["insertion"],
                 described["curve_rows"],

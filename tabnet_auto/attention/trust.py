@@ -59,7 +59,7 @@ class Trust:
     attention: Floats
     harm: Floats
     agreement: float
-    stability: Stability | None
+    stability: Stability
     curves: Curves | None
     controls: Controls
 
@@ -110,13 +110,12 @@ def _checks(trust: Trust) -> Iterator[Check]:
         trust.agreement >= AGREES if known else None,
         f"rank correlation with permutation importance {trust.agreement:.2f}",
     )
-    if trust.stability is not None:
-        rank, rows = trust.stability.fold_rank, trust.stability.fold_rows
-        yield Check(
-            "stability between folds",
-            None if np.isnan(rank) else rank >= STABLE,
-            f"rank correlation between folds {rank:.2f}, cosine on the same row {rows:.2f}",
-        )
+    rank, rows = trust.stability.fold_rank, trust.stability.fold_rows
+    yield Check(
+        "stability between folds",
+        None if np.isnan(rank) else rank >= STABLE,
+        f"rank correlation between folds {rank:.2f}, cosine on the same row {rows:.2f}",
+    )
     controls, n = trust.controls, len(trust.features)
     if controls.decoy_mass is not None:
         share = float(controls.decoy_mass.mean())

@@ -143,11 +143,6 @@ class Attention:
         ``SAMPLE_ROWS`` of them, evenly spaced).
         """
         if frame is None:
-            if self._summary.common is None:
-                raise InputError(
-                    "This model was saved before stability was measured on common rows. Pass a "
-                    "frame: fit.attention.stability(frame)."
-                )
             return self._summary.common
         design, fit = self._encode(frame), self._fit
         if design.n_rows == 0:

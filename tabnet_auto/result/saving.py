@@ -89,9 +89,9 @@ def _rebuild(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> FitResult
     weights = {name: torch.from_numpy(a) for name, a in _under("net.", arrays).items()}
     net.load_state_dict(weights)
     net.eval()
-    # Models of version 0.1.0 name the features, and know no more in words.
-    described = data.get("attention") or {"features": data["features"]}
-    summary = AttentionSummary.from_state(described, _under("attention.", arrays), folds.fold)
+    summary = AttentionSummary.from_state(
+        data["attention"], _under("attention.", arrays), folds.fold
+    )
     return FitResult(
         schema=schema, folds=folds, preset=preset, encoder=encoder, net=net,
         metric=metric_by_name(data["metric"], schema.task, data["greater_is_better"]),

@@ -12,6 +12,7 @@ from tabnet_auto import InputError, load
 from tabnet_auto.attention.controls import Controls, evenness, with_decoys
 from tabnet_auto.attention.curves import ORDERS, Curves
 from tabnet_auto.attention.read import blanked, held_out_sample, read_sample
+from tabnet_auto.attention.stability import measure_stability
 from tabnet_auto.attention.summary import MIN_CURVE_ROWS, MIN_HARM_ROWS, summarize_attention
 from tabnet_auto.attention.trust import Trust
 from tabnet_auto.result.trial import held_out_task
@@ -164,6 +165,10 @@ def test_controls_need_the_training_frame(fit_of, frame):
         attention.trust(frame.drop(columns="y"))
 
 
+ALONE = measure_stability(np.ones((1, 4, 1)), (0,))
+"""One fold: nothing to compare."""
+
+
 def make_trust(own=2.0, agreement=0.8, decoy=None, even=None):
     deletion = np.zeros((4, 2, 3))
     deletion[:, :, 1:] = np.array([own, own, own, 1.0])[:, None, None]
@@ -173,7 +178,7 @@ def make_trust(own=2.0, agreement=0.8, decoy=None, even=None):
         None if even is None else np.array([even]),
     )  # fmt: skip
     curves = Curves(np.array([0, 1, 3]), deletion, deletion, 10)
-    return Trust(("a", "b", "c"), harm, harm, agreement, None, curves, controls)
+    return Trust(("a", "b", "c"), harm, harm, agreement, ALONE, curves, controls)
 
 
 def test_the_verdict_says_what_holds_and_what_does_not():
@@ -186,7 +191,7 @@ def test_the_verdict_says_what_holds_and_what_does_not():
     assert mixed.startswith("Attention holds in 1 of 3 checks, not in deletion and decoys: ")
     bad = make_trust(own=1.0, agreement=0.1).verdict
     assert bad.startswith("Attention holds in no check: do not rely on it: ")
-    nothing = Trust(("a",), np.ones(1), np.full(1, np.nan), np.nan, None, None, Controls())
+    nothing = Trust(("a",), np.ones(1), np.full(1, np.nan), np.nan, ALONE, None, Controls())
     assert "was not checked" in nothing.verdict
     assert repr(nothing) == f"Trust: {nothing.verdict}"
 
