@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tabnet_auto.attention import AttentionSummary, summarize_attention
+from tabnet_auto.attention.summary import AttentionSummary, summarize_attention
 from tabnet_auto.companions.table import check_companions
 from tabnet_auto.config import EncodeConfig, Preset, get_preset, resolve
 from tabnet_auto.design import UNKNOWN_CODE, Design
@@ -170,7 +170,8 @@ def auto_fit(
     _plan(trace, learned, settings, computed_on, time_limit)
     plan = Plan(settings, recipes, rule, computed_on, train_until, blend_until)
     models = _train(learned, plan, trace, later, threshold)
-    attention = summarize_attention(models.net, learned, end)
+    read = models.state.n_steps * settings.train.batch_size
+    attention = summarize_attention(models.net, learned, end, read)
     trace.add("done", oof_score=models.scores.total, seconds=monotonic() - start)
     about = _about(preset, folds, seed, computed_on, companions)
     return _answer(

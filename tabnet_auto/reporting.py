@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tabnet_auto.attention import AttentionSummary
+from tabnet_auto.attention.summary import AttentionSummary
 from tabnet_auto.companions.train import Companion
 from tabnet_auto.ensemble.blend import AnyBlend
 from tabnet_auto.folds import Folds

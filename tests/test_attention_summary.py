@@ -8,7 +8,9 @@ import pytest
 from scipy.stats import spearmanr
 
 from tabnet_auto import Preset, auto_fit
-from tabnet_auto.attention import HARM_COLUMNS, AttentionSummary
+from tabnet_auto.attention.curves import HARM_COLUMNS
+from tabnet_auto.attention.stability import measure_stability
+from tabnet_auto.attention.summary import AttentionSummary
 from tabnet_auto.config import NetConfig, PaperConfig, TrainConfig
 
 NET = NetConfig(n_steps=2, n_hidden=32, n_layers=1, n_bins=4, n_context=8)
@@ -79,8 +81,8 @@ def test_permuting_what_matters_hurts(learned):
 def test_stability(learned):
     per_fold = learned.attention.per_fold.to_numpy()
     pairs = [spearmanr(per_fold[i], per_fold[j])[0] for i, j in ((0, 1), (0, 2), (1, 2))]
-    assert learned.attention.stability() == pytest.approx(np.mean(pairs))
-    assert -1 <= learned.attention.stability() <= 1
+    assert learned.attention_summary.stability() == pytest.approx(np.mean(pairs))
+    assert -1 <= learned.attention_summary.stability() <= 1
     assert -1 <= learned.attention_summary.agreement() <= 1
 
 
@@ -89,7 +91,9 @@ def make_summary(members, harm=None, fold=None):
     n, d = members.shape
     names = tuple(f"c{i}" for i in range(d))
     harm = np.zeros(d) if harm is None else np.asarray(harm, dtype=float)
-    return AttentionSummary(names, members, members[:, None], harm, fold or tuple(range(n)))
+    fold = fold or tuple(range(n))
+    common = measure_stability(members[:, None], fold)
+    return AttentionSummary(names, members, members[:, None], harm, fold, common, None)
 
 
 def test_stability_of_known_weights():
@@ -113,7 +117,7 @@ def test_agreement_of_known_weights():
 
 
 def test_no_time_to_shuffle(frame, monkeypatch, tmp_path):
-    monkeypatch.setattr("tabnet_auto.attention.monotonic", lambda: float("inf"))
+    monkeypatch.setattr("tabnet_auto.attention.curves.monotonic", lambda: float("inf"))
     preset = Preset(n_seeds=1, net=NET, train=TrainConfig(max_epochs=2, batch_size=64))
     learned = auto_fit(frame, "y", preset=preset, folds=2, time_limit=600, verbose=False)
     assert learned.attention.permutation().isna().all()
@@ -132,6 +136,6 @@ def test_one_fold_one_column_and_many_columns(tmp_path):
     learned.report(tmp_path / "wide.html")
     pairs = [(np.arange(60), np.arange(60, 80))]
     narrow = auto_fit(wide[["x0", "y"]], "y", preset=preset, folds=pairs, verbose=False)
-    assert np.isnan(narrow.attention.stability())
+    assert np.isnan(narrow.attention.stability().fold_rank)
     assert "stability between folds (Spearman)" in repr(narrow.attention)
     narrow.report(tmp_path / "narrow.html")

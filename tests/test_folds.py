@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn import model_selection as ms
 
-from tabnet_auto.ensemble import blend_members, blend_out_of_fold
+from tabnet_auto.ensemble.blend import HeldOut, held_out_rows, uniform
 from tabnet_auto.errors import InputError
 from tabnet_auto.folds import FoldPlan, Folds, check_fold_weights, make_folds, split_notes
 
@@ -170,8 +170,11 @@ def test_repeats_are_other_shuffles_numbered_on():
     # The first repeat is what one shuffle gives.
     once = make_folds("binary", y, folds=3, seed=5)
     assert all(np.array_equal(a, b) for a, b in zip(once.valid, folds.valid[:6:2], strict=True))
-    own = [np.full((len(rows), 2), float(m)) for m, rows in enumerate(folds.valid)]
-    oof = blend_out_of_fold(own, folds, blend_members(folds), 90)
+    own = tuple(
+        tuple(np.full((len(rows), 2), float(m)) for m, rows in list(enumerate(folds.valid))[s::2])
+        for s in range(2)
+    )
+    oof = HeldOut(own, held_out_rows(folds), 90).combine([uniform(2)] * folds.n_folds)
     for row in (0, 50):
         held = [m for m, rows in enumerate(folds.valid) if row in rows]
         assert len(held) == 4

@@ -96,13 +96,15 @@ class TokenLinear(nn.Module):
         random: MemberRandom,
         *,
         factor: float,
+        gain: float = 1.0,
+        lr: float = 1.0,
         decay: float = 1.0,
     ) -> None:
         super().__init__()
         n_value, n_level = widths
         self.factor = factor
-        self.of_values = parameter(random.normal(n_value, n_out), decay=decay)
-        self.of_levels = parameter(random.normal(n_level, n_out), decay=decay)
+        self.of_values = parameter(gain * random.normal(n_value, n_out), lr=lr, decay=decay)
+        self.of_levels = parameter(gain * random.normal(n_level, n_out), lr=lr, decay=decay)
 
     def sum(self, tokens: RowTokens, weights: Tensor | None = None) -> Tensor:
         """Sum of the features' outputs times ``weights (M, B, F)`` (1 without); ``(M, B, H)``."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tabnet_auto.attention import AttentionSummary
+from tabnet_auto.attention.summary import AttentionSummary
 from tabnet_auto.companions.train import Companion
 from tabnet_auto.config import Preset
 from tabnet_auto.decisions import Decision, row_parts

@@ -10,8 +10,8 @@ import numpy as np
 
 from tabnet_auto.design import Design
 from tabnet_auto.ensemble.blend import AnyBlend, Blend, Stack, uniform
-from tabnet_auto.ensemble.choose import fold_scores
 from tabnet_auto.errors import InputError, did_you_mean
+from tabnet_auto.models.scores import score_models
 from tabnet_auto.train.members import Task
 
 if TYPE_CHECKING:
@@ -42,10 +42,11 @@ def without(fit: FitResult, names: Sequence[str]) -> FitResult:
     blend = _share(fit.blend, keep)
     held = replace(fit.held_out, own=tuple(fit.held_out.own[i] for i in keep))
     oof = held.combine([blend] * len(held.rows))
-    task = _scoring(fit)
+    scores = score_models(_scoring(fit), held, oof)
     return replace(
         fit, blend=blend, held_out=held, oof=fit.table.spread(oof),
-        oof_score=task.score(oof, np.arange(len(oof))), fold_scores=fold_scores(task, oof),
+        oof_score=scores.total, fold_scores=scores.folds, decision=scores.decision,
+        member_scores=scores.members,
         companions=tuple(fit.companions[i - fit.n_seeds] for i in keep[fit.n_seeds :]),
     )  # fmt: skip
 
@@ -63,4 +64,12 @@ def _scoring(fit: FitResult) -> Task:
     n, none = len(fit.target), np.zeros((len(fit.target), 0))
     design = Design(none, none.astype(np.int32), np.zeros((0, n, 0)), fit.target, fit.table.weight)
     classes = np.array(fit.schema.classes) if fit.schema.classes else None
-    return Task(design, fit.encoder.layout, fit.encoder.tables, fit.folds, fit.metric, classes)
+    return Task(
+        design,
+        fit.encoder.layout,
+        fit.encoder.tables,
+        fit.folds,
+        fit.metric,
+        classes,
+        fit.objective,
+    )

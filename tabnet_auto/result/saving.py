@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from tabnet_auto.artifact import read_artifact, write_artifact
-from tabnet_auto.attention import AttentionSummary
+from tabnet_auto.attention.summary import AttentionSummary
 from tabnet_auto.companions.saving import companions_from_state, companions_to_state
 from tabnet_auto.config import preset_from_json
 from tabnet_auto.decisions import Decision
@@ -35,6 +35,7 @@ def save(fit: FitResult, directory: str | Path) -> Path:
             for one, weight in zip(fit.companions, fit.blend.weights[fit.n_seeds :], strict=True)
         ]
     )
+    attention, looked_at = fit.attention_summary.to_state()
     data = {
         "schema": fit.schema.to_json(),
         "folds": _folds_to_json(fit.folds),
@@ -47,7 +48,7 @@ def save(fit: FitResult, directory: str | Path) -> Path:
         "encoder": encoder,
         "blend": fit.blend.to_json(),
         "oof_score": fit.oof_score,
-        "features": fit.attention_summary.features,
+        "attention": attention,
         "trace": fit.trace.to_json(),
         "about": dict(fit.about),
         "decision": asdict(fit.decision),
@@ -64,10 +65,8 @@ def save(fit: FitResult, directory: str | Path) -> Path:
     stored |= {
         "oof": fit.oof, "target": fit.target, "has_target": fit.has_target,
         "member_scores": fit.member_scores, "fold_scores": fit.fold_scores,
-        "attention.members": fit.attention_summary.members,
-        "attention.member_steps": fit.attention_summary.member_steps,
-        "attention.harm": fit.attention_summary.harm,
     }  # fmt: skip
+    stored |= {f"attention.{name}": array for name, array in looked_at.items()}
     return write_artifact(directory, data, stored)
 
 
@@ -101,12 +100,8 @@ def _rebuild(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> FitResult
     weights = {name: torch.from_numpy(a) for name, a in _under("net.", arrays).items()}
     net.load_state_dict(weights)
     net.eval()
-    summary = AttentionSummary(
-        features=tuple(data["features"]),
-        members=arrays["attention.members"],
-        member_steps=arrays["attention.member_steps"],
-        harm=arrays["attention.harm"],
-        fold=folds.fold,
+    summary = AttentionSummary.from_state(
+        data["attention"], _under("attention.", arrays), folds.fold
     )
     return FitResult(
         schema=schema, folds=folds, preset=preset, encoder=encoder, net=net,

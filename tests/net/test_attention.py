@@ -52,7 +52,7 @@ def pieces(unit: ColumnAttention, features: list[list[slice]], rows: torch.Tenso
     n_columns = unit.n_columns
     key = torch.cat([unit.key.of_values, unit.key.of_levels], dim=1)
     value = torch.cat([unit.value.of_values, unit.value.of_levels], dim=1)
-    keys = torch.zeros(n_columns, D_KEY).double()
+    keys = unit.column_key[m].T / math.sqrt(D_KEY)
     values = torch.zeros(n_columns, H).double()
     for column, own in enumerate(features):
         for part in own:
@@ -110,6 +110,7 @@ def test_formula_on_numbers_worked_by_hand():
     with torch.no_grad():
         unit.strength.fill_(math.inf)
         unit.key.of_values.fill_(1.0)
+        unit.column_key.zero_()
         unit.query.fill_(1.0)
         unit.value.of_values.fill_(1.0)
         attended = unit(row, torch.zeros(1, 1, 0).double())

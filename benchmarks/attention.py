@@ -1,0 +1,240 @@
+"""Is the attention true? Planted signals, decoys, deletion, and a target that nothing can tell.
+
+    python benchmarks/attention.py [synthetic] [decoys] [deletion] [shuffled]
+                                   [--preset NAME] [--rows N] [--json FILE] [--data DIR]
+
+All parts run by default, each with five folds and default settings:
+
+- synthetic: Syn1-Syn6 of INVASE and the TabNet paper (10,000 training rows, 11 normal columns).
+  Average precision of each test row's attention (steps averaged by their size) against the columns
+  that make its label, in every fold and for the mean of the folds, and the AUC beside the Bayes
+  optimum.
+- decoys: five shuffled copies of columns beside the real ones; their share of the attention on
+  held-out rows (uniform attention would give 5 / (D + 5)), and the folds' rank correlation.
+- deletion: mean rise of the held-out loss while columns turn missing, each row's in the order of
+  its attention, beside the order of permutation importance, and chance.
+- shuffled: the target is shuffled among the rows; entropy of the attention over that of uniform
+  weights.
+
+``--rows`` caps the training rows of real sets.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from data import DEFAULT, Split, read_split
+from sklearn.metrics import roc_auc_score
+
+from tabnet_auto import FitResult, auto_fit
+from tabnet_auto.attention.read import over_seeds, step_mean
+from tabnet_auto.train.predict import forward_chunks
+
+TRAIN_ROWS, TEST_ROWS, N_DECOYS = 10_000, 5_000, 5
+BAYES = {1: 0.6991, 2: 0.8990, 3: 0.9060, 4: 0.8214, 5: 0.8224, 6: 0.9031}
+"""AUC of the true probabilities, from a million draws."""
+REAL = ("adult", "california_housing", "churn_mlc", "credit_g", "abalone")
+GROUPS = ((0, 1), (2, 3, 4, 5), (6, 7, 8, 9))
+"""Columns of the three logits; the last column switches between two of them in Syn4-Syn6."""
+SWITCHED = {4: (0, 1), 5: (0, 2), 6: (1, 2)}
+Row = dict[str, Any]
+
+
+def synthetic(number: int, n: int, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """Draw Syn``number``: the frame with its target "y", and ``(n, 11)`` which columns made it.
+
+    ``P(y = 1) = 1 / (1 + exp(l))`` as INVASE's data_generation.py has it.
+    """
+    random = np.random.default_rng(seed)
+    x = random.normal(size=(n, 11))
+    logits = (
+        x[:, 0] * x[:, 1],
+        (x[:, 2:6] ** 2).sum(axis=1) - 4.0,
+        -10.0 * np.sin(0.2 * x[:, 6]) + np.abs(x[:, 7]) + x[:, 8] + np.exp(-x[:, 9]) - 2.4,
+    )
+    true = np.zeros((n, 11), dtype=bool)
+    if number in SWITCHED:
+        first, second = SWITCHED[number]
+        is_first = x[:, 10] < 0.0
+        logit = np.where(is_first, logits[first], logits[second])
+        true[:, 10] = True
+        true[:, GROUPS[first]] |= is_first[:, None]
+        true[:, GROUPS[second]] |= ~is_first[:, None]
+    else:
+        logit = logits[number - 1]
+        true[:, GROUPS[number - 1]] = True
+    frame = pd.DataFrame(x, columns=[f"x{i + 1}" for i in range(11)])
+    return frame.assign(y=(random.random(n) < 1.0 / (1.0 + np.exp(logit))).astype(int)), true
+
+
+def average_precision(weights: np.ndarray, true: np.ndarray) -> float:
+    """Mean over rows of the average precision of ``(n, D)`` weights, ties counted together."""
+    at_least = weights[:, None, :] >= weights[:, :, None]
+    precision = (at_least & true[:, None, :]).sum(axis=2) / at_least.sum(axis=2)
+    return float(((precision * true).sum(axis=1) / true.sum(axis=1)).mean())
+
+
+def read(fit: FitResult, frame: pd.DataFrame) -> np.ndarray:
+    """Attention of rows, the steps averaged by their size; ``(fold, row, column)``."""
+    design = fit.encoder.encode(frame)
+    parts = [
+        step_mean(output).numpy() for output in forward_chunks(fit.net, design, fit.folds.n_members)
+    ]
+    return over_seeds(np.concatenate(parts, axis=1), fit.folds.fold)
+
+
+def run_synthetic(options: argparse.Namespace) -> Iterator[Row]:
+    """Fit the six planted signals."""
+    for number, best in BAYES.items():
+        train, _ = synthetic(number, TRAIN_ROWS, seed=number)
+        test, true = synthetic(number, TEST_ROWS, seed=100 + number)
+        fit = auto_fit(train, "y", preset=options.preset, verbose=False)
+        weights = read(fit, test)
+        folds = [average_precision(own, true) for own in weights]
+        yield {
+            "set": f"syn{number}", "auc": roc_auc_score(test["y"], fit.predict_proba(test)[:, 1]),
+            "bayes": best, "ap_worst_fold": min(folds), "ap_mean": float(np.mean(folds)),
+            "ap_of_mean": average_precision(weights.mean(axis=0), true),
+            "mass": float((weights * true).sum(axis=2).mean()),
+        }  # fmt: skip
+
+
+def load_real(name: str, options: argparse.Namespace) -> Split:
+    """Read a set and cap its training rows."""
+    split = read_split(name, options.data)
+    rows = np.random.default_rng(0).permutation(len(split.train))[: options.rows]
+    return Split(
+        split.name, split.task, split.target,
+        split.train.iloc[rows].reset_index(drop=True), split.test,
+    )  # fmt: skip
+
+
+def run_decoys(options: argparse.Namespace) -> Iterator[Row]:
+    """Fit beside shuffled copies of columns."""
+    for name in ("adult", "california_housing"):
+        split = load_real(name, options)
+        random = np.random.default_rng(0)
+        columns = [column for column in split.train if column != split.target]
+        train = split.train.copy()
+        for column in random.choice(columns, N_DECOYS, replace=False):
+            train[f"decoy_{column}"] = random.permutation(train[column].to_numpy())
+        fit = auto_fit(train, split.target, task=split.task, preset=options.preset, verbose=False)
+        attention = fit.attention.per_fold
+        decoys = [column for column in attention if column.startswith("decoy_")]
+        mass = attention[decoys].sum(axis=1)
+        yield {
+            "set": name, "decoys": len(decoys), "mass": float(mass.mean()),
+            "mass_worst_fold": float(mass.max()),
+            "uniform": len(decoys) / attention.shape[1],
+            "fold_spearman": fit.attention.stability().fold_rank,
+            "fold_spearman_real": stability_without(fit, decoys),
+            "score": fit.oof_score, "checks_share": checks_share(fit),
+        }  # fmt: skip
+
+
+def checks_share(fit: FitResult) -> float:
+    """Time from the end of the training to the answer, as a share of the training's."""
+    at = {event.kind: event.seconds for event in fit.trace}
+    return (at["done"] - at["stopped"]) / (at["stopped"] - at["plan"])
+
+
+def stability_without(fit: FitResult, decoys: list[str]) -> float:
+    """Mean Spearman correlation of the folds over the columns that are no decoys."""
+    correlation = fit.attention.per_fold.drop(columns=decoys).T.corr(method="spearman").to_numpy()
+    return float(correlation[np.triu_indices(len(correlation), 1)].mean())
+
+
+def run_deletion(options: argparse.Namespace) -> Iterator[Row]:
+    """Take columns away on held-out rows."""
+    for name in REAL:
+        split = load_real(name, options)
+        fit = auto_fit(
+            split.train, split.target, task=split.task, preset=options.preset, verbose=False
+        )
+        trust = fit.attention.trust(split.train)
+        damage = {order: float(trust.curves.damage(order).mean()) for order in trust.curves.orders}
+        yield {
+            "set": name, **damage,
+            "holds": damage["attention"] >= damage["permutation importance"],
+            "agreement": trust.agreement, "fold_spearman": trust.stability.fold_rank,
+            "spread": trust.stability.spread, "verdict": trust.verdict,
+        }  # fmt: skip
+
+
+def run_shuffled(options: argparse.Namespace) -> Iterator[Row]:
+    """Learn from a target that nothing can tell."""
+    for name in ("adult", "california_housing"):
+        split = load_real(name, options)
+        fit = auto_fit(
+            split.train, split.target, task=split.task, preset=options.preset, verbose=False
+        )
+        trust = fit.attention.trust(split.train, shuffled_target=True)
+        even = trust.controls.null_evenness
+        yield {
+            "set": name,
+            "evenness": float(even.mean()),
+            "evenness_worst_fold": float(even.min()),
+        }
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], Iterator[Row]]] = {
+    "synthetic": run_synthetic,
+    "decoys": run_decoys,
+    "deletion": run_deletion,
+    "shuffled": run_shuffled,
+}
+
+
+def main() -> None:
+    """Measure the parts, print their tables, write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[])
+    parser.add_argument("--preset", default="balanced")
+    parser.add_argument("--rows", type=int, default=None)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--data", type=Path, default=DEFAULT)
+    options = parser.parse_args()
+    results: dict[str, list[Row]] = {}
+    for part in options.parts or PARTS:
+        print(part)
+        results[part] = []
+        start = time.perf_counter()
+        for row in PARTS[part](options):
+            results[part].append({**row, "seconds": time.perf_counter() - start})
+            start = time.perf_counter()
+            print(
+                "  " + "  ".join(f"{k} {show(v)}" for k, v in results[part][-1].items()), flush=True
+            )
+            if options.json:
+                options.json.write_text(json.dumps({"about": about(), **results}, indent=1))
+
+
+def show(value: object) -> str:
+    """Write a figure with few digits."""
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def about() -> dict[str, object]:
+    """Return what the figures depend on."""
+    names = ("tabnet_auto", "torch", "scikit-learn", "pandas", "numpy")
+    return {
+        "python": platform.python_version(),
+        **{name: version(name.replace("_", "-")) for name in names},
+        "cores": os.cpu_count(),
+        "command": " ".join(["python", "benchmarks/attention.py", *sys.argv[1:]]),
+    }
+
+
+if __name__ == "__main__":
+    main()
