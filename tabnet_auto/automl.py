@@ -20,6 +20,9 @@ from tabnet_auto.design import UNKNOWN_CODE
 from tabnet_auto.encode.encoder import Encoder, fit_encoder
 from tabnet_auto.ensemble import Blend, blend_members, blend_out_of_fold
 from tabnet_auto.errors import InputError
+from tabnet_auto.evidence.collect import collect_evidence
+from tabnet_auto.evidence.drift import measure_drift, sample_positions
+from tabnet_auto.evidence.record import Evidence
 from tabnet_auto.folds import Folds, check_fold_weights, make_folds, split_notes
 from tabnet_auto.frames import read_frame
 from tabnet_auto.infer import infer_schema
@@ -31,6 +34,7 @@ from tabnet_auto.target import encode_target
 from tabnet_auto.trace import Emit, Event, Trace
 from tabnet_auto.train.device import choose_device
 from tabnet_auto.train.members import Task, predict_held_out, train_members
+from tabnet_auto.train.predict import predict_members
 from tabnet_auto.view.progress import choose_progress
 
 if TYPE_CHECKING:
@@ -112,12 +116,12 @@ def auto_fit(
         If the data or an argument cannot be used as given; the message states the rule, the
         value, and the way out.
     """
-    start = monotonic()
     trace = Trace(emit=_listeners(verbose, emit))
     settings = get_preset(preset)
     computed_on, problem = choose_device(device)
-    train_until, end = _deadlines(start, time_limit)
+    start, train_until, end = _deadlines(time_limit)
     table = read_table(train, target, groups=groups, time=time, weight=weight)
+    test = None if test is None else read_frame(test, what="test")
     schema, y = _describe(table, task, roles)
     scored = get_metric(metric, schema.task)
     split = make_folds(
@@ -132,15 +136,15 @@ def auto_fit(
     net, state = train_members(
         learned, settings.net, settings.train, device=computed_on, deadline=train_until, trace=trace
     )
-    blend, oof = _blend(net, learned)
+    blend, oof, score = _blend(net, learned)
+    evidence = _evidence(net, learned, oof, blend, table, schema, encoder, test)
     attention = summarize_attention(net, learned, end)
-    score = learned.score(oof, np.arange(len(y)))
     trace.add("done", oof_score=score, seconds=monotonic() - start)
     return FitResult(
         schema=schema, folds=split, metric=scored, preset=settings, encoder=encoder,
         net=net.to("cpu"), blend=blend, oof=table.spread(oof), oof_score=score, target=y,
         has_target=table.has_target, member_scores=np.array(state.best_score),
-        fold_scores=_fold_scores(learned, oof), attention_summary=attention,
+        fold_scores=_fold_scores(learned, oof), attention_summary=attention, evidence=evidence,
         trace=replace(trace, emit=None), about=_about(preset, folds, seed, computed_on),
     )  # fmt: skip
 
@@ -190,11 +194,11 @@ def _encode(
     return encoder, Task(full, encoder.layout, encoder.tables, split, metric, classes)
 
 
-def _unseen_levels(encoder: Encoder, test: pd.DataFrame | str | Path | None) -> list[str]:
+def _unseen_levels(encoder: Encoder, test: pd.DataFrame | None) -> list[str]:
     """Encode the test rows once: raises where that fails, and says which levels are new."""
     if test is None:
         return []
-    design = encoder.encode(read_frame(test, what="test"))
+    design = encoder.encode(test)
     shares = (design.codes == UNKNOWN_CODE).mean(axis=0)
     return [
         f"column {feature.column!r}: {share:.0%} of the test rows have a level that the training "
@@ -204,16 +208,17 @@ def _unseen_levels(encoder: Encoder, test: pd.DataFrame | str | Path | None) -> 
     ]
 
 
-def _deadlines(start: float, time_limit: object) -> tuple[float | None, float | None]:
-    """Return the instants at which the training, and all that follows it, must end."""
+def _deadlines(time_limit: object) -> tuple[float, float | None, float | None]:
+    """Return this instant, and those at which the training, and all after it, must end."""
+    start = monotonic()
     if time_limit is None:
-        return None, None
+        return start, None, None
     if not isinstance(time_limit, int | float | np.number) or not time_limit > 0:
         raise InputError(
             f"time_limit must be positive seconds or None, however: time_limit={time_limit!r}."
         )
     seconds = float(time_limit)
-    return start + seconds * (1.0 - RESERVE), start + seconds
+    return start, start + seconds * (1.0 - RESERVE), start + seconds
 
 
 def _plan(
@@ -228,11 +233,32 @@ def _plan(
     )  # fmt: skip
 
 
-def _blend(net: nn.Module, task: Task) -> tuple[Blend, NDArray[np.float64]]:
-    """Weigh the members, and predict every row by those that did not learn from it."""
+def _blend(net: nn.Module, task: Task) -> tuple[Blend, NDArray[np.float64], float]:
+    """Weigh the members, predict every row by those that did not learn from it, and score."""
     blend = blend_members(task.folds)
     held_out = predict_held_out(net, task)
-    return blend, blend_out_of_fold(held_out, task.folds, blend, task.design.n_rows)
+    oof = blend_out_of_fold(held_out, task.folds, blend, task.design.n_rows)
+    return blend, oof, task.score(oof, np.arange(task.design.n_rows))
+
+
+def _evidence(
+    net: nn.Module,
+    task: Task,
+    oof: NDArray[np.float64],
+    blend: Blend,
+    table: Table,
+    schema: Schema,
+    encoder: Encoder,
+    test: pd.DataFrame | None,
+) -> Evidence:
+    """Read held-out rows with the trained networks, and compare them with the test rows."""
+    drift = None
+    if test is not None:
+        design = encoder.encode(test.iloc[sample_positions(len(test))])
+        chunks = predict_members(net, design, encoder.tables, is_class=bool(schema.classes))
+        predicted = np.concatenate([*map(blend.apply, chunks)])
+        drift = measure_drift(schema, table.frame, test, predicted)
+    return collect_evidence(net, task, oof, table, schema, drift)
 
 
 def _fold_scores(task: Task, oof: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from tabnet_auto.config import preset_from_json
 from tabnet_auto.encode.encoder import Encoder
 from tabnet_auto.ensemble import Blend
 from tabnet_auto.errors import ArtifactError
+from tabnet_auto.evidence.record import Evidence
 from tabnet_auto.folds import Folds
 from tabnet_auto.metrics import metric_by_name
 from tabnet_auto.net.build import build_net
@@ -24,9 +25,11 @@ from tabnet_auto.schema import Schema
 from tabnet_auto.trace import Trace
 
 
-def save(fit: FitResult, directory: str | Path) -> Path:
-    """Write what :func:`load` reads."""
+def save(fit: FitResult, directory: str | Path, *, rows: bool = True) -> Path:
+    """Write what :func:`load` reads, with or without the sample of training rows."""
     encoder, arrays = fit.encoder.to_state()
+    kept = fit.evidence if rows else replace(fit.evidence, rows=None)
+    evidence, measured = kept.to_state()
     data = {
         "schema": fit.schema.to_json(),
         "folds": {"fold": fit.folds.fold, "seed": fit.folds.seed, "rule": fit.folds.rule},
@@ -40,12 +43,14 @@ def save(fit: FitResult, directory: str | Path) -> Path:
         "features": fit.attention_summary.features,
         "trace": fit.trace.to_json(),
         "about": dict(fit.about),
+        "evidence": evidence,
     }
     stored = {f"encoder.{name}": array for name, array in arrays.items()}
+    stored |= {f"evidence.{name}": array for name, array in measured.items()}
     for name, tensor in fit.net.state_dict().items():
         stored[f"net.{name}"] = tensor.cpu().numpy()
-    for side, rows in (("train", fit.folds.train), ("valid", fit.folds.valid)):
-        stored |= {f"folds.{side}.{i}": own for i, own in enumerate(rows)}
+    for side, positions in (("train", fit.folds.train), ("valid", fit.folds.valid)):
+        stored |= {f"folds.{side}.{i}": own for i, own in enumerate(positions)}
     stored |= {
         "oof": fit.oof, "target": fit.target, "has_target": fit.has_target,
         "member_scores": fit.member_scores, "fold_scores": fit.fold_scores,
@@ -104,6 +109,7 @@ def _rebuild(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> FitResult
         target=arrays["target"], has_target=arrays["has_target"],
         member_scores=arrays["member_scores"], fold_scores=arrays["fold_scores"],
         attention_summary=summary, trace=Trace.from_json(data["trace"]), about=data["about"],
+        evidence=Evidence.from_state(data.get("evidence", {}), _under("evidence.", arrays)),
     )  # fmt: skip
 
 
