@@ -136,6 +136,7 @@ def plan_facts(trace: Trace) -> dict[str, str]:
     plan = trace.of("plan")[-1]
     seeds = f" x {plan['n_seeds']} seeds" if plan["n_seeds"] > 1 else ""
     facts = {
+        "Time": format_cell(float(trace.of("done")[-1]["seconds"]), "seconds"),
         "Networks": f"{plan['n_members']} ({plan['n_folds']} folds{seeds})",
         "Epochs at most": f"{plan['max_epochs']:,}",
         "Rows of a batch": f"{plan['batch_size']:,}",
@@ -165,7 +166,8 @@ def report_data(
     notes = [event["text"] for event in trace.of("note")]
     return ReportData(
         title=f"{schema.target}: {schema.task} with attention TabNets",
-        summary=dict(summary),
+        # Versions, in lower case, stand with the lines that reproduce the run.
+        summary={key: value for key, value in summary.items() if not key.islower()},
         leaderboard=leaderboard,
         metric_name=metric.name,
         greater_is_better=metric.greater_is_better,

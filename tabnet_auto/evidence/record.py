@@ -32,7 +32,8 @@ class RowSample:
         Out-of-fold prediction ``(n, n_classes)`` or ``(n,)``, truth ``(n,)`` (class position or
         value), and what is missing: 1 - probability of the true class, or absolute error.
     ``cells``
-        n rows of D short texts, the values as the user wrote them; blank where missing.
+        n rows of D short texts, the values as the user wrote them, cut to some letters and
+        digits; blank where missing.
     ``groups``
         Why rows are in the sample: a name, and positions in the sample in a telling order.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,10 +21,14 @@ MAX_ROWS = 400
 MIN_ROWS = 40
 MAX_LEVELS = 500_000
 """Weights that a sample keeps, about: folds x steps x rows x columns, one byte each."""
+MAX_CELLS = 40_000
+"""Values that a sample keeps, about: rows x columns, as text."""
 MAX_CLASSES = 6
 """Classes that have a group of their own, the most frequent ones."""
 LETTERS = 28
 """Letters of a value that are kept."""
+DIGITS = 5
+"""Digits of a broken number that are kept."""
 
 
 def row_errors(predicted: Floats, truth: NDArray[np.generic]) -> Floats:
@@ -35,7 +40,8 @@ def row_errors(predicted: Floats, truth: NDArray[np.generic]) -> Floats:
 
 def sample_size(n_folds: int, n_steps: int, n_columns: int) -> int:
     """Return how many rows a sample of bounded size has."""
-    return int(np.clip(MAX_LEVELS // (n_folds * n_steps * n_columns), MIN_ROWS, MAX_ROWS))
+    fit = min(MAX_LEVELS // (n_folds * n_steps * n_columns), MAX_CELLS // n_columns)
+    return int(np.clip(fit, MIN_ROWS, MAX_ROWS))
 
 
 def choose_groups(
@@ -148,4 +154,7 @@ def _short(text: str | None) -> str:
     if text is None:
         return ""
     plain = " ".join(text.split())
+    if len(plain) > DIGITS + 2 and "." in plain:
+        with suppress(ValueError):
+            return f"{float(plain):.{DIGITS}g}"
     return plain if len(plain) <= LETTERS else f"{plain[: LETTERS - 1]}…"
