@@ -1,6 +1,6 @@
 """Make the pictures in docs/images: every view of the page, on three tables, in light and dark.
 
-    python docs/screenshots.py [--data ../shared/data] [--rows 4000]
+    python docs/screenshots.py [--data ../shared/data] [--rows 1500]
 
 Needs the development packages and a Chromium (CHROMIUM=path). Where the folder of data sets is
 missing, only the made-up table of 300 columns is shown.
@@ -12,6 +12,7 @@ import argparse
 import os
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,16 @@ import pandas as pd
 from playwright.sync_api import Page, sync_playwright
 
 from tabnet_auto import auto_fit
+from tabnet_auto.config import get_preset
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 from data import DEFAULT, read_split  # the data sets' reader is shared with the benchmarks
 
+# The fast preset with two steps, so that there is an order of looking to show.
+PRESET = get_preset("fast")
+PRESET = replace(PRESET, net=replace(PRESET.net, n_steps=2))
+# Away with the standing bar, which would lie over the pictures; some air around each section.
+STYLE = ".ta-nav { position: static } .ta-section { padding: 1rem 1.25rem }"
 IMAGES = Path(__file__).resolve().parent / "images"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 MOST_BYTES = 200_000
@@ -37,7 +44,7 @@ def main() -> None:
     """Fit, write the pages, and take their pictures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=DEFAULT, help="folder of data sets")
-    parser.add_argument("--rows", type=int, default=4000, help="rows of each table, at most")
+    parser.add_argument("--rows", type=int, default=1500, help="rows of each table, at most")
     arguments = parser.parse_args()
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -51,6 +58,7 @@ def main() -> None:
                     )
                     page.goto(path.as_uri())
                     page.wait_for_selector("html.ta-ready")
+                    page.add_style_tag(content=STYLE)
                     take(page, name, scheme)
                     page.close()
             browser.close()
@@ -58,7 +66,7 @@ def main() -> None:
 
 def write_pages(data: Path, rows: int, folder: Path) -> dict[str, Path]:
     """Fit every table with the fast preset; return the page of each."""
-    tables = {"wide": wide_table(rows)}
+    tables = {"wide": wide_table(rows // 2)}
     for name in ("adult", "california_housing"):
         if (data / name).is_dir():
             split = read_split(name, data)
@@ -67,7 +75,7 @@ def write_pages(data: Path, rows: int, folder: Path) -> dict[str, Path]:
             print(f"{name}: not below {data}, left out")
     pages = {}
     for name, (target, train, test) in tables.items():
-        fit = auto_fit(train, target, test=test, preset="fast", verbose=False)
+        fit = auto_fit(train, target, test=test, preset=PRESET, verbose=False)
         pages[name] = fit.report(folder / f"{name}.html")
         print(f"{name}: {fit.oof_score:.4f}, {pages[name].stat().st_size / 1e6:.2f} MB", flush=True)
     return pages

@@ -271,7 +271,8 @@ def drift_sentence(drift: Drift) -> str:
     noun = "column" if len(drift.columns) == 1 else "columns"
     return (
         f"{len(moved)} of {len(drift.columns)} {noun} moved further between training and test "
-        f"rows than chance does, most of all {most!r} (1 in 20 would by chance alone)."
+        f"rows than random dealing does in 19 of 20 cases, most of all {most!r}; by chance alone "
+        f"about {len(drift.columns) / 20:.1g} would."
     )
 
 

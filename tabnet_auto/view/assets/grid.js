@@ -29,14 +29,14 @@
   // Choices are [value, words] pairs, or groups of them: { label, choices }.
   const select = (label, choices, change) => {
     const option = ([value, words]) => el("option", { value }, words);
-    const box = el("select", { onchange: () => change(box.value) },
+    const box = el("select", { "aria-label": label, onchange: () => change(box.value) },
       ...choices.map((entry) => Array.isArray(entry) ? option(entry)
         : el("optgroup", { label: entry.label }, ...entry.choices.map(option))));
     return { box, field: el("label", { class: "ta-field" }, label, box) };
   };
 
   const search = (label, placeholder, change) => {
-    const box = el("input", { type: "search", autocomplete: "off", placeholder,
+    const box = el("input", { "aria-label": label, type: "search", autocomplete: "off", placeholder,
       oninput: () => change(box.value) });
     return { box, field: el("label", { class: "ta-field" }, label, box) };
   };
@@ -52,6 +52,7 @@
   const percent = (share) => {
     const value = share * 100;
     if (!Number.isFinite(value)) return "–";
+    if (Math.abs(value) < 0.05) return "0";
     return Math.abs(value) < 9.95 ? value.toFixed(1) : value.toFixed(0);
   };
 

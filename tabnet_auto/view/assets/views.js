@@ -116,6 +116,8 @@
     const groups = Object.keys(rows.groups);
     const state = { group: groups[0], fold: -1, step: -1, sort: "group", find: "", columns: "",
       page: 0, first: 0, row: null };
+    const errorWords = (i) => rows.error[i] == null ? "–"
+      : rows.error[i].toLocaleString("en", { maximumSignificantDigits: 3 });
     const own = (i) => state.fold >= 0 ? state.fold : Math.max(rows.heldOut[i], 0);
     const table = el("div", {});
     const words = status();
@@ -164,7 +166,7 @@
       const body = seen.map((i) => el("tr", { class: state.row === i ? "ta-lead" : null },
         el("th", { scope: "row", "data-at": `${i},-1`, tabindex: -1 }, rows.names[i]),
         el("td", {}, rows.truth[i]), el("td", {}, rows.predicted[i]),
-        el("td", { class: "ta-num" }, Number(rows.error[i].toPrecision(3)).toString()),
+        el("td", { class: "ta-num" }, errorWords(i)),
         ...window.map((c) => cell(i, c))));
       const made = el("table", { class: "ta-table ta-grid-table ta-rows-table", role: "grid",
         "aria-label": "Attention and values by row and column" },
@@ -178,7 +180,7 @@
         pager("rows", state.page * PAGE, PAGE, list.length, (by) => { state.page += by; draw(); }),
         order.length > WIDTH ? pager("columns", state.first, WIDTH, order.length,
           (by) => { state.first += by * WIDTH; draw(); }) : null));
-      const who = state.fold < 0 ? "each row as read by the fold that did not learn from it" : `as read by ${folds[state.fold]}`;
+      const who = state.fold < 0 ? "each row as read by the fold that held it out" : `as read by ${folds[state.fold]}`;
       const part = state.step < 0 ? "mean of the steps" : `step ${state.step + 1}`;
       words.textContent = list.length ? `Cells show values, colour shows attention (${part}), ${who}. A row opens below.`
         : "No row matches.";
@@ -194,7 +196,7 @@
 
     // One row under two folds: all members read the same row.
     const compare = (i, a, b) => {
-      const name = (f) => f === rows.heldOut[i] ? `${folds[f]} (did not learn from it)` : folds[f];
+      const name = (f) => f === rows.heldOut[i] ? `${folds[f]} (held it out)` : folds[f];
       const pick = (label, f, change) => {
         const made = select(label, folds.map((_, k) => [`${k}`, name(k)]), (value) => change(Number(value)));
         made.box.value = `${f}`;
@@ -272,19 +274,18 @@
       const list = of(shown);
       const grid = new Grid({
         label: `Attention by ${shown}`,
-        heads: [...list.map((i) => ({ label: cohorts.label[i], kind: "heat", title: `${cohorts.nRows[i]} rows` })),
+        heads: [
           { label: "A − B", kind: "signed", title: "difference of the two chosen groups, in percentage points" },
-          { label: "± 2 s.e.", kind: "text", title: "a difference within this is what chance does" }],
-        sort: grids.sort ?? { column: list.length, down: true },
+          { label: "± 2 s.e.", kind: "text", title: "a difference within this is what chance does" },
+          ...list.map((i) => ({ label: cohorts.label[i], kind: "heat", title: `${cohorts.nRows[i]} rows` }))],
+        sort: { column: 0, down: true },
       });
-      if (grid.sort.column > list.length) grid.sort = { column: list.length, down: true };
       const rows = columns.map((name, c) => {
         const gap = cohorts.mean[a][c] - cohorts.mean[b][c];
         const noise = 2 * Math.hypot(cohorts.error[a][c], cohorts.error[b][c]);
-        return { id: c, name, value: [...list.map((i) => cohorts.mean[i][c]), gap, noise],
-          words: [...list.map((i) => percent(cohorts.mean[i][c])),
-            `${plusMinus(gap)}${Math.abs(gap) > noise ? " *" : ""}`, percent(noise)],
-          sorts: [...list.map((i) => cohorts.mean[i][c]), Math.abs(gap), noise] };
+        const means = list.map((i) => cohorts.mean[i][c]);
+        return { id: c, name, value: [gap, noise, ...means], sorts: [Math.abs(gap), noise, ...means],
+          words: [`${plusMinus(gap)}${Math.abs(gap) > noise ? " *" : ""}`, percent(noise)] };
       });
       const n = grid.show(rows, find.box.value);
       host.replaceChildren(grid.host);
@@ -292,7 +293,6 @@
         + `each read by networks that did not learn from it. A: ${cohorts.by[a]} ${label(a)}. B: ${cohorts.by[b]} ${label(b)}. `
         + "A star: more than two standard errors.";
     };
-    const grids = {};
     const choices = by.map((name) => ({ label: name, choices: of(name).map((i) => [`${i}`, label(i)]) }));
     const group = select("Group rows by", by.map((name) => [name, name]), (value) => {
       shown = value;
