@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import argparse
 import os
+import struct
 import sys
 import tempfile
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,7 +68,7 @@ def main() -> None:
 
 def write_pages(data: Path, rows: int, folder: Path) -> dict[str, Path]:
     """Fit every table with the fast preset; return the page of each."""
-    tables = {"wide": wide_table(rows // 2)}
+    tables = {"wide": wide_table(rows // 3)}
     for name in ("adult", "california_housing"):
         if (data / name).is_dir():
             split = read_split(name, data)
@@ -111,10 +113,30 @@ def take(page: Page, name: str, scheme: str) -> None:
 
 def save(picture: bytes, path: Path) -> None:
     """Write a picture that is small enough for a repository."""
+    picture = packed(picture)
     if len(picture) > MOST_BYTES:
         message = f"{path.name} has {len(picture):,} bytes, more than {MOST_BYTES:,}"
         raise SystemExit(message)
     path.write_bytes(picture)
+
+
+def packed(picture: bytes) -> bytes:
+    """Return the same PNG, its pixels deflated as far as it goes: browsers hurry."""
+    at, pixels, chunks = 8, b"", []
+    while at < len(picture):
+        (size,) = struct.unpack(">I", picture[at : at + 4])
+        kind, body = picture[at + 4 : at + 8], picture[at + 8 : at + 8 + size]
+        if kind == b"IDAT":
+            pixels += body
+        else:
+            chunks.append((kind, body))
+        at += size + 12
+    best = zlib.compress(zlib.decompress(pixels), 9)
+    chunks.insert(-1, (b"IDAT", best))
+    return picture[:8] + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
 
 
 if __name__ == "__main__":
