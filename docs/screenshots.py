@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import struct
 import sys
 import tempfile
-import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +29,7 @@ from data import DEFAULT, read_split  # the data sets' reader is shared with the
 PRESET = get_preset("fast")
 PRESET = replace(PRESET, net=replace(PRESET.net, n_steps=2))
 # Away with the standing bar, which would lie over the pictures; some air around each section.
-STYLE = ".ta-nav { position: static } .ta-section { padding: 1rem 1.25rem }"
+STYLE = ".ta-nav { position: static } .ta-section, .ta-detail { padding: 1rem 1.25rem }"
 IMAGES = Path(__file__).resolve().parent / "images"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 MOST_BYTES = 200_000
@@ -100,43 +98,22 @@ def wide_table(n_rows: int) -> tuple[str, pd.DataFrame, pd.DataFrame]:
 
 def take(page: Page, name: str, scheme: str) -> None:
     """Take a picture of every section; in dark only of what has colours of its own."""
-    for section in SECTIONS:
+    dark = scheme == "dark"
+    for section in ("attention", "rows") if dark else SECTIONS:
         place = page.locator(f"section#{section}")
-        if not place.count() or (scheme == "dark" and section not in ("attention", "rows")):
-            continue
-        if section == "rows":
-            # One row opened, so that its comparison under two folds is seen.
-            place.locator("tbody [data-at]").first.click()
-        suffix = "" if scheme == "light" else "-dark"
-        save(place.screenshot(), IMAGES / f"{name}-{section}{suffix}.png")
+        if place.count():
+            save(place.screenshot(), IMAGES / f"{name}-{section}{'-dark' * dark}.png")
+    if not dark:
+        page.locator("#rows tbody [data-at]").first.click()
+        save(page.locator(".ta-detail").screenshot(), IMAGES / f"{name}-row.png")
 
 
 def save(picture: bytes, path: Path) -> None:
     """Write a picture that is small enough for a repository."""
-    picture = packed(picture)
     if len(picture) > MOST_BYTES:
         message = f"{path.name} has {len(picture):,} bytes, more than {MOST_BYTES:,}"
         raise SystemExit(message)
     path.write_bytes(picture)
-
-
-def packed(picture: bytes) -> bytes:
-    """Return the same PNG, its pixels deflated as far as it goes: browsers hurry."""
-    at, pixels, chunks = 8, b"", []
-    while at < len(picture):
-        (size,) = struct.unpack(">I", picture[at : at + 4])
-        kind, body = picture[at + 4 : at + 8], picture[at + 8 : at + 8 + size]
-        if kind == b"IDAT":
-            pixels += body
-        else:
-            chunks.append((kind, body))
-        at += size + 12
-    best = zlib.compress(zlib.decompress(pixels), 9)
-    chunks.insert(-1, (b"IDAT", best))
-    return picture[:8] + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        for kind, body in chunks
-    )
 
 
 if __name__ == "__main__":

@@ -272,7 +272,7 @@ def drift_sentence(drift: Drift) -> str:
     return (
         f"{len(moved)} of {len(drift.columns)} {noun} moved further between training and test "
         f"rows than random dealing does in 19 of 20 cases, most of all {most!r}; by chance alone "
-        f"about {len(drift.columns) / 20:.1g} would."
+        f"about {max(1, round(len(drift.columns) / 20))} would."
     )
 
 

@@ -277,6 +277,8 @@ def test_on_paper_pictures_take_the_place_of_explorers(offline, folder):
     page.emulate_media(media="print")
     assert page.locator('[data-view="folds"] img').is_visible()
     assert not page.locator(".ta-explore").first.is_visible()
+    page.set_viewport_size({"width": 720, "height": 1000})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 720, "nothing is cut off"
 
 
 @pytest.mark.parametrize("width", [1100, 420])

@@ -56,8 +56,10 @@
     return Math.abs(value) < 9.95 ? value.toFixed(1) : value.toFixed(0);
   };
 
-  const plusMinus = (share) =>
-    `${share > 0 ? "+" : share < 0 ? "−" : ""}${percent(Math.abs(share))}`;
+  const plusMinus = (share) => {
+    const size = percent(Math.abs(share));
+    return size === "0" ? size : `${share < 0 ? "−" : "+"}${size}`;
+  };
 
   const level = (share, peak) =>
     Math.round(Math.min(Math.max(share / (peak || 1), 0), 1) * (N_LEVELS - 1));

@@ -190,8 +190,15 @@
       state.row = i;
       draw();
       const a = Math.max(rows.heldOut[i], 0);
-      compare(i, a, a === 0 ? F - 1 : 0);
+      compare(i, a, furthest(i, a));
       table.querySelector(`[data-at^="${i},"]`)?.focus();
+    };
+
+    // The fold that reads the row most differently.
+    const furthest = (i, a) => {
+      const gap = folds.map((_, f) => columns.reduce((sum, _column, c) =>
+        sum + Math.abs(share(a, state.step, i, c) - share(f, state.step, i, c)), 0));
+      return gap.indexOf(Math.max(...gap));
     };
 
     // One row under two folds: all members read the same row.
@@ -228,7 +235,7 @@
     const change = (part) => { Object.assign(state, { page: 0, first: 0 }, part); draw(); };
     const group = select("Rows", [...groups.map((name) => [name, `${name} (${rows.groups[name].length})`]),
       ["", `all of these (${n})`]], (value) => change({ group: value }));
-    const fold = select("Read by", [["-1", "the fold that held it out"], ...folds.map((label, f) => [`${f}`, label])],
+    const fold = select("Read by", [["-1", "fold that held it out"], ...folds.map((label, f) => [`${f}`, label])],
       (value) => change({ fold: Number(value) }));
     const step = select("Step", [["-1", "mean"], ...Array.from({ length: S }, (_, s) => [`${s}`, `step ${s + 1}`])],
       (value) => change({ step: Number(value) }));
