@@ -29,7 +29,7 @@ from data import DEFAULT, read_split  # the data sets' reader is shared with the
 PRESET = get_preset("fast")
 PRESET = replace(PRESET, net=replace(PRESET.net, n_steps=2))
 # Away with the standing bar, which would lie over the pictures; some air around each section.
-STYLE = ".ta-nav { position: static } .ta-section, .ta-detail { padding: 1rem 1.25rem }"
+STYLE = ".ta-nav { position: static } .ta-section, .ta-detail:not(:empty) { padding: 1rem 1.25rem }"
 IMAGES = Path(__file__).resolve().parent / "images"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 MOST_BYTES = 200_000

@@ -282,7 +282,7 @@
       const grid = new Grid({
         label: `Attention by ${shown}`,
         heads: [
-          { label: "A − B", kind: "signed", title: "difference of the two chosen groups, in percentage points" },
+          { label: "A\u00a0−\u00a0B", kind: "signed", title: "difference of the two chosen groups, in percentage points" },
           { label: "± 2 s.e.", kind: "text", title: "a difference within this is what chance does" },
           ...list.map((i) => ({ label: cohorts.label[i], kind: "heat", title: `${cohorts.nRows[i]} rows` }))],
         sort: { column: 0, down: true },
