@@ -13,7 +13,7 @@ CHECK ?=
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format notebooks clean distclean
+.PHONY: help demo test check lint format notebooks screenshots clean distclean
 
 help:  ## Say what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -40,6 +40,9 @@ format: $(VENV)/.dev  ## Format the code and fix what can be fixed
 
 notebooks: $(VENV)/.dev  ## Build notebooks/*.ipynb from their .py sources and execute them
 	$(BIN)/python notebooks/_build.py
+
+screenshots: $(VENV)/.dev  ## Make the pictures of the report in docs/images (a few minutes)
+	$(BIN)/python docs/screenshots.py
 
 clean:  ## Remove what was built, but keep the virtual environment
 	rm -rf build dist $(OUT) .coverage htmlcov .mypy_cache .ruff_cache .pytest_cache \

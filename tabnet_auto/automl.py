@@ -14,13 +14,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tabnet_auto.attention.summary import AttentionSummary, summarize_attention
+from tabnet_auto.attention.summary import summarize_attention
 from tabnet_auto.companions.table import check_companions
 from tabnet_auto.config import EncodeConfig, Preset, get_preset, resolve
 from tabnet_auto.design import UNKNOWN_CODE, Design
 from tabnet_auto.encode.encoder import Encoder, fit_encoder
 from tabnet_auto.ensemble.choose import check_blend
 from tabnet_auto.errors import InputError
+from tabnet_auto.evidence.collect import collect_evidence
+from tabnet_auto.evidence.drift import measure_drift, sample_positions
 from tabnet_auto.folds import FoldPlan, Folds, check_fold_weights, make_folds, split_notes
 from tabnet_auto.folds.offers import offer_notes
 from tabnet_auto.frames import read_frame
@@ -145,15 +147,14 @@ def auto_fit(
     NotInstalledError
         If a companion's package is not installed.
     """
-    start = monotonic()
-    computed_on, problem = choose_device(device)
-    train_until, blend_until, end = _deadlines(start, time_limit)
     table = read_table(train, target, groups=groups, time=time, weight=weight)
+    test = None if test is None else read_frame(test, what="test")
     schema, y = _describe(table, task, roles)
     trace, settings = Trace(emit=_listeners(verbose, emit)), get_preset(preset)
     computed_on, problem = choose_device(device)
-    train_until, blend_until, end = _deadlines(start, time_limit)
+    times = _deadlines(time_limit)
     table = read_table(train, target, groups=groups, time=time, weight=weight)
+    test = None if test is None else read_frame(test, what="test")
     schema, y = _describe(table, task, roles)
     wanted = settings.companions if companions is None else companions
     recipes, rule = check_companions(wanted, schema.task), check_blend(blend)
@@ -168,15 +169,15 @@ def auto_fit(
     later = _encode_test(encoder, test, trace)
     settings = resolve(settings, task=schema.task, n_train=min(len(rows) for rows in split.train))
     _plan(trace, learned, settings, computed_on, time_limit)
-    plan = Plan(settings, recipes, rule, computed_on, train_until, blend_until)
+    plan = Plan(settings, recipes, rule, computed_on, times.train, times.blend)
     models = _train(learned, plan, trace, later, threshold)
-    read = models.state.n_steps * settings.train.batch_size
-    attention = summarize_attention(models.net, learned, end, read)
-    trace.add("done", oof_score=models.scores.total, seconds=monotonic() - start)
     about = _about(preset, folds, seed, computed_on, companions)
-    return _answer(
-        learned, plan, models, table, schema, encoder, attention, trace=trace, about=about
+    fit = _answer(
+        learned, plan, models, table, schema, encoder, end=times.end, trace=trace, about=about
     )
+    fit = _with_evidence(fit, learned, table, test, times.end)
+    trace.add("done", oof_score=fit.oof_score, seconds=monotonic() - times.start)
+    return fit
 
 
 def _answer(
@@ -186,22 +187,39 @@ def _answer(
     table: Table,
     schema: Schema,
     encoder: Encoder,
-    attention: AttentionSummary,
     *,
+    end: float | None,
     trace: Trace,
     about: Mapping[str, str],
 ) -> FitResult:
     """Bring together what was learned, on the processor, and without listeners."""
     assert task.design.y is not None
     scores, chosen = models.scores, models.chosen
+    read = models.state.n_steps * plan.settings.train.batch_size
     return FitResult(
         schema=schema, folds=task.folds, metric=task.metric, preset=plan.settings, encoder=encoder,
+        attention_summary=summarize_attention(models.net, task, end, read),
         net=models.net.to("cpu"), blend=chosen.blend, oof=table.spread(chosen.oof),
         oof_score=scores.total, decision=scores.decision, target=task.design.y,
         has_target=table.has_target, member_scores=scores.members, fold_scores=scores.folds,
-        objective=task.objective, attention_summary=attention, trace=replace(trace, emit=None),
-        about=about, companions=models.companions, held_out=models.held_out, table=table,
+        objective=task.objective, trace=replace(trace, emit=None), about=about,
+        companions=models.companions, held_out=models.held_out, table=table,
     )  # fmt: skip
+
+
+def _with_evidence(
+    fit: FitResult, task: Task, table: Table, test: pd.DataFrame | None, end: float | None
+) -> FitResult:
+    """Add what the report shows of single rows, groups of rows and the test rows, if in time."""
+    if end is not None and monotonic() >= end:
+        return fit
+    drift = None
+    if test is not None:
+        some = test.iloc[sample_positions(len(test))]
+        predicted = fit.predict_proba(some) if fit.schema.classes else fit.predict(some)
+        drift = measure_drift(fit.schema, table.frame, test, predicted)
+    oof = fit.oof[table.has_target]
+    return replace(fit, evidence=collect_evidence(fit.net, task, oof, table, fit.schema, drift))
 
 
 def _describe(
@@ -273,13 +291,11 @@ def _encode(
     return encoder, Task(full, encoder.layout, tables, split, aim.metric, classes, aim.objective)
 
 
-def _encode_test(
-    encoder: Encoder, test: pd.DataFrame | str | Path | None, trace: Trace
-) -> Design | None:
+def _encode_test(encoder: Encoder, test: pd.DataFrame | None, trace: Trace) -> Design | None:
     """Encode the test rows once: raises where that fails, and notes which levels are new."""
     if test is None:
         return None
-    design = encoder.encode(read_frame(test, what="test"))
+    design = encoder.encode(test)
     _note(trace, *_unseen_levels(encoder, design))
     return design
 
@@ -294,17 +310,29 @@ def _unseen_levels(encoder: Encoder, design: Design) -> list[str]:
     ]
 
 
-def _deadlines(start: float, time_limit: object) -> tuple[float | None, float | None, float | None]:
-    """Return the instants at which training, choosing the blend, and all else must end."""
+class Deadlines(NamedTuple):
+    """The start, and when training, choosing the blend and all else must end, if ever.
+
+    ``time.monotonic()`` instants.
+    """
+
+    start: float
+    train: float | None = None
+    blend: float | None = None
+    end: float | None = None
+
+
+def _deadlines(time_limit: object) -> Deadlines:
+    start = monotonic()
     if time_limit is None:
-        return None, None, None
+        return Deadlines(start)
     if not isinstance(time_limit, int | float | np.number) or not time_limit > 0:
         raise InputError(
             f"time_limit must be positive seconds or None, however: time_limit={time_limit!r}."
         )
-    seconds = float(time_limit)
-    train, blend, end = (start + seconds * (1.0 - part) for part in (RESERVE, RESERVE / 2, 0.0))
-    return train, blend, end
+    end = start + float(time_limit)
+    reserve = RESERVE * float(time_limit)
+    return Deadlines(start, end - reserve, end - reserve / 2, end)
 
 
 def _plan(

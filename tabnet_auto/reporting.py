@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from tabnet_auto.attention.summary import AttentionSummary
 from tabnet_auto.companions.train import Companion
 from tabnet_auto.ensemble.blend import AnyBlend
+from tabnet_auto.evidence.record import Evidence
+from tabnet_auto.evidence.shown import shown_cohorts, shown_drift, shown_rows, shown_steps
 from tabnet_auto.folds import Folds
 from tabnet_auto.metrics import Metric
 from tabnet_auto.schema import Schema
@@ -24,6 +27,8 @@ from tabnet_auto.view.report_data import (
     ReportData,
     Trust,
 )
+from tabnet_auto.view.run_state import STOP_REASONS
+from tabnet_auto.view.tables import format_cell
 
 Floats = NDArray[np.float64]
 SAMPLE = 5000
@@ -140,6 +145,27 @@ def trust_panel(attention: AttentionSummary, n_columns: int = 20) -> Trust:
     )
 
 
+def plan_facts(trace: Trace) -> dict[str, str]:
+    """Say what was to be trained, and how it ended."""
+    plan = trace.of("plan")[-1]
+    seeds = f" x {plan['n_seeds']} seeds" if plan["n_seeds"] > 1 else ""
+    facts = {
+        "Time": format_cell(float(trace.of("done")[-1]["seconds"]), "seconds"),
+        "Networks": f"{plan['n_members']} ({plan['n_folds']} folds{seeds})",
+        "Epochs at most": f"{plan['max_epochs']:,}",
+        "Rows of a batch": f"{plan['batch_size']:,}",
+    }
+    if plan["time_limit"] is not None:
+        facts["Time limit"] = format_cell(float(plan["time_limit"]), "seconds")
+    stopped = trace.of("stopped")
+    if stopped:
+        reason = stopped[-1]["reason"]
+        facts["Stopped"] = (
+            f"after epoch {stopped[-1]['epoch']:,}: {STOP_REASONS.get(reason, reason)}"
+        )
+    return facts
+
+
 def report_data(
     schema: Schema,
     metric: Metric,
@@ -154,7 +180,8 @@ def report_data(
     notes = [event["text"] for event in trace.of("note")]
     return ReportData(
         title=f"{schema.target}: {schema.task} with attention TabNets",
-        summary=dict(summary),
+        # Versions, in lower case, stand with the lines that reproduce the run.
+        summary={key: value for key, value in summary.items() if not key.islower()},
         leaderboard=leaderboard,
         metric_name=metric.name,
         greater_is_better=metric.greater_is_better,
@@ -169,3 +196,24 @@ def report_data(
         reproduce=reproduce,
         trust=trust_panel(attention),
     )
+
+
+def with_evidence(
+    data: ReportData, schema: Schema, trace: Trace, member_scores: Floats, evidence: Evidence
+) -> ReportData:
+    """Add what was seen on real rows, every member's score ``(M,)``, and the plan."""
+    n_rows = trace.of("plan")[-1]["n_rows"]
+    return replace(
+        data,
+        member_scores=member_scores.reshape(len(data.attention), -1),
+        plan=plan_facts(trace),
+        step_work=shown_steps(evidence, schema),
+        rows=shown_rows(evidence, schema, n_rows),
+        cohorts=shown_cohorts(evidence),
+        drift=shown_drift(evidence, data.predictions),
+    )
+
+
+def without_rows(data: ReportData) -> ReportData:
+    """Return the report without single rows of the training frame."""
+    return replace(data, rows=None)

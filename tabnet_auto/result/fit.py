@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from tabnet_auto.design import Design
 from tabnet_auto.encode.encoder import Encoder
 from tabnet_auto.ensemble.blend import AnyBlend, HeldOut, by_seed
 from tabnet_auto.errors import InputError
+from tabnet_auto.evidence.record import Evidence
 from tabnet_auto.folds import Folds
 from tabnet_auto.frames import read_frame
 from tabnet_auto.kaggle.submission import Values, build_submission
@@ -27,6 +28,8 @@ from tabnet_auto.reporting import (
     leaderboard_rows,
     out_of_fold_sample,
     report_data,
+    with_evidence,
+    without_rows,
 )
 from tabnet_auto.result.attention import Attention
 from tabnet_auto.schema import Schema
@@ -97,6 +100,7 @@ class FitResult:
     full: Folds | None = None
     held_out: HeldOut | None = None
     table: Table | None = None
+    evidence: Evidence = field(default_factory=Evidence)
 
     # --- predictions ----------------------------------------------------------------------------
 
@@ -223,10 +227,15 @@ class FitResult:
         """What the networks looked at."""
         return Attention(self)
 
-    def report(self, path: str | Path) -> Path:
-        """Write one self-contained HTML page: scores, curves, attention, schema."""
+    def report(self, path: str | Path, *, rows: bool = True) -> Path:
+        """Write one self-contained HTML page: scores, curves, attention, rows, schema.
+
+        The page quotes some hundred rows of the training frame, so that a reader can see what
+        the networks looked at in each; ``rows=False`` leaves them out.
+        """
         written = Path(path)
-        written.write_text(render_page(self._report_data()), encoding="utf-8")
+        data = self._report_data() if rows else without_rows(self._report_data())
+        written.write_text(render_page(data), encoding="utf-8")
         return written
 
     def _leaderboard(self) -> list[dict[str, Any]]:
@@ -256,10 +265,11 @@ class FitResult:
         if self.task == "multiclass":  # the confusion matrix is of labels
             oof = self.decision.cross_fitted(oof, row_parts(self.folds, len(oof)))
         predictions = out_of_fold_sample(self.schema, self.target, oof)
-        return report_data(
+        data = report_data(
             self.schema, self.metric, self.trace, self.attention_summary, self._leaderboard(),
             predictions, summary, self._reproduce(),
         )  # fmt: skip
+        return with_evidence(data, self.schema, self.trace, self.member_scores, self.evidence)
 
     def _reproduce(self) -> str:
         used = ", ".join(f"{k} {v}" for k, v in self.about.items() if k.islower())
@@ -340,12 +350,14 @@ class FitResult:
 
     # --- files ----------------------------------------------------------------------------------
 
-    def save(self, directory: str | Path) -> Path:
+    def save(self, directory: str | Path, *, rows: bool = True) -> Path:
         """Save into a directory of JSON and safetensors; :func:`load` reads it anywhere.
 
         The directory holds the training targets and out-of-fold predictions too, so that a
-        loaded model can still write its report. Companions that have no weight in the blend
-        are left out, their line on the leaderboard stays.
+        loaded model can still write its report, and some hundred rows of the training frame
+        as they were given. ``rows=False`` leaves these rows out, where they are private; the
+        encoder's tables still hold the levels and quantiles that it learned. Companions that
+        have no weight in the blend are left out, their line on the leaderboard stays.
 
         Raises
         ------
@@ -354,7 +366,7 @@ class FitResult:
         """
         from tabnet_auto.result.saving import save
 
-        return save(self, directory)
+        return save(self, directory, rows=rows)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the training rows out of pickles."""

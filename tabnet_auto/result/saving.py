@@ -18,6 +18,7 @@ from tabnet_auto.decisions import Decision
 from tabnet_auto.encode.encoder import Encoder
 from tabnet_auto.ensemble.blend import blend_from_json
 from tabnet_auto.errors import ArtifactError
+from tabnet_auto.evidence.record import Evidence
 from tabnet_auto.folds import Folds
 from tabnet_auto.metrics import Objective, metric_by_name
 from tabnet_auto.net.build import build_net
@@ -26,8 +27,8 @@ from tabnet_auto.schema import Schema
 from tabnet_auto.trace import Trace
 
 
-def save(fit: FitResult, directory: str | Path) -> Path:
-    """Write what :func:`load` reads."""
+def save(fit: FitResult, directory: str | Path, *, rows: bool = True) -> Path:
+    """Write what :func:`load` reads, with or without the sample of training rows."""
     encoder, arrays = fit.encoder.to_state()
     companions, own = companions_to_state(
         [
@@ -36,6 +37,8 @@ def save(fit: FitResult, directory: str | Path) -> Path:
         ]
     )
     attention, looked_at = fit.attention_summary.to_state()
+    kept = fit.evidence if rows else replace(fit.evidence, rows=None)
+    evidence, measured = kept.to_state()
     data = {
         "schema": fit.schema.to_json(),
         "folds": _folds_to_json(fit.folds),
@@ -53,15 +56,17 @@ def save(fit: FitResult, directory: str | Path) -> Path:
         "about": dict(fit.about),
         "decision": asdict(fit.decision),
         "objective": asdict(fit.objective),
+        "evidence": evidence,
     }
     stored = {f"encoder.{name}": array for name, array in arrays.items()}
+    stored |= {f"evidence.{name}": array for name, array in measured.items()}
     for name, tensor in fit.net.state_dict().items():
         stored[f"net.{name}"] = tensor.cpu().numpy()
     stored |= {f"companions.{name}": array for name, array in own.items()}
     for name, folds in (("folds", fit.folds), ("full", fit.full)):
         for side in ("train", "valid") if folds is not None else ():
-            rows = enumerate(getattr(folds, side))
-            stored |= {f"{name}.{side}.{i}": member for i, member in rows}
+            members = enumerate(getattr(folds, side))
+            stored |= {f"{name}.{side}.{i}": positions for i, positions in members}
     stored |= {
         "oof": fit.oof, "target": fit.target, "has_target": fit.has_target,
         "member_scores": fit.member_scores, "fold_scores": fit.fold_scores,
@@ -114,6 +119,7 @@ def _rebuild(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> FitResult
         full=full,
         decision=_decision_from_json(data.get("decision", {})),
         objective=_objective_from_json(data.get("objective", {})),
+        evidence=Evidence.from_state(data.get("evidence", {}), _under("evidence.", arrays)),
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from tabnet_auto.view.figures import (
     Paired,
     Scatter,
     Series,
+    Strip,
     Table,
 )
 from tabnet_auto.view.svg import (
@@ -35,6 +36,8 @@ from tabnet_auto.view.svg import (
     shorten,
     span,
     text,
+    tick_label,
+    ticks,
 )
 from tabnet_auto.view.tables import DASH, format_cell, table_html
 
@@ -99,7 +102,7 @@ def _chart(chart: Chart) -> Drawing:
     width, height = (_HALF, 420.0) if chart.unit else (_HALF, 300.0)
     frame = _chart_frame(chart, width, height)
     parts = frame.axes(chart.x_label, chart.y_label, percent=(chart.unit, chart.unit))
-    if chart.unit:
+    if chart.unit and chart.diagonal:
         parts.append(line(frame.px(0), frame.py(0), (frame.px(1), frame.py(1)), "guide"))
     inside = "".join(_series(frame, series) for series in chart.series)
     box = rect(frame.left - 4, frame.top - 4, (frame.width + 8, frame.height + 8), "")
@@ -158,7 +161,7 @@ def _series(frame: Frame, series: Series) -> str:
 
 def _dot(frame: Frame, x: float, y: float, colour: int) -> str:
     at = f'cx="{number(frame.px(x))}" cy="{number(frame.py(y))}"'
-    return f'<circle class="dot f{colour}" {at} r="4.5"/>'
+    return f'<circle class="dot f{colour % N_COLOURS}" {at} r="4.5"/>'
 
 
 def _histogram(histogram: Histogram) -> Drawing:
@@ -346,8 +349,40 @@ def _paired(paired: Paired) -> Drawing:
         size, below = width * abs(harm) / reach, harm < 0
         css = "bar-below" if below else "bar"
         parts.append(rect(zero - size * below, y + 4, (size, 13), css))
-        parts.append(text(second + width + 64, y + 14, format_cell(harm, "score"), "end small"))
+        parts.append(
+            text(second + width + 64, y + 14, format_cell(harm, paired.right_form), "end small")
+        )
     return second + width + 70, bottom + 12, parts
+
+
+def _strip(strip: Strip) -> Drawing:
+    row, left, right = 34.0, 190.0, 150.0
+    height = 24 + len(strip.rows) * row
+    found = [v for values in strip.values for v in values]
+    frame = Frame(left, 10, _FULL - left - right, height - 10, span(found, 0.08), (0.0, 1.0))
+    parts = []
+    for tick in ticks(*frame.x, 6):
+        at = frame.px(tick)
+        parts.append(line(at, frame.top, (at, height), "grid"))
+        parts.append(text(at, height + 18, tick_label(tick), "mid quiet small"))
+    parts.append(text(left + frame.width / 2, height + 38, strip.x_label, "mid"))
+    for r, (name, values) in enumerate(zip(strip.rows, strip.values, strict=True)):
+        y = frame.top + (r + 0.5) * row
+        known = [v for v in values if math.isfinite(v)]
+        parts.append(text(left - 12, y + 4, shorten(name, _NAME_WIDTH), "end"))
+        parts.append(line(left, y, (left + frame.width, y), "grid"))
+        if not known:
+            continue
+        mean = sum(known) / len(known)
+        spread = math.sqrt(sum((v - mean) ** 2 for v in known) / max(len(known) - 1, 1))
+        for fold, value in enumerate(values):
+            if math.isfinite(value):
+                parts.append(_dot(frame, value, 1 - (y - frame.top) / frame.height, fold))
+        middle = frame.px(mean)
+        parts.append(line(middle, y - 11, (middle, y + 11), "range"))
+        words = f"{format_cell(mean, 'score')} ± {format_cell(spread, 'score')}"
+        parts.append(text(_FULL - 6, y + 4, words, "end small"))
+    return _FULL, height + 48, parts
 
 
 _PAINTERS: dict[type, Callable[[Any], Drawing]] = {
@@ -357,4 +392,5 @@ _PAINTERS: dict[type, Callable[[Any], Drawing]] = {
     Scatter: _scatter,
     Confusion: _confusion,
     Paired: _paired,
+    Strip: _strip,
 }

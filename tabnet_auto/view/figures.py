@@ -60,7 +60,8 @@ class Series:
 class Chart:
     """Lines and points over two axes.
 
-    ``unit`` is a chart from 0 to 1 on both axes with the diagonal drawn in (ROC, calibration).
+    ``unit`` is a chart from 0 to 1 on both axes (ROC, calibration), with the diagonal drawn in
+    where ``diagonal`` says so.
     ``ceiling`` cuts the vertical axis, so that a wild first epoch does not flatten the rest.
     """
 
@@ -72,6 +73,7 @@ class Chart:
     table: Table
     note: str = ""
     unit: bool = False
+    diagonal: bool = True
     ceiling: float | None = None
 
 
@@ -151,6 +153,20 @@ class Paired:
     right: tuple[float, ...]
     table: Table
     note: str = ""
+    right_form: Form = "score"
 
 
-Figure = Chart | Heat | Histogram | Scatter | Confusion | Paired
+@dataclass(frozen=True)
+class Strip:
+    """Dots on one axis, one line of them a row, with their mean; NaN is left out."""
+
+    title: str
+    alt: str
+    x_label: str
+    rows: tuple[str, ...]
+    values: tuple[tuple[float, ...], ...]
+    table: Table
+    note: str = ""
+
+
+Figure = Chart | Heat | Histogram | Scatter | Confusion | Paired | Strip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,8 @@ def prediction_figures(data: ReportData) -> tuple[Figure, ...]:
     predictions = data.predictions
     if isinstance(predictions, BinaryPredictions):
         return (
-            roc_chart(predictions), calibration_chart(predictions), class_histogram(predictions),
+            roc_chart(predictions), precision_chart(predictions), calibration_chart(predictions),
+            threshold_confusion(predictions), class_histogram(predictions),
         )  # fmt: skip
     if isinstance(predictions, MulticlassPredictions):
         return (confusion(predictions),)
@@ -83,6 +85,64 @@ def roc_chart(predictions: BinaryPredictions) -> Chart:
         note="The dashed diagonal is guessing." + _sample_note(predictions),
         unit=True,
     )
+
+
+def precision_points(probability: Floats, truth: NDArray[np.int64]) -> tuple[Floats, Floats, float]:
+    """Return recalls, precisions, and the average precision; NaN without a positive row.
+
+    Average precision is the sum of precisions weighted by the rise of recall, without
+    interpolation between thresholds (scikit-learn's ``average_precision_score``).
+    """
+    order = np.argsort(-probability, kind="stable")
+    p, y = probability[order], truth[order].astype(bool)
+    last = np.append(np.flatnonzero(np.diff(p)), len(p) - 1) if len(p) else np.zeros(0, int)
+    hits = np.cumsum(y)[last]
+    if not len(last) or hits[-1] == 0:
+        return np.array([0.0, 1.0]), np.array([0.0, 0.0]), math.nan
+    recall, precision = hits / hits[-1], hits / (last + 1)
+    average = float(np.sum(np.diff(np.concatenate([[0.0], recall])) * precision))
+    return recall, precision, average
+
+
+def precision_chart(predictions: BinaryPredictions) -> Chart:
+    """Return precision against recall, thinned for drawing, with the base rate."""
+    recall, precision, average = precision_points(predictions.probability, predictions.truth)
+    keep = _spaced(len(recall), 200)
+    base = float(predictions.truth.mean()) if len(predictions.truth) else math.nan
+    tenths = np.linspace(0.1, 1.0, 10)
+    at = np.minimum(np.searchsorted(recall, tenths - 1e-12), len(recall) - 1)
+    columns = (TableColumn("Recall", "share"), TableColumn("Precision", "share"))
+    rows = tuple((float(recall[i]), float(precision[i])) for i in at)
+    shown = f"average precision {average:.4f}" if math.isfinite(average) else "not defined"
+    return Chart(
+        title=f"Precision and recall: {shown}",
+        alt=f"Precision against recall out of fold, {shown}; guessing has {base:.1%}",
+        x_label=f"recall: share of {predictions.positive!r} found",
+        y_label="precision: share of the flagged",
+        series=(
+            Series("model", tuple(map(float, recall[keep])), tuple(map(float, precision[keep]))),
+            Series("guessing", (0.0, 1.0), (base, base), group=6, style="dashed"),
+        ),
+        table=Table("Points of the curve", columns, rows),
+        note=f"The dashed line is guessing ({base:.1%} of the rows)." + _sample_note(predictions),
+        unit=True,
+        diagonal=False,
+    )
+
+
+def threshold_confusion(predictions: BinaryPredictions, threshold: float = 0.5) -> Confusion:
+    """Return the confusion matrix of flagging every row at or above the threshold."""
+    flagged = (predictions.probability >= threshold).astype(np.int64)
+    counts = np.zeros((2, 2), dtype=np.int64)
+    np.add.at(counts, (predictions.truth.astype(np.int64), flagged), 1)
+    made = confusion(MulticlassPredictions([predictions.negative, predictions.positive], counts))
+    note = f"{made.note} Flagged from a probability of {threshold:g}." + _sample_note(predictions)
+    return replace(made, title=f"Confusion at {threshold:g}: {_right(counts):.1%} right", note=note)
+
+
+def _right(counts: NDArray[np.int64]) -> float:
+    total = int(counts.sum())
+    return float(np.trace(counts)) / total if total else math.nan
 
 
 def calibration_bins(
@@ -194,8 +254,7 @@ def confusion(predictions: MulticlassPredictions, n_classes: int = N_CLASSES) ->
         place[keep] = np.arange(n_classes - 1)
         np.add.at(folded, (place[:, None], place[None, :]), counts)
         counts, labels = folded, [*(labels[i] for i in keep), f"{len(rest)} others"]
-    total = int(counts.sum())
-    right = float(np.trace(counts)) / total if total else math.nan
+    right = _right(counts)
     columns = (
         TableColumn("True class"),
         *(TableColumn(f"as {label}", "count") for label in labels),

@@ -82,6 +82,95 @@ class Trust:
     method: str = "rise of the validation loss with one column shuffled at a time"
 
 
+@dataclass(frozen=True)
+class TrustCurves:
+    """What happens to the loss while columns are taken away, or given, in some order.
+
+    ``kind`` is ``"deletion"`` or ``"insertion"``; ``share`` the share of columns taken or given
+    so far, from 0 to 1; ``losses`` one curve over it for each order (``"attention"``,
+    ``"permutation importance"``, ``"random"``); ``verdict`` says in words what they show.
+    """
+
+    kind: str
+    share: list[float]
+    losses: dict[str, list[float]]
+    verdict: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class StepWork:
+    """What each step does, arrays ``(fold, step)``; NaN where not measured.
+
+    ``size`` is its share of the hidden state, ``change`` how far the prediction moves when the
+    step looks at all columns alike (``unit`` says in what), ``harm`` how much the loss rises.
+    """
+
+    size: Floats
+    change: Floats
+    harm: Floats
+    unit: str
+
+
+@dataclass(frozen=True, eq=False)
+class RowSample:
+    """Rows to look at one by one, n of them, read by every fold.
+
+    ``names`` and ``cells`` (n rows of one text a column), ``truth`` and ``predicted`` (out of
+    fold) are what is shown; ``by_fold[f][i]`` is fold f's prediction of row i, ``held_out[i]``
+    the fold that did not learn from it (-1: none). ``error`` orders rows, ``error_label`` says
+    what it is. ``levels (fold, step, n, column)`` uint8: a weight is
+    ``peak * (level / 255) ** 2``; ``sizes (fold, step, n)`` is each step's share in the row's
+    mean. ``groups`` names positions in a telling order. ``n_rows`` rows were to choose from.
+    """
+
+    names: list[str]
+    held_out: list[int]
+    cells: list[list[str]]
+    truth: list[str]
+    predicted: list[str]
+    by_fold: list[list[str]]
+    error: list[float]
+    error_label: str
+    levels: NDArray[np.uint8]
+    peak: float
+    sizes: Floats
+    groups: dict[str, list[int]]
+    n_rows: int
+
+
+@dataclass(frozen=True, eq=False)
+class Cohorts:
+    """Mean attention of groups of rows, one entry a group.
+
+    ``by`` and ``label`` say which, ``n_rows`` how many of ``total``; ``mean`` and ``error``
+    (standard error) are ``(group, column)``.
+    """
+
+    by: list[str]
+    label: list[str]
+    n_rows: list[int]
+    mean: Floats
+    error: Floats
+    total: int
+
+
+@dataclass(frozen=True, eq=False)
+class Drift:
+    """Distance of test from training rows by column, what chance would reach, and predictions.
+
+    ``train`` and ``test`` are predictions of either side to compare: of the class
+    ``of_class``, or values where it is empty.
+    """
+
+    columns: list[str]
+    shift: list[float]
+    chance: list[float]
+    train: Floats
+    test: Floats
+    of_class: str
+    n_test: int
+
+
 @dataclass(frozen=True, eq=False)
 class ReportData:
     """Everything a report shows, as plain data.
@@ -92,7 +181,9 @@ class ReportData:
     ``(fold, step, column)``; both are empty where no network was trained.
     ``stability`` is the mean Spearman correlation between the folds' attention.
     ``schema_rows`` has one record a column: ``name, role, reason, dtype, n_unique, missing``.
-    ``predictions`` and ``trust`` may be missing.
+    ``member_scores`` is ``(fold, seed)``, ``plan`` what was to be trained.
+    ``predictions``, ``trust``, ``trust_curves``, ``step_work``, ``rows``, ``cohorts`` and
+    ``drift`` may be missing.
     """
 
     title: str
@@ -109,11 +200,24 @@ class ReportData:
     notes: list[str]
     predictions: Predictions | None
     reproduce: str
-    trust: Trust | None = field(default=None)
+    trust: Trust | None = None
+    trust_curves: tuple[TrustCurves, ...] = ()
+    member_scores: Floats = field(default_factory=lambda: np.empty((0, 0)))
+    plan: dict[str, str] = field(default_factory=dict)
+    step_work: StepWork | None = None
+    rows: RowSample | None = None
+    cohorts: Cohorts | None = None
+    drift: Drift | None = None
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit the column names: a shifted label would go unseen."""
-        for name, array in (("attention", self.attention), ("steps", self.attention_steps)):
+        arrays: list[tuple[str, NDArray[Any]]] = [("attention", self.attention)]
+        arrays.append(("steps", self.attention_steps))
+        if self.rows is not None:
+            arrays.append(("rows", self.rows.levels))
+        if self.cohorts is not None:
+            arrays.append(("cohorts", self.cohorts.mean))
+        for name, array in arrays:
             if array.size and array.shape[-1] != len(self.columns):
                 raise InputError(
                     f"{name} must have one value a column ({len(self.columns)}), however: its "

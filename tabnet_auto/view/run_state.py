@@ -13,7 +13,7 @@ from tabnet_auto.view.tables import format_cell
 Clock = Callable[[], float]
 """Seconds that only grow."""
 
-_REASONS = {
+STOP_REASONS = {
     "converged": "every fold has stopped improving",
     "max_epochs": "all epochs are done",
     "time_limit": "the time limit is reached",
@@ -138,7 +138,7 @@ def sentence_of(event: Event, state: RunState) -> str:
         return f"companion {data.get('name')}: {state.metric} {score} in {seconds}"
     if event.kind == "stopped":
         reason = str(data.get("reason", ""))
-        return f"stopped after epoch {state.epoch}: {_REASONS.get(reason, reason)}"
+        return f"stopped after epoch {state.epoch}: {STOP_REASONS.get(reason, reason)}"
     if event.kind == "done":
         score = _score(_float(data.get("oof_score")))
         seconds = format_cell(_float(data.get("seconds")), "seconds")

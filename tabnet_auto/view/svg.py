@@ -18,6 +18,11 @@ N_LEVELS = 24
 # the panel's own background to the far end, so that "nothing" recedes in light and in dark.
 _LIGHT = ("#f1f5f4", "#cde8da", "#93d2bd", "#55b3ad", "#378fa3", "#386a99", "#3f4479", "#2b1c38")
 _DARK = ("#1e2630", "#2b3050", "#3a4680", "#38659a", "#3689a4", "#46adad", "#86cfb9", "#dff5e3")
+# Differences: orange below zero, blue above, told apart by most colour-blind readers.
+_BELOW_LIGHT = ("#f1f5f4", "#fbdcbd", "#f2a867", "#cf6a14", "#8a3d05")
+_ABOVE_LIGHT = ("#f1f5f4", "#cfe2f3", "#86b8e0", "#3580bb", "#0d4c88")
+_BELOW = ("#1e2630", "#4a3423", "#86501f", "#c9762a", "#ffb870")
+_ABOVE = ("#1e2630", "#213d5a", "#2b6599", "#4d99d3", "#a3d2f8")
 _INKS = ("#ffffff", "#000000")
 
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -105,6 +110,25 @@ def ramp_css() -> str:
             )
         )
     return f"{schemes[0]}@media(prefers-color-scheme:dark){{{schemes[1]}}}"
+
+
+@cache
+def cell_css() -> str:
+    """Return the looks of shaded table cells: shares, and differences below and above zero."""
+    schemes = []
+    for ramp, below, above in ((_LIGHT, _BELOW_LIGHT, _ABOVE_LIGHT), (_DARK, _BELOW, _ABOVE)):
+        fills = {f"h{i}": _mix(ramp, i / (N_LEVELS - 1)) for i in range(N_LEVELS)}
+        for letter, stops in (("m", below), ("p", above)):
+            fills |= {f"{letter}{i}": _mix(stops, i / 8) for i in range(1, 9)}
+        schemes.append(
+            "".join(
+                # Stronger than the looks of a pointed-out or hovered row of a table.
+                f".ta-report .ta-table .ta-heat.{name},.ta-report .ta-scale .{name}"
+                f"{{background:{fill};color:{_ink(fill)}}}"
+                for name, fill in fills.items()
+            )
+        )
+    return f"{schemes[0]}@media screen and (prefers-color-scheme:dark){{{schemes[1]}}}"
 
 
 def contrast(a: str, b: str) -> float:

@@ -48,13 +48,13 @@ def test_opens_with_all_sections_and_pictures(offline, folder):
     page = _open(offline, folder, "binary")
     headings = page.locator("h2").all_inner_texts()
     assert headings == [
-        "Overview", "Learning curves", "Attention per fold", "Attention per step", "Predictions",
-        "Columns", "Reproduce",
+        "Overview", "Leaderboard", "Learning curves", "Attention per fold", "Attention per step",
+        "Rows", "Groups of rows", "Trust", "Drift", "Predictions", "Columns", "Reproduce",
     ]  # fmt: skip
     widths = page.locator("img").evaluate_all("all => all.map(x => x.naturalWidth)")
-    assert len(widths) == 8
+    assert len(widths) == 17
     assert all(width > 300 for width in widths), "every picture is valid SVG"
-    assert page.get_by_role("img").count() == 8
+    assert page.get_by_role("img").count() == 14, "three are hidden behind their explorers"
 
 
 def test_nothing_in_a_name_becomes_markup(offline, folder):
@@ -103,7 +103,7 @@ def test_the_filter_keeps_rows_that_hold_all_words(offline, folder):
     box.fill("sensor_12 numeric")
     shown = page.locator("table.ta-schema tbody tr:visible")
     assert shown.count() == 3
-    assert page.get_by_role("status").inner_text() == "3 of 301 columns"
+    assert page.locator("#columns").get_by_role("status").inner_text() == "3 of 301 columns"
     box.fill("")
     assert shown.count() == 301
 
@@ -120,7 +120,7 @@ def test_no_sideways_scrolling(offline, folder, name, width):
 def test_without_scripts_everything_remains(scriptless, folder):
     page = _open(scriptless, folder, "binary")
     assert page.locator("table.ta-schema tbody tr:visible").count() == 15
-    assert page.locator("h2:visible").count() == 7
+    assert page.locator("h2:visible").count() == 12
     assert not page.get_by_label("Filter columns").is_visible(), "no control that does nothing"
     page.locator("summary").first.click()
     assert page.locator("details table").first.is_visible()

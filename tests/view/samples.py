@@ -8,11 +8,16 @@ import numpy as np
 
 from tabnet_auto.view.report_data import (
     BinaryPredictions,
+    Cohorts,
     Curve,
+    Drift,
     MulticlassPredictions,
     RegressionPredictions,
     ReportData,
+    RowSample,
+    StepWork,
     Trust,
+    TrustCurves,
 )
 
 TITANIC = (
@@ -135,6 +140,67 @@ fit.report("report.html")
 """
 
 
+def rows(rng: np.random.Generator, steps: np.ndarray, n: int, truths: list[str]) -> RowSample:
+    """Rows whose masks scatter around the folds' means; group ``random`` holds every third."""
+    n_folds, n_steps, n_columns = steps.shape
+    weights = steps[:, :, None, :] * rng.gamma(2.0, 0.5, (n_folds, n_steps, n, n_columns))
+    weights /= weights.sum(axis=-1, keepdims=True)
+    peak = float(weights.max())
+    error = np.sort(rng.random(n))[::-1]
+    return RowSample(
+        names=[f"row {7 * i}" for i in range(n)],
+        held_out=[i % n_folds for i in range(n)],
+        cells=[[f"{value:.4g}" for value in row] for row in rng.normal(size=(n, n_columns))],
+        truth=[truths[i % len(truths)] for i in range(n)],
+        predicted=[f"{truths[0]} {p:.0%}" for p in error],
+        by_fold=[[f"{truths[0]} {p:.0%}" for p in rng.random(n)] for _ in range(n_folds)],
+        error=error.tolist(),
+        error_label="1 - probability of the truth",
+        levels=np.round(255 * np.sqrt(weights / peak)).astype(np.uint8),
+        peak=peak,
+        sizes=np.full((n_folds, n_steps, n), 1.0 / n_steps),
+        groups={"largest errors": list(range(n // 2)), "random": list(range(0, n, 3))},
+        n_rows=12_000,
+    )
+
+
+def cohorts(rng: np.random.Generator, mean: np.ndarray, truths: list[str]) -> Cohorts:
+    """Two classes, ten tenths of the error, and the parts of one column."""
+    by = ["true class"] * len(truths) + ["error, by tenths"] * 10 + ["age"] * 3
+    label = [*truths, *(str(i + 1) for i in range(10)), "0 to 20", "21 to 40", "41 to 80"]
+    shares = mean * rng.gamma(9.0, 1 / 9, (len(by), len(mean)))
+    shares /= shares.sum(axis=1, keepdims=True)
+    return Cohorts(by, label, [100 + i for i in range(len(by))], shares, 0.1 * shares, 2000)
+
+
+def step_work(n_folds: int, n_steps: int) -> StepWork:
+    """Steps of which each adds less than the one before."""
+    size = np.tile(np.linspace(2.0, 1.0, n_steps), (n_folds, 1))
+    size /= size.sum(axis=1, keepdims=True)
+    return StepWork(size, 0.1 * size, 0.03 * size, "share of the probability that moves")
+
+
+def drift(rng: np.random.Generator, columns: list[str], *, of_class: str) -> Drift:
+    """Chance everywhere, and one column that moved."""
+    shift = rng.uniform(0.0, 0.02, len(columns))
+    shift[1] = 0.31
+    train, test = rng.beta(2, 5, 3000), rng.beta(3, 4, 800)
+    chance = [0.021] * len(columns)
+    return Drift(list(columns), shift.tolist(), chance, train, test, of_class, 800)
+
+
+def trust_curves() -> tuple[TrustCurves, ...]:
+    """Attention hurts a little more than chance."""
+    share = np.linspace(0.0, 1.0, 11)
+    orders = {"attention": 0.5, "permutation importance": 0.45, "random": 1.0}
+    losses = {name: (0.4 + 0.3 * share**power).tolist() for name, power in orders.items()}
+    verdict = "Deleting by attention hurts more than at random."
+    return (
+        TrustCurves("deletion", share.tolist(), losses, verdict),
+        TrustCurves("insertion", share.tolist(), {k: v[::-1] for k, v in losses.items()}),
+    )
+
+
 def binary(*, seed: int = 0, trust: bool = True, **changes: Any) -> ReportData:
     """14 columns, 5 folds, 2 steps."""
     rng = np.random.default_rng(seed)
@@ -171,6 +237,13 @@ def binary(*, seed: int = 0, trust: bool = True, **changes: Any) -> ReportData:
         )
         if trust
         else None,
+        "trust_curves": trust_curves() if trust else (),
+        "member_scores": np.linspace(0.86, 0.9, 5)[:, None],
+        "plan": {"Time": "1 min 14 s", "Networks": "5 (5 folds)"},
+        "step_work": step_work(5, 2),
+        "rows": rows(rng, steps, 60, ["no", "yes"]),
+        "cohorts": cohorts(rng, share, ["no", "yes"]),
+        "drift": drift(rng, columns, of_class="yes"),
     }
     return ReportData(**{**values, **changes})
 
@@ -198,6 +271,10 @@ def regression(*, n_columns: int = 300, seed: int = 1, **changes: Any) -> Report
             truth * np.exp(rng.normal(size=5000) * 0.12), truth, n_rows=48_211
         ),
         "reproduce": REPRODUCE,
+        "step_work": step_work(5, 3),
+        "rows": rows(rng, steps, 80, ["200,000", "312,400"]),
+        "cohorts": cohorts(rng, steps.mean(axis=(0, 1)), ["low", "high"]),
+        "drift": drift(rng, columns, of_class=""),
     }
     return ReportData(**{**values, **changes})
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -54,6 +55,15 @@ def hostile(make=samples.binary):
         schema_rows=[{**row, "name": HOSTILE, "reason": HOSTILE} for row in data.schema_rows],
         notes=[HOSTILE],
         reproduce=HOSTILE,
+        rows=replace(
+            data.rows,
+            names=[HOSTILE] * len(data.rows.names),
+            cells=[[HOSTILE] * len(data.columns) for _ in data.rows.cells],
+            truth=[HOSTILE] * len(data.rows.names),
+            groups={HOSTILE: [0, 1, 2]},
+        ),
+        cohorts=replace(data.cohorts, label=[HOSTILE] * len(data.cohorts.label)),
+        drift=replace(data.drift, columns=[HOSTILE] * len(data.drift.columns), of_class=HOSTILE),
     )
 
 
@@ -134,13 +144,15 @@ def test_the_page_says_what_attention_is_not():
 def test_sections_without_data_are_left_out():
     data = samples.binary(
         columns=[], attention=np.empty((0, 0)), attention_steps=np.empty((0, 0, 0)), curves=[],
-        trust=False, predictions=None, notes=[], reproduce="",
+        trust=False, predictions=None, notes=[], reproduce="", rows=None, cohorts=None,
+        drift=None, step_work=None,
     )  # fmt: skip
     page = render_page(data)
     Tree(page)
     headings = re.findall(r"<h2[^>]*>([^<]*)</h2>", page)
     links = re.findall(r'class="ta-nav-link" href="#[a-z]+">([^<]*)<', page)
-    assert headings == links == ["Overview", "Columns"]
+    assert headings == links == ["Overview", "Leaderboard", "Columns"]
+    assert 'id="ta-data"' not in page
 
 
 @pytest.mark.parametrize("n_folds", [1, 2, 30])

@@ -88,7 +88,7 @@ def test_attention_that_does_not_fit_its_names_is_refused():
 def test_without_a_network_there_are_no_masks_and_no_curves():
     data = samples.binary(
         columns=[], attention=np.empty((0, 0)), attention_steps=np.empty((0, 0, 0)), curves=[],
-        trust=None, stability=math.nan,
+        trust=None, stability=math.nan, rows=None, cohorts=None,
     )  # fmt: skip
     assert panels.attention_heat(data) is None
     assert panels.step_heat(data) is None

@@ -1,0 +1,120 @@
+"""Make the pictures in docs/images: every view of the page, on three tables, in light and dark.
+
+    python docs/screenshots.py [--data ../shared/data] [--rows 1500]
+
+Needs the development packages and a Chromium (CHROMIUM=path). Where the folder of data sets is
+missing, only the made-up table of 300 columns is shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from playwright.sync_api import Page, sync_playwright
+
+from tabnet_auto import auto_fit
+from tabnet_auto.config import get_preset
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+from data import DEFAULT, read_split  # the data sets' reader is shared with the benchmarks
+
+# The fast preset with two steps, so that there is an order of looking to show.
+PRESET = get_preset("fast")
+PRESET = replace(PRESET, net=replace(PRESET.net, n_steps=2))
+# Away with the standing bar, which would lie over the pictures; some air around each section.
+STYLE = ".ta-nav { position: static } .ta-section, .ta-detail:not(:empty) { padding: 1rem 1.25rem }"
+IMAGES = Path(__file__).resolve().parent / "images"
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+MOST_BYTES = 200_000
+WIDTH, HEIGHT = 1180, 900
+SECTIONS = (
+    "overview", "leaderboard", "curves", "attention", "steps", "rows", "cohorts", "trust", "drift",
+    "predictions", "columns", "reproduce",
+)  # fmt: skip
+
+
+def main() -> None:
+    """Fit, write the pages, and take their pictures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=DEFAULT, help="folder of data sets")
+    parser.add_argument("--rows", type=int, default=1500, help="rows of each table, at most")
+    arguments = parser.parse_args()
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        pages = write_pages(arguments.data, arguments.rows, Path(folder))
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            for name, path in pages.items():
+                for scheme in ("light", "dark"):
+                    page = browser.new_page(
+                        viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=scheme
+                    )
+                    page.goto(path.as_uri())
+                    page.wait_for_selector("html.ta-ready")
+                    page.add_style_tag(content=STYLE)
+                    take(page, name, scheme)
+                    page.close()
+            browser.close()
+
+
+def write_pages(data: Path, rows: int, folder: Path) -> dict[str, Path]:
+    """Fit every table with the fast preset; return the page of each."""
+    tables = {"wide": wide_table(rows // 3)}
+    for name in ("adult", "california_housing"):
+        if (data / name).is_dir():
+            split = read_split(name, data)
+            tables[name] = (split.target, split.train.head(rows), split.test.head(rows))
+        else:
+            print(f"{name}: not below {data}, left out")
+    pages = {}
+    for name, (target, train, test) in tables.items():
+        fit = auto_fit(train, target, test=test, preset=PRESET, verbose=False)
+        pages[name] = fit.report(folder / f"{name}.html")
+        print(f"{name}: {fit.oof_score:.4f}, {pages[name].stat().st_size / 1e6:.2f} MB", flush=True)
+    return pages
+
+
+def wide_table(n_rows: int) -> tuple[str, pd.DataFrame, pd.DataFrame]:
+    """Return 300 columns, eight of which decide; the test rows have moved in two of them."""
+    rng = np.random.default_rng(0)
+
+    def draw(n: int, moved: float) -> pd.DataFrame:
+        values = rng.normal(size=(n, 300))
+        values[:, [2, 40]] += moved
+        frame = pd.DataFrame(values, columns=[f"sensor_{i:03d}" for i in range(300)])
+        signal = values[:, 0] + values[:, 1] * values[:, 2] + values[:, 3:8].sum(axis=1) / 2
+        frame["failure"] = np.where(signal + rng.normal(size=n) > 1.5, "failed", "ran")
+        return frame
+
+    return "failure", draw(n_rows, 0.0), draw(n_rows // 2, 0.4)
+
+
+def take(page: Page, name: str, scheme: str) -> None:
+    """Take a picture of every section; in dark only of what has colours of its own."""
+    dark = scheme == "dark"
+    for section in ("attention", "rows") if dark else SECTIONS:
+        place = page.locator(f"section#{section}")
+        if place.count():
+            save(place.screenshot(), IMAGES / f"{name}-{section}{'-dark' * dark}.png")
+    if not dark:
+        page.locator("#rows tbody [data-at]").first.click()
+        save(page.locator(".ta-detail").screenshot(), IMAGES / f"{name}-row.png")
+
+
+def save(picture: bytes, path: Path) -> None:
+    """Write a picture that is small enough for a repository."""
+    if len(picture) > MOST_BYTES:
+        message = f"{path.name} has {len(picture):,} bytes, more than {MOST_BYTES:,}"
+        raise SystemExit(message)
+    path.write_bytes(picture)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""All evidence of a fit, in order."""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import nn
+
+from tabnet_auto.evidence.cohorts import measure_cohorts
+from tabnet_auto.evidence.read import survey_rows
+from tabnet_auto.evidence.record import Drift, Evidence, Floats
+from tabnet_auto.evidence.rows import sample_rows
+from tabnet_auto.schema import Schema
+from tabnet_auto.table import Table
+from tabnet_auto.train.members import Task
+
+
+def collect_evidence(
+    net: nn.Module, task: Task, oof: Floats, table: Table, schema: Schema, drift: Drift | None
+) -> Evidence:
+    """Read held-out rows with the trained networks.
+
+    ``oof`` are the blend's out-of-fold predictions of the rows of ``table``.
+    """
+    survey = survey_rows(net, task)
+    rows = survey.rows.ravel()
+    attention = survey.attention.reshape(len(rows), -1).astype(np.float64)
+    truth = task.design.y
+    cohorts = None
+    if truth is not None:
+        cohorts = measure_cohorts(
+            attention, task.layout.columns, table.frame.iloc[rows], schema, truth[rows], oof[rows]
+        )
+    origin = np.flatnonzero(table.has_target)
+    n_steps = survey.steps.size.shape[1]
+    sample = sample_rows(net, task, oof, table.frame, origin, n_steps)
+    return Evidence(rows=sample, cohorts=cohorts, steps=survey.steps, drift=drift)

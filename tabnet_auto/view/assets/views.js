@@ -1,0 +1,323 @@
+// The explorers of folds, steps, rows and cohorts. Where anything here fails, the pictures and
+// tables that the page came with stay.
+(async () => {
+  "use strict";
+  const { unpack, el, select, search, button, matcher, percent, plusMinus, level, scale, walk, Grid } =
+    globalThis.tabnetAuto;
+  const packed = document.getElementById("ta-data");
+  if (!packed || typeof DecompressionStream === "undefined") return;
+  const data = await unpack(packed.textContent.trim());
+  const { columns } = data;
+  const nFolds = data.fold.length;
+  const average = (list) => list.reduce((a, b) => a + b, 0) / list.length;
+  const folds = Array.from({ length: nFolds }, (_, f) => `fold ${f + 1}`);
+
+  const mount = (name, parts) => {
+    const host = document.querySelector(`[data-view="${name}"]`);
+    host.append(el("div", { class: "ta-explore ta-figure" }, ...parts));
+    host.classList.add("ta-drawn");
+  };
+  const exists = (name) => document.querySelector(`[data-view="${name}"]`) !== null;
+  const status = () => el("p", { class: "ta-note", role: "status" });
+  const bar = (...fields) => el("div", { class: "ta-controls" }, ...fields);
+
+  // --- folds ------------------------------------------------------------------------------------
+
+  const ranks = data.fold.map((shares) => {
+    const order = shares.map((_, i) => i).sort((a, b) => shares[b] - shares[a]);
+    const rank = [];
+    order.forEach((column, place) => { rank[column] = place + 1; });
+    return rank;
+  });
+
+  const foldView = (openRows) => {
+    const words = status();
+    const grid = new Grid({
+      label: "Attention by column and fold",
+      heads: [...folds.map((label) => ({ label, kind: "heat" })),
+        { label: "Mean", kind: "bar" },
+        { label: "Spread", kind: "text", title: "highest minus lowest fold, in percentage points" },
+        { label: "Ranks", kind: "text", title: "best and worst rank of the column over the folds" }],
+      sort: { column: nFolds, down: true },
+      onopen: openRows ? (column, f) => openRows({ column, fold: f }) : null,
+    });
+    const rows = columns.map((name, i) => {
+      const own = data.fold.map((shares) => shares[i]);
+      const places = ranks.map((rank) => rank[i]);
+      const [low, high] = [Math.min(...own), Math.max(...own)];
+      const [first, last] = [Math.min(...places), Math.max(...places)];
+      return { id: i, name, value: [...own, average(own), high - low, last - first],
+        words: [...own.map(percent), null, percent(high - low), first === last ? `${first}` : `${first}–${last}`],
+        sorts: [...own, average(own), high - low, average(places)] };
+    });
+    const show = (text) => {
+      const n = grid.show(rows, text);
+      words.textContent = `${n} of ${columns.length} columns; shares of a fold's attention in percent.`
+        + (openRows ? " A cell opens its rows." : "");
+    };
+    const find = search("Find columns", "part of a name", show);
+    mount("folds", [bar(find.field), grid.host, words]);
+    show("");
+  };
+
+  // --- steps ------------------------------------------------------------------------------------
+
+  const stepView = (openRows) => {
+    const nSteps = data.step[0].length;
+    const order = el("ol", { class: "ta-order" });
+    const words = status();
+    let fold = -1;
+    const grid = new Grid({
+      label: "Attention by column and step",
+      heads: [...Array.from({ length: nSteps }, (_, s) => ({ label: `Step ${s + 1}`, kind: "heat" })),
+        ...(nSteps > 1 ? [{ label: "Mean of steps", kind: "bar" }] : [])],
+      sort: { column: nSteps > 1 ? nSteps : 0, down: true },
+      onopen: openRows ? (column, step) => openRows({ column, step, fold }) : null,
+    });
+    const show = () => {
+      const shares = (s, i) => fold < 0 ? average(data.step.map((own) => own[s][i])) : data.step[fold][s][i];
+      const rows = columns.map((name, i) => {
+        const own = Array.from({ length: nSteps }, (_, s) => shares(s, i));
+        return { id: i, name, value: nSteps > 1 ? [...own, average(own)] : own };
+      });
+      const n = grid.show(rows, find.box.value);
+      order.replaceChildren(...Array.from({ length: nSteps }, (_, s) => {
+        const top = [...rows].sort((a, b) => b.value[s] - a.value[s]).slice(0, 4);
+        return el("li", {}, el("strong", {}, `Step ${s + 1}`), " looks most at ",
+          top.map((row) => `${row.name} (${percent(row.value[s])} %)`).join(", "));
+      }));
+      words.textContent = `${n} of ${columns.length} columns, ${fold < 0 ? "mean of the folds" : folds[fold]}; in percent.`;
+    };
+    const find = search("Find columns", "part of a name", show);
+    const pick = select("Read by", [["-1", "all folds, mean"], ...folds.map((label, f) => [`${f}`, label])],
+      (value) => { fold = Number(value); show(); });
+    mount("steps", [order, bar(pick.field, find.field), grid.host, words]);
+    show();
+  };
+
+  // --- rows -------------------------------------------------------------------------------------
+
+  const rowView = () => {
+    const { rows } = data;
+    const [F, S, n, D] = rows.shape;
+    const PAGE = 15;
+    const WIDTH = 6;
+    const weight = (f, s, i, c) => {
+      const at = data.levels[((f * S + s) * n + i) * D + c] / 255;
+      return rows.peak * at * at;
+    };
+    // A step of -1 is the mean of the steps by their size.
+    const share = (f, s, i, c) => {
+      if (s >= 0) return weight(f, s, i, c);
+      let sum = 0;
+      for (let k = 0; k < S; k += 1) sum += rows.sizes[f][k][i] * weight(f, k, i, c);
+      return sum;
+    };
+    const groups = Object.keys(rows.groups);
+    const state = { group: groups[0], fold: -1, step: -1, sort: "group", find: "", columns: "",
+      page: 0, first: 0, row: null };
+    const errorWords = (i) => rows.error[i] == null ? "–"
+      : rows.error[i].toLocaleString("en", { maximumSignificantDigits: 3 });
+    const own = (i) => state.fold >= 0 ? state.fold : Math.max(rows.heldOut[i], 0);
+    const table = el("div", {});
+    const words = status();
+    const detail = el("div", { class: "ta-detail" });
+
+    const chosen = () => {
+      const match = matcher(state.find);
+      const text = (i) => [rows.names[i], rows.truth[i], rows.predicted[i],
+        ...rows.cells[i].map((cell, c) => `${columns[c]}=${cell}`)].join(" ");
+      const list = (state.group === "" ? rows.names.map((_, i) => i) : rows.groups[state.group])
+        .filter((i) => !state.find || match(text(i)));
+      const by = { error: (i) => -rows.error[i], exact: (i) => rows.error[i] }[state.sort]
+        ?? (state.sort.startsWith("c") ? (i) => -share(own(i), state.step, i, Number(state.sort.slice(1))) : null);
+      return by ? [...list].sort((a, b) => by(a) - by(b)) : list;
+    };
+
+    // The column that rows are sorted by first, then those with most attention in these rows.
+    const ordered = (list) => {
+      const total = columns.map((_, c) => list.reduce((sum, i) => sum + share(own(i), state.step, i, c), 0));
+      if (state.sort.startsWith("c")) total[Number(state.sort.slice(1))] = Infinity;
+      const match = matcher(state.columns);
+      return columns.map((_, c) => c).filter((c) => match(columns[c])).sort((a, b) => total[b] - total[a]);
+    };
+
+    const pager = (label, first, size, total, go) => el("span", { class: "ta-pager" },
+      button("‹", () => go(-1), { "aria-label": `previous ${label}`, disabled: first <= 0 }),
+      `${label} ${total ? first + 1 : 0}–${Math.min(first + size, total)} of ${total}`,
+      button("›", () => go(1), { "aria-label": `next ${label}`, disabled: first + size >= total }));
+
+    const draw = () => {
+      const list = chosen();
+      state.page = Math.min(state.page, Math.max(0, Math.ceil(list.length / PAGE) - 1));
+      const seen = list.slice(state.page * PAGE, (state.page + 1) * PAGE);
+      const order = ordered(seen.length ? seen : list);
+      state.first = Math.min(state.first, Math.max(0, Math.floor((order.length - 1) / WIDTH) * WIDTH));
+      const window = order.slice(state.first, state.first + WIDTH);
+      const peak = Math.max(1e-9, ...seen.flatMap((i) => order.map((c) => share(own(i), state.step, i, c))));
+      const heads = ["Row", "Truth", "Predicted", "Error"];
+      const cell = (i, c) => {
+        const value = share(own(i), state.step, i, c);
+        const raw = rows.cells[i][c] || "–";
+        return el("td", { class: `ta-heat ta-raw h${level(value, peak)}`, "data-at": `${i},${c}`, tabindex: -1,
+          title: `${columns[c]} = ${raw}; attention ${percent(value)} %`,
+          "aria-label": `${columns[c]} ${raw}, attention ${percent(value)} %` }, raw);
+      };
+      const body = seen.map((i) => el("tr", { class: state.row === i ? "ta-lead" : null },
+        el("th", { scope: "row", "data-at": `${i},-1`, tabindex: -1 }, rows.names[i]),
+        el("td", {}, rows.truth[i]), el("td", {}, rows.predicted[i]),
+        el("td", { class: "ta-num" }, errorWords(i)),
+        ...window.map((c) => cell(i, c))));
+      const made = el("table", { class: "ta-table ta-grid-table ta-rows-table", role: "grid",
+        "aria-label": "Attention and values by row and column" },
+      el("thead", {}, el("tr", {}, ...heads.map((head) => el("th", { scope: "col" }, head)),
+        ...window.map((c) => el("th", { scope: "col", class: "ta-mid", title: columns[c] }, columns[c])))),
+      el("tbody", {}, ...body));
+      made.querySelector("[data-at]")?.setAttribute("tabindex", "0");
+      walk(made, (cell) => open(Number(cell.dataset.at.split(",")[0])));
+      table.replaceChildren(el("div", { class: "ta-scroll" }, made), el("div", { class: "ta-below" },
+        scale(peak),
+        pager("rows", state.page * PAGE, PAGE, list.length, (by) => { state.page += by; draw(); }),
+        order.length > WIDTH ? pager("columns", state.first, WIDTH, order.length,
+          (by) => { state.first += by * WIDTH; draw(); }) : null));
+      const who = state.fold < 0 ? "each row as read by the fold that held it out" : `as read by ${folds[state.fold]}`;
+      const part = state.step < 0 ? "mean of the steps" : `step ${state.step + 1}`;
+      words.textContent = list.length ? `Cells show values, colour shows attention (${part}), ${who}. A row opens below.`
+        : "No row matches.";
+    };
+
+    const open = (i) => {
+      state.row = i;
+      draw();
+      const a = Math.max(rows.heldOut[i], 0);
+      compare(i, a, furthest(i, a));
+      table.querySelector(`[data-at^="${i},"]`)?.focus();
+    };
+
+    // The fold that reads the row most differently.
+    const furthest = (i, a) => {
+      const gap = folds.map((_, f) => columns.reduce((sum, _column, c) =>
+        sum + Math.abs(share(a, state.step, i, c) - share(f, state.step, i, c)), 0));
+      return gap.indexOf(Math.max(...gap));
+    };
+
+    // One row under two folds: all members read the same row.
+    const compare = (i, a, b) => {
+      const name = (f) => f === rows.heldOut[i] ? `${folds[f]} (held it out)` : folds[f];
+      const pick = (label, f, change) => {
+        const made = select(label, folds.map((_, k) => [`${k}`, name(k)]), (value) => change(Number(value)));
+        made.box.value = `${f}`;
+        return made.field;
+      };
+      const two = (c) => [share(a, state.step, i, c), share(b, state.step, i, c)];
+      const grid = new Grid({
+        label: `${rows.names[i]} under two folds`,
+        heads: [{ label: "Value", kind: "text" }, { label: folds[a], kind: "heat" }, { label: folds[b], kind: "heat" },
+          { label: "Difference", kind: "signed", title: "first minus second, in percentage points" }],
+        sort: { column: 1, down: true },
+      });
+      grid.limit = 12;
+      const each = folds.map((_, f) => el("li", {}, `${name(f)}: `, el("strong", {}, rows.byFold[f][i])));
+      const title = `${rows.names[i]}: truth ${rows.truth[i]}, out of fold ${rows.predicted[i]}`;
+      detail.replaceChildren(
+        el("div", { class: "ta-detail-head" }, el("h3", { class: "ta-sub" }, title),
+          button("Close", () => { state.row = null; detail.replaceChildren(); draw(); })),
+        bar(pick("Compare", a, (f) => compare(i, f, b)), pick("with", b, (f) => compare(i, a, f))),
+        el("div", { class: "ta-two" }, grid.host,
+          el("div", {}, el("h4", { class: "ta-minor" }, "What each fold predicts"), el("ul", { class: "ta-list" }, ...each))));
+      grid.show(columns.map((column, c) => {
+        const [x, y] = two(c);
+        return { id: c, name: column, value: [rows.cells[i][c], x, y, x - y],
+          words: [rows.cells[i][c] || "–", null, null, null] };
+      }));
+    };
+
+    const change = (part) => { Object.assign(state, { page: 0, first: 0 }, part); draw(); };
+    const group = select("Rows", [...groups.map((name) => [name, `${name} (${rows.groups[name].length})`]),
+      ["", `all of these (${n})`]], (value) => change({ group: value }));
+    const fold = select("Read by", [["-1", "fold that held it out"], ...folds.map((label, f) => [`${f}`, label])],
+      (value) => change({ fold: Number(value) }));
+    const step = select("Step", [["-1", "mean"], ...Array.from({ length: S }, (_, s) => [`${s}`, `step ${s + 1}`])],
+      (value) => change({ step: Number(value) }));
+    const byMean = columns.map((_, c) => c).sort((a, b) =>
+      average(data.fold.map((own) => own[b])) - average(data.fold.map((own) => own[a])));
+    const sort = select("Order", [["group", "as in the group"], ["error", "largest error first"],
+      ["exact", "smallest error first"],
+      { label: "most attention to", choices: byMean.map((c) => [`c${c}`, columns[c]]) }],
+    (value) => change({ sort: value }));
+    const find = search("Find rows", "column=value", (value) => change({ find: value }));
+    const narrow = search("Find columns", "part of a name", (value) => change({ columns: value }));
+    mount("rows", [bar(group.field, fold.field, S > 1 ? step.field : null, sort.field, find.field, narrow.field),
+      table, words, detail]);
+    draw();
+
+    // From a cell of another view: the rows that give most attention to its column.
+    return ({ column, fold: f = -1, step: s = -1 }) => {
+      group.box.value = "";
+      fold.box.value = `${f}`;
+      step.box.value = `${s}`;
+      sort.box.value = `c${column}`;
+      find.box.value = narrow.box.value = "";
+      detail.replaceChildren();
+      change({ group: "", fold: f, step: s, sort: `c${column}`, find: "", columns: "", row: null });
+      document.getElementById("rows").scrollIntoView();
+      table.querySelector("[data-at]")?.focus({ preventScroll: true });
+    };
+  };
+
+  // --- cohorts ----------------------------------------------------------------------------------
+
+  const cohortView = () => {
+    const { cohorts } = data;
+    const all = cohorts.by.map((_, i) => i);
+    const by = [...new Set(cohorts.by)];
+    const words = status();
+    const host = el("div", {});
+    const of = (name) => all.filter((i) => cohorts.by[i] === name);
+    const label = (i) => `${cohorts.label[i]} (${cohorts.nRows[i]})`;
+    let shown = by[0];
+    let [a, b] = [of(shown).at(0), of(shown).at(-1)];
+    const draw = () => {
+      const list = of(shown);
+      const grid = new Grid({
+        label: `Attention by ${shown}`,
+        heads: [
+          { label: "A\u00a0−\u00a0B", kind: "signed", title: "difference of the two chosen groups, in percentage points" },
+          { label: "± 2 s.e.", kind: "text", title: "a difference within this is what chance does" },
+          ...list.map((i) => ({ label: cohorts.label[i], kind: "heat", title: `${cohorts.nRows[i]} rows` }))],
+        sort: { column: 0, down: true },
+      });
+      const rows = columns.map((name, c) => {
+        const gap = cohorts.mean[a][c] - cohorts.mean[b][c];
+        const noise = 2 * Math.hypot(cohorts.error[a][c], cohorts.error[b][c]);
+        const means = list.map((i) => cohorts.mean[i][c]);
+        return { id: c, name, value: [gap, noise, ...means], sorts: [Math.abs(gap), noise, ...means],
+          words: [`${plusMinus(gap)}${Math.abs(gap) > noise ? " *" : ""}`, percent(noise)] };
+      });
+      const n = grid.show(rows, find.box.value);
+      host.replaceChildren(grid.host);
+      words.textContent = `${n} of ${columns.length} columns; percent of attention, ${cohorts.total.toLocaleString("en")} rows `
+        + `each read by networks that did not learn from it. A: ${cohorts.by[a]} ${label(a)}. B: ${cohorts.by[b]} ${label(b)}. `
+        + "A star: more than two standard errors.";
+    };
+    const choices = by.map((name) => ({ label: name, choices: of(name).map((i) => [`${i}`, label(i)]) }));
+    const group = select("Group rows by", by.map((name) => [name, name]), (value) => {
+      shown = value;
+      [a, b] = [of(shown).at(0), of(shown).at(-1)];
+      [first.box.value, second.box.value] = [`${a}`, `${b}`];
+      draw();
+    });
+    const first = select("A", choices, (value) => { a = Number(value); draw(); });
+    const second = select("B", choices, (value) => { b = Number(value); draw(); });
+    [first.box.value, second.box.value] = [`${a}`, `${b}`];
+    const find = search("Find columns", "part of a name", draw);
+    mount("cohorts", [bar(group.field, first.field, second.field, find.field), host, words]);
+    draw();
+  };
+
+  const openRows = exists("rows") ? rowView() : null;
+  if (exists("folds")) foldView(openRows);
+  if (exists("steps")) stepView(openRows);
+  if (exists("cohorts")) cohortView();
+  document.documentElement.classList.add("ta-ready");
+})();

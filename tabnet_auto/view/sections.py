@@ -1,0 +1,272 @@
+"""The sections of the report: which panels stand in which, and the words that lead in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from tabnet_auto.view.draw import HALF_CLASSES, figure_html
+from tabnet_auto.view.evidence_panels import (
+    cohort_heat,
+    drift_bars,
+    drift_histogram,
+    drift_sentence,
+    rows_table,
+    score_strip,
+    step_bars,
+    trust_chart,
+)
+from tabnet_auto.view.figures import Figure, Histogram
+from tabnet_auto.view.panels import (
+    attention_heat,
+    curve_charts,
+    leaderboard_table,
+    schema_table,
+    split_summary,
+    stability_sentence,
+    step_heat,
+    trust_bars,
+)
+from tabnet_auto.view.prediction_panels import class_table, confusion, prediction_figures
+from tabnet_auto.view.report_data import MulticlassPredictions, ReportData
+from tabnet_auto.view.svg import escape
+from tabnet_auto.view.tables import table_html
+
+HONEST = (
+    "Attention weights show what the model reads. They are not by themselves proof of what "
+    "matters: of two columns that say the same, the model may read either, and a column can be "
+    "read without changing the prediction."
+)
+_UNTESTED = (
+    "This report holds no test of what is lost without each column, so take the ranking as a "
+    "description of the model, not of the world."
+)
+
+
+def tiles(data: ReportData) -> str:
+    """Return the summary: the score and its setting large, the rest as facts."""
+    large, rest = split_summary(data.summary)
+    shown = "".join(
+        f'<div class="ta-tile{" ta-tile-main" if i == 0 else ""}"><dt>{escape(key)}</dt>'
+        f"<dd>{escape(value)}</dd></div>"
+        for i, (key, value) in enumerate(large)
+    )
+    facts = "".join(
+        f'<div class="ta-fact"><dt>{escape(key)}</dt><dd>{escape(value)}</dd></div>'
+        for key, value in (*rest, *data.plan.items())
+    )
+    return (f'<dl class="ta-tiles">{shown}</dl>' if shown else "") + (
+        f'<dl class="ta-facts">{facts}</dl>' if facts else ""
+    )
+
+
+def wide(figure: Figure) -> str:
+    """Return a picture across the page."""
+    return f'<div class="ta-wide">{figure_html(figure)}</div>'
+
+
+def _overview(data: ReportData) -> str:
+    notes = "".join(f"<li>{escape(note)}</li>" for note in data.notes)
+    strip = score_strip(data)
+    return (
+        tiles(data)
+        + (f'<h3 class="ta-sub">Notes</h3><ul class="ta-notes">{notes}</ul>' if notes else "")
+        + (wide(strip) if strip is not None else "")
+    )
+
+
+def _leaderboard(data: ReportData) -> str:
+    board = leaderboard_table(data)
+    lead = (
+        "Every model on the same folds. The blend averages the models by their weights; its fold "
+        "scores are of rows that none of the averaged models learned from."
+    )
+    return _lead(lead) + f'<div class="ta-card">{table_html(board, css="ta-sortable")}</div>'
+
+
+def _curves(data: ReportData) -> str:
+    charts = curve_charts(data)
+    if not charts:
+        return ""
+    lead = (
+        "Every member learns on its own training rows and is judged on rows it never saw. "
+        "Curves that part early and widely mean that it memorised."
+    )
+    return _lead(lead) + _grid(charts)
+
+
+def _attention(data: ReportData) -> str:
+    heat = attention_heat(data)
+    if heat is None:
+        return ""
+    return (
+        _lead(
+            "How much of its attention each fold's network gives to each column, averaged over "
+            "its validation rows. Every fold adds up to 100 %."
+        )
+        + f'<div class="ta-callout"><p><strong>{escape(stability_sentence(data))}</strong></p>'
+        + f"<p>{HONEST}</p></div>"
+        + _explorer("folds", wide(heat))
+    )
+
+
+def _steps(data: ReportData) -> str:
+    heat = step_heat(data)
+    if heat is None:
+        return ""
+    lead = (
+        "The network reads in steps, each with a mask of its own. Steps that look alike add "
+        "nothing to the reading; steps that differ divide the work."
+    )
+    bars = step_bars(data)
+    return _lead(lead) + _explorer("steps", wide(heat)) + (wide(bars) if bars is not None else "")
+
+
+def _rows(data: ReportData) -> str:
+    table, rows = rows_table(data), data.rows
+    if table is None or rows is None:
+        return ""
+    lead = (
+        f"{len(rows.names):,} of {rows.n_rows:,} training rows, chosen because they tell "
+        "something: the largest errors, close calls, some of each kind, and some at random. "
+        f"Error: {escape(rows.error_label)}, out of fold. Rows count from 0."
+    )
+    return _lead(lead) + _explorer("rows", f'<div class="ta-card">{table_html(table)}</div>')
+
+
+def _cohorts(data: ReportData) -> str:
+    heat = cohort_heat(data)
+    if heat is None:
+        return ""
+    lead = (
+        "Does the network look at other columns for other rows? Groups by truth, by size of the "
+        "error, and by the values of the columns that it reads most."
+    )
+    return _lead(lead) + _explorer("cohorts", wide(heat))
+
+
+def _trust(data: ReportData) -> str:
+    bars = trust_bars(data)
+    curves = [trust_chart(curves, "loss") for curves in data.trust_curves]
+    if not data.has_attention:
+        return ""
+    if bars is None and not curves:
+        return f'<div class="ta-callout"><p>{_UNTESTED}</p></div>'
+    verdicts = dict.fromkeys(curve.verdict for curve in data.trust_curves if curve.verdict)
+    words = "".join(f"<p><strong>{escape(verdict)}</strong></p>" for verdict in verdicts)
+    lead = (
+        "Does it hurt to lose what the network looks at? If columns that it reads can be scrambled "
+        "without a loss, the attention does not say what the prediction rests on."
+    )
+    return (
+        _lead(lead)
+        + (f'<div class="ta-callout">{words}</div>' if words else "")
+        + (wide(bars) if bars is not None else "")
+        + (_grid(curves) if curves else "")
+    )
+
+
+def _drift(data: ReportData) -> str:
+    drift, bars = data.drift, drift_bars(data)
+    if drift is None or bars is None:
+        return ""
+    histogram = drift_histogram(drift)
+    lead = (
+        "Where test rows differ from training rows in a column that the networks read, scores "
+        "out of fold may promise too much."
+    )
+    return (
+        _lead(lead)
+        + f'<div class="ta-callout"><p><strong>{escape(drift_sentence(drift))}</strong></p></div>'
+        + wide(bars)
+        + (wide(histogram) if histogram is not None else "")
+    )
+
+
+def _predictions(data: ReportData) -> str:
+    figures = prediction_figures(data)
+    if not figures:
+        return ""
+    lead = "All predictions here are out of fold: no row is judged by a model that learned from it."
+    broad = [figure for figure in figures if isinstance(figure, Histogram) and figure.wide]
+    half = [figure for figure in figures if figure not in broad]
+    body = _grid(half) if half else ""
+    if isinstance(data.predictions, MulticlassPredictions):
+        body = _classes(data.predictions)
+    return _lead(lead) + body + "".join(wide(figure) for figure in broad)
+
+
+def _classes(predictions: MulticlassPredictions) -> str:
+    """Return the confusion matrix and its classes, side by side where both fit."""
+    picture = confusion(predictions)
+    table = table_html(class_table(predictions), css="ta-sortable", sticky=True)
+    card = f'<div class="ta-card">{table}</div>'
+    if len(picture.labels) <= HALF_CLASSES:
+        return f'<div class="ta-grid">{figure_html(picture)}{card}</div>'
+    return wide(picture) + card
+
+
+def _columns(data: ReportData) -> str:
+    if not data.schema_rows:
+        return ""
+    # Hidden until the script that makes it work has run.
+    search = (
+        '<div class="ta-filter" data-filter="ta-schema" hidden><label>Filter columns '
+        '<input type="search" autocomplete="off" placeholder="name, role or reason"></label>'
+        '<span class="ta-count" role="status"></span></div>'
+    )
+    table = table_html(schema_table(data), css="ta-sortable ta-schema", sticky=True)
+    lead = "What each column was taken for, and why. Roles can be overridden by name."
+    return _lead(lead) + search + f'<div class="ta-card">{table}</div>'
+
+
+def _reproduce(data: ReportData) -> str:
+    if not data.reproduce.strip():
+        return ""
+    lead = "These lines repeat the run with the same data and the same versions."
+    code = escape(data.reproduce.strip())
+    return _lead(lead) + (
+        f'<pre class="ta-code" tabindex="0" role="group" aria-label="Python code">{code}</pre>'
+    )
+
+
+def _lead(text: str) -> str:
+    return f'<p class="ta-lead-text">{text}</p>'
+
+
+def _grid(figures: Iterable[Figure]) -> str:
+    return f'<div class="ta-grid">{"".join(figure_html(figure) for figure in figures)}</div>'
+
+
+def _explorer(name: str, static: str) -> str:
+    """Return what is shown until, and unless, the script puts its explorer in this place."""
+    return f'<div data-view="{name}"><div class="ta-static">{static}</div></div>'
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section: its anchor, its word in the navigation, its heading, and its body.
+
+    A section whose body is empty is left out.
+    """
+
+    name: str
+    word: str
+    title: str
+    body: Callable[[ReportData], str]
+
+
+SECTIONS = (
+    Section("overview", "Overview", "Overview", _overview),
+    Section("leaderboard", "Leaderboard", "Leaderboard", _leaderboard),
+    Section("curves", "Learning", "Learning curves", _curves),
+    Section("attention", "Folds", "Attention per fold", _attention),
+    Section("steps", "Steps", "Attention per step", _steps),
+    Section("rows", "Rows", "Rows", _rows),
+    Section("cohorts", "Groups", "Groups of rows", _cohorts),
+    Section("trust", "Trust", "Trust", _trust),
+    Section("drift", "Drift", "Drift", _drift),
+    Section("predictions", "Predictions", "Predictions", _predictions),
+    Section("columns", "Columns", "Columns", _columns),
+    Section("reproduce", "Reproduce", "Reproduce", _reproduce),
+)

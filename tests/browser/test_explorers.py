@@ -1,0 +1,325 @@
+"""The explorers of the page: every control is used, and what it does is looked at."""
+
+import re
+
+import numpy as np
+import pytest
+from view import samples
+
+from tabnet_auto.view.page import render_page
+
+pytestmark = pytest.mark.browser
+
+DATA = samples.binary()
+WIDE = samples.regression()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("explorers")
+    for name, data in (("binary", DATA), ("wide", WIDE)):
+        (folder / f"{name}.html").write_text(render_page(data), encoding="utf-8")
+    return folder
+
+
+def opened(context, folder, name="binary"):
+    page = context.new_page()
+    page.emulate_media(reduced_motion="reduce")
+    page.goto((folder / f"{name}.html").as_uri())
+    page.wait_for_selector("html.ta-ready")
+    return page
+
+
+def names(section, table=".ta-grid-table"):
+    return section.locator(f"{table} tbody th").all_inner_texts()
+
+
+def column(section, position, table=".ta-grid-table"):
+    cells = section.locator(f"{table} tbody tr > :nth-child({position})")
+    return [float(re.sub(r"[^0-9.-]", "", t.replace("−", "-"))) for t in cells.all_inner_texts()]
+
+
+def own_share(data, i, c, step=None):
+    """Attention of row i's own fold to column c."""
+    rows = data.rows
+    weights = rows.peak * (rows.levels[rows.held_out[i], :, i, c] / 255.0) ** 2
+    return weights[step] if step is not None else float(weights.mean())
+
+
+def test_explorers_take_the_place_of_pictures(offline, folder):
+    page = opened(offline, folder)
+    for name in ("folds", "steps", "rows", "cohorts"):
+        place = page.locator(f'[data-view="{name}"]')
+        assert place.locator(".ta-explore").is_visible()
+        assert not place.locator(".ta-static").is_visible()
+
+
+def test_folds_show_every_value_sort_and_search(offline, folder):
+    page = opened(offline, folder)
+    section = page.locator("#attention")
+    mean = DATA.attention.mean(axis=0)
+    order = np.argsort(-mean)
+    assert names(section) == [DATA.columns[i] for i in order]
+    first = column(section, 2)
+    np.testing.assert_allclose(first, 100 * DATA.attention[0, order], atol=0.51)
+    section.get_by_role("button", name="fold 3").click()
+    assert names(section) == [DATA.columns[i] for i in np.argsort(-DATA.attention[2])]
+    section.get_by_role("button", name="fold 3").click()
+    shown = column(section, 4)
+    assert shown == sorted(shown)
+    section.get_by_role("button", name="Column").click()
+    assert names(section) == sorted(DATA.columns)
+    section.get_by_role("button", name="Spread").click()
+    shown = column(section, 8)
+    assert shown == sorted(shown, reverse=True)
+    section.get_by_role("button", name="Ranks").click()
+    section.get_by_label("Find columns").fill("ticket")
+    assert sorted(names(section)) == ["ticket_class", "ticket_prefix"]
+    assert section.get_by_role("status").inner_text().startswith("2 of 14 columns")
+    section.get_by_label("Find columns").fill("nothing like it")
+    assert section.get_by_text("No column matches.").is_visible()
+
+
+def test_a_wide_table_shows_more_when_asked(offline, folder):
+    page = opened(offline, folder, "wide")
+    section = page.locator("#attention")
+    assert len(names(section)) == 60
+    section.get_by_role("button", name="Show 240 more").click()
+    assert len(names(section)) == 300
+    section.get_by_label("Find columns").fill("sensor_299")
+    assert names(section) == ["sensor_299_c"]
+
+
+def test_a_cell_opens_the_rows_that_give_it_most_attention(offline, folder):
+    page = opened(offline, folder)
+    cell = page.locator('#attention [data-at="4,1"]')
+    cell.click()
+    rows = page.locator("#rows")
+    assert rows.get_by_label("Read by").input_value() == "1"
+    assert rows.get_by_label("Order").input_value() == "c4"
+    assert rows.locator(".ta-rows-table thead th").nth(4).inner_text() == DATA.columns[4]
+    sample = DATA.rows
+    share = (sample.peak * (sample.levels[1, :, :, 4] / 255.0) ** 2).mean(axis=0)
+    expected = [sample.names[i] for i in np.argsort(-share, kind="stable")[:15]]
+    assert names(rows, ".ta-rows-table") == expected
+    assert page.evaluate("document.activeElement.closest('#rows') !== null"), "focus follows"
+    top = rows.bounding_box()["y"]
+    assert -5 <= top < 400, "and the reader is taken there"
+
+
+def test_arrow_keys_walk_the_heat_map_and_enter_opens(offline, folder):
+    page = opened(offline, folder)
+    section = page.locator("#attention")
+    assert section.locator('[data-at][tabindex="0"]').count() == 1, "one stop for Tab"
+    section.locator('[data-at][tabindex="0"]').focus()
+    at = "document.activeElement.dataset.at"
+    order = [int(i) for i in np.argsort(-DATA.attention.mean(axis=0))]
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(at) == f"{order[0]},1"
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate(at) == f"{order[1]},1"
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    assert page.evaluate(at) == f"{order[0]},0", "the edge holds"
+    page.keyboard.press("Enter")
+    assert page.locator("#rows").get_by_label("Order").input_value() == f"c{order[0]}"
+
+
+def test_steps_by_fold(offline, folder):
+    page = opened(offline, folder)
+    section = page.locator("#steps .ta-explore")
+    mean = DATA.attention_steps.mean(axis=0)
+    first = DATA.columns[int(mean[0].argmax())]
+    assert section.locator("li").first.inner_text().startswith(f"Step 1 looks most at {first} (")
+    section.get_by_label("Read by").select_option("fold 4")
+    own = DATA.attention_steps[3]
+    first = DATA.columns[int(own[1].argmax())]
+    assert section.locator("li").nth(1).inner_text().startswith(f"Step 2 looks most at {first} (")
+    order = np.argsort(-own.mean(axis=0))
+    assert names(section) == [DATA.columns[i] for i in order]
+    np.testing.assert_allclose(column(section, 3), 100 * own[1, order], atol=0.51)
+    section.get_by_label("Find columns").fill("fare")
+    assert sorted(names(section)) == ["fare", "fare_per_person"]
+    column_of = DATA.columns.index("fare")
+    section.locator(f'[data-at="{column_of},1"]').click()
+    rows = page.locator("#rows")
+    assert rows.get_by_label("Step").input_value() == "1"
+    assert rows.get_by_label("Read by").input_value() == "3"
+
+
+def test_rows_by_group_order_and_words(offline, folder):
+    page = opened(offline, folder)
+    section = page.locator("#rows")
+    table, sample = ".ta-rows-table", DATA.rows
+    assert names(section, table) == sample.names[:15]
+    section.get_by_label("Rows", exact=True).select_option("random")
+    assert names(section, table) == [sample.names[i] for i in range(0, 45, 3)]
+    section.get_by_label("Order").select_option("exact")
+    assert names(section, table)[0] == sample.names[57], "the smallest error of the group"
+    section.get_by_label("Order").select_option("error")
+    assert names(section, table)[0] == sample.names[0]
+    section.get_by_label("Order").select_option(label="fare")
+    c = DATA.columns.index("fare")
+    group = sample.groups["random"]
+    best = max(group, key=lambda i: own_share(DATA, i, c))
+    assert names(section, table)[0] == sample.names[best]
+    section.get_by_label("Step").select_option("step 2")
+    best = max(group, key=lambda i: own_share(DATA, i, c, 1))
+    assert names(section, table)[0] == sample.names[best]
+    section.get_by_label("Find rows").fill(f"fare={sample.cells[6][c]}")
+    assert names(section, table) == [sample.names[6]]
+    section.get_by_label("Find rows").fill("no such row")
+    assert section.locator(":scope .ta-explore > [role=status]").inner_text() == "No row matches."
+
+
+def test_rows_and_columns_turn_over(offline, folder):
+    page = opened(offline, folder)
+    section = page.locator("#rows")
+    table = ".ta-rows-table"
+    section.get_by_role("button", name="next rows").click()
+    assert names(section, table) == DATA.rows.names[15:30]
+    assert section.get_by_role("button", name="next rows").is_disabled()
+    section.get_by_role("button", name="previous rows").click()
+    assert names(section, table) == DATA.rows.names[:15]
+    seen = set()
+    for _ in range(3):
+        seen |= set(section.locator(f"{table} thead th").all_inner_texts()[4:])
+        button = section.get_by_role("button", name="next columns")
+        if not button.is_disabled():
+            button.click()
+    assert seen == set(DATA.columns), "every column can be reached"
+    assert button.is_disabled()
+    section.get_by_label("Find columns").fill("age")
+    assert section.locator(f"{table} thead th").all_inner_texts()[4:] == ["age"]
+    cell = section.locator(f"{table} tbody td.ta-heat").first
+    assert cell.inner_text() == DATA.rows.cells[0][1]
+    share = own_share(DATA, 0, 1)
+    assert float(re.search(r"attention ([0-9.]+) %", cell.get_attribute("aria-label"))[1]) == (
+        pytest.approx(100 * share, abs=0.51)
+    )
+
+
+def test_one_row_under_two_folds(offline, folder):
+    page = opened(offline, folder)
+    section = page.locator("#rows")
+    section.locator(".ta-rows-table tbody th").nth(2).click()
+    detail = section.locator(".ta-detail")
+    sample = DATA.rows
+    assert f"{sample.names[2]}: truth {sample.truth[2]}" in detail.locator("h3").inner_text()
+    predicted = detail.locator("li").all_inner_texts()
+    assert predicted == [
+        f"fold {f + 1}{' (held it out)' if f == 2 else ''}: {sample.by_fold[f][2]}"
+        for f in range(5)
+    ]
+    assert detail.get_by_label("Compare").input_value() == "2"
+    detail.get_by_label("with").select_option("4")
+    heads = detail.locator("thead th").all_inner_texts()
+    assert heads[2:4] == ["fold 3", "fold 5"]
+    weights = (sample.peak * (sample.levels[:, :, 2] / 255.0) ** 2).mean(axis=1)
+    order = np.argsort(-weights[2])
+    assert names(detail) == [DATA.columns[i] for i in order[:12]]
+    gap = 100 * (weights[2] - weights[4])[order[:12]]
+    np.testing.assert_allclose(column(detail, 5), gap, atol=0.51)
+    detail.get_by_label("Compare").select_option("0")
+    assert detail.locator("thead th").nth(2).inner_text() == "fold 1"
+    detail.get_by_role("button", name="Show 2 more").click()
+    assert len(names(detail)) == 14
+    detail.get_by_role("button", name="Close").click()
+    assert detail.inner_text() == ""
+
+
+def test_groups_and_their_difference(offline, folder):
+    page = opened(offline, folder)
+    section = page.locator("#cohorts .ta-explore")
+    mean, error = DATA.cohorts.mean, DATA.cohorts.error
+    gap = mean[0] - mean[1]
+    order = np.argsort(-np.abs(gap))
+    assert names(section) == [DATA.columns[i] for i in order]
+    np.testing.assert_allclose(column(section, 2), 100 * gap[order], atol=0.51)
+    stars = [text.endswith("*") for text in
+             section.locator("tbody tr > :nth-child(2)").all_inner_texts()]  # fmt: skip
+    noise = 2 * np.hypot(error[0], error[1])
+    assert stars == [bool(abs(gap[i]) > noise[i]) for i in order]
+    section.get_by_label("Group rows by").select_option("age")
+    assert section.locator("thead th").all_inner_texts()[3:] == ["0 to 20", "21 to 40", "41 to 80"]
+    assert section.get_by_label("A", exact=True).input_value() == "12"
+    section.get_by_label("B", exact=True).select_option("0")
+    gap = mean[12] - mean[0]
+    order = np.argsort(-np.abs(gap))
+    assert names(section) == [DATA.columns[i] for i in order]
+    section.get_by_label("A", exact=True).select_option("13")
+    order = np.argsort(-np.abs(mean[13] - mean[0]))
+    assert names(section) == [DATA.columns[i] for i in order]
+    section.get_by_label("Find columns").fill("ticket")
+    assert len(names(section)) == 2
+
+
+def test_without_a_way_to_unpack_the_pictures_stay(offline, folder):
+    page = offline.new_page()
+    page.add_init_script("delete window.DecompressionStream")
+    page.goto((folder / "binary.html").as_uri())
+    for name in ("folds", "steps", "rows", "cohorts"):
+        assert page.locator(f'[data-view="{name}"] .ta-static').is_visible()
+    assert page.locator(".ta-explore").count() == 0
+
+
+def test_without_scripts_pictures_and_tables_remain(scriptless, folder):
+    page = scriptless.new_page()
+    page.goto((folder / "binary.html").as_uri())
+    assert page.locator('[data-view="folds"] img').is_visible()
+    assert page.locator('[data-view="rows"] tbody tr').count() == 12
+    assert not page.locator("#ta-data").is_visible()
+
+
+def test_on_paper_pictures_take_the_place_of_explorers(offline, folder):
+    page = opened(offline, folder)
+    page.emulate_media(media="print")
+    assert page.locator('[data-view="folds"] img').is_visible()
+    assert not page.locator(".ta-explore").first.is_visible()
+    page.set_viewport_size({"width": 720, "height": 1000})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 720, "nothing is cut off"
+
+
+@pytest.mark.parametrize("width", [1100, 420])
+@pytest.mark.parametrize("name", ["binary", "wide"])
+def test_explorers_do_not_widen_the_page(offline, folder, name, width):
+    page = opened(offline, folder, name)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.locator("#rows .ta-rows-table tbody th").first.click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_from_its_cell(offline, folder, scheme):
+    page = offline.new_page()
+    page.emulate_media(color_scheme=scheme)
+    page.goto((folder / "binary.html").as_uri())
+    page.wait_for_selector("html.ta-ready")
+    worst = page.evaluate(
+        """() => {
+          const light = c => { const v = c.match(/[\\d.]+/g).slice(0, 3).map(x => x / 255)
+              .map(x => x <= .04045 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4);
+            return .2126 * v[0] + .7152 * v[1] + .0722 * v[2]; };
+          return Math.min(...[...document.querySelectorAll('td.ta-heat')].map(e => {
+            const style = getComputedStyle(e);
+            const [a, b] = [light(style.color), light(style.backgroundColor)];
+            return (Math.max(a, b) + .05) / (Math.min(a, b) + .05); }));
+        }"""
+    )
+    assert worst >= 4.5
+    fills = page.locator("#attention td.ta-heat").evaluate_all(
+        "all => new Set(all.map(e => getComputedStyle(e).backgroundColor)).size"
+    )
+    assert fills > 5, "cells are shaded"
+
+
+def test_a_screen_reader_hears_grids_controls_and_values(offline, folder):
+    page = opened(offline, folder)
+    heard = page.locator("#attention").aria_snapshot()
+    for part in ('searchbox "Find columns"', 'grid "Attention by column and fold"', "columnheader",
+                 'rowheader "sex"'):  # fmt: skip
+        assert part in heard
+    heard = page.locator("#rows").aria_snapshot()
+    for part in ('combobox "Rows', 'combobox "Read by', "attention", 'button "next rows"'):
+        assert part in heard

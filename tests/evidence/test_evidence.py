@@ -1,0 +1,244 @@
+"""Evidence on real rows: which rows, who reads them, groups, steps, drift, and its saved form."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from train_helpers import LAYOUT, make_members, make_table, make_tables
+
+from tabnet_auto import Preset, auto_fit, load
+from tabnet_auto.config import NetConfig, PaperConfig, TrainConfig
+from tabnet_auto.evidence.cohorts import MAX_VALUES, measure_cohorts
+from tabnet_auto.evidence.drift import shift_of
+from tabnet_auto.evidence.read import survey_rows
+from tabnet_auto.evidence.record import Evidence
+from tabnet_auto.evidence.rows import choose_groups, row_errors, sample_size
+from tabnet_auto.infer import infer_schema
+from tabnet_auto.metrics import get_metric
+from tabnet_auto.train.members import Task
+
+NET = NetConfig(n_steps=2, n_hidden=24, n_layers=1, n_bins=4, n_context=8)
+TRAIN = TrainConfig(max_epochs=8, batch_size=32)
+
+
+def make_frame(n=300, seed=0):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "size": rng.normal(size=n),
+            "kind": rng.choice(["flat", "house", "boat"], n),
+            "noise": rng.normal(size=n),
+        }
+    )
+    frame["y"] = np.where(frame["size"] + (frame["kind"] == "boat") > 0.3, "yes", "no")
+    frame.loc[[4, 40], "size"] = np.nan
+    return frame
+
+
+@pytest.fixture(scope="module")
+def frame():
+    frame = make_frame()
+    frame.loc[[0, 7], "y"] = None
+    return frame
+
+
+@pytest.fixture(scope="module")
+def learned(frame):
+    test = make_frame(120, seed=1).drop(columns="y").assign(noise=lambda d: d["noise"] + 2)
+    return auto_fit(
+        frame, "y", preset=Preset(net=NET, train=TRAIN, n_seeds=2), folds=3, test=test,
+        verbose=False,
+    )  # fmt: skip
+
+
+def test_rows_are_read_as_attention_reads_them(frame, learned):
+    sample = learned.evidence.rows
+    weights = sample.peak * (sample.levels / 255.0) ** 2
+    expected = learned.attention.rows(frame.iloc[sample.row])
+    np.testing.assert_allclose(weights, expected, atol=0.01)
+    np.testing.assert_allclose(sample.sizes.sum(axis=1), 1.0, atol=1e-5)
+    assert 0 not in sample.row
+    assert 7 not in sample.row
+
+
+def test_rows_say_who_held_them_out_and_what_was_predicted(frame, learned):
+    sample = learned.evidence.rows
+    known = np.flatnonzero(frame["y"].notna())
+    place = np.searchsorted(known, sample.row)
+    for i, fold in enumerate(sample.held_out):
+        member = learned.folds.of_fold(int(fold))[0]
+        assert place[i] in learned.folds.valid[member]
+        np.testing.assert_allclose(sample.outputs[fold, i], sample.predicted[i], atol=1e-5)
+    np.testing.assert_allclose(sample.predicted, learned.oof[sample.row])
+    truth = frame["y"].iloc[sample.row].to_numpy()
+    assert [learned.classes_[t] for t in sample.truth] == truth.tolist()
+    size = [cells[0] for cells in sample.cells]
+    assert all((text == "") == np.isnan(v) for text, v in
+               zip(size, frame["size"].iloc[sample.row], strict=True))  # fmt: skip
+
+
+def test_groups_are_what_their_names_say():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 500)
+    p = rng.random(500)
+    predicted = np.stack([1 - p, p], axis=1)
+    predicted[:5] = np.nan
+    groups = choose_groups(predicted, truth, ("no", "yes"), 100)
+    error = row_errors(predicted, truth)
+    worst = groups["largest errors"]
+    assert len(worst) == 25
+    assert np.nanmin(error[worst]) >= np.sort(error[5:])[-25]
+    assert np.all(np.diff(error[worst]) <= 0)
+    near = np.abs(p - 0.5)[groups["near the threshold"]]
+    assert near.max() <= np.sort(np.abs(p - 0.5))[30]
+    assert set(truth[groups["truly yes"]]) == {1}
+    assert not set(np.concatenate(list(groups.values()))) & set(range(5)), "never held out"
+    values = choose_groups(p, rng.normal(size=500), (), 100)
+    assert list(values) == [
+        "largest errors", "lowest fifth of the truth", "second fifth of the truth",
+        "middle fifth of the truth", "fourth fifth of the truth", "highest fifth of the truth",
+        "random",
+    ]  # fmt: skip
+    assert choose_groups(np.full(9, np.nan), np.zeros(9), (), 100) == {}
+
+
+def test_the_sample_shrinks_with_folds_steps_and_columns():
+    assert sample_size(5, 2, 10) == 400
+    assert sample_size(5, 2, 300) == 133
+    assert sample_size(10, 3, 5000) == 40
+
+
+def test_groups_of_rows_average_their_own_rows():
+    rng = np.random.default_rng(0)
+    n = 400
+    frame = pd.DataFrame(
+        {
+            "number": rng.normal(size=n),
+            "letter": rng.choice(list("abcdefghijkl"), n),
+            "few": rng.choice([1, 2, 10], n),
+        }
+    )
+    frame.loc[:19, "number"] = np.nan
+    frame["y"] = rng.normal(size=n)
+    schema = infer_schema(frame, "y")
+    attention = rng.dirichlet(np.ones(3), n)
+    truth = frame["y"].to_numpy()
+    found = measure_cohorts(attention, ["number", "letter", "few"], frame, schema, truth, truth + 1)
+    by, label = np.array(found.by), np.array(found.label)
+    ten = (by == "few") & (label == "10")
+    rows = frame["few"].to_numpy() == 10
+    np.testing.assert_allclose(found.mean[ten][0], attention[rows].mean(axis=0))
+    expected = attention[rows].std(axis=0, ddof=1) / np.sqrt(rows.sum())
+    np.testing.assert_allclose(found.error[ten][0], expected)
+    assert label[by == "few"].tolist() == ["1", "2", "10"], "numbers in their order"
+    letters = label[by == "letter"].tolist()
+    assert len(letters) == MAX_VALUES + 1
+    assert letters[-1] == "(5 others)"
+    assert found.n_rows[by == "letter"].sum() == n
+    assert label[by == "number"].tolist()[-1] == "(missing)"
+    assert found.n_rows[by == "number"].tolist() == [76] * 5 + [20]
+    assert found.n_rows[by == "error, by tenths"].sum() == n
+    assert found.n_rows[by == "true value"].tolist() == [80] * 5
+
+
+def test_steps_share_the_work_and_their_choice_matters(learned):
+    work = learned.evidence.steps
+    assert work.size.shape == work.change.shape == work.harm.shape == (3, 2)
+    np.testing.assert_allclose(work.size.sum(axis=1), 1.0, atol=1e-5)
+    assert (work.change > 0).all()
+    assert (work.change < 1).all()
+
+
+def test_a_step_without_strength_loses_nothing_by_not_choosing():
+    torch.manual_seed(0)
+    design, folds = make_table(), make_members()
+    design = replace(design, x_stat=np.zeros((3, design.n_rows, 0), np.float32))
+    tables = make_tables(design, folds)
+    task = Task(design, LAYOUT, tables, folds, get_metric("auto", "binary"), np.array(["a", "b"]))
+    net = task.build(NET, torch.device("cpu"))
+    for step in net.steps:
+        step.query.data.normal_()
+    net.head.weight.data.normal_()
+    assert (survey_rows(net, task).steps.change[:, 0] > 0).all(), "the control: it does choose"
+    net.steps[0].strength.data.fill_(-torch.inf)
+    work = survey_rows(net, task).steps
+    np.testing.assert_array_equal(work.change[:, 0], 0.0)
+    np.testing.assert_array_equal(work.harm[:, 0], 0.0)
+
+
+def test_the_network_is_left_as_it_was(frame, learned):
+    again = auto_fit(
+        frame, "y", preset=Preset(net=NET, train=TRAIN, n_seeds=2), folds=3, verbose=False
+    )
+    np.testing.assert_array_equal(again.predict_proba(frame), learned.predict_proba(frame))
+    assert all(np.isfinite(v.numpy()).all() for v in learned.net.state_dict().values())
+    assert again.evidence.drift is None
+
+
+def test_steps_of_the_published_network_are_not_measured_by_uniform_masks(frame):
+    net = PaperConfig(n_d=4, n_a=4, virtual_batch_size=64)
+    preset = Preset(net=net, train=TrainConfig(max_epochs=2, batch_size=64), n_seeds=1)
+    work = auto_fit(frame, "y", preset=preset, folds=2, verbose=False).evidence.steps
+    assert np.isnan(work.harm).all()
+    np.testing.assert_allclose(work.size.sum(axis=1), 1.0, atol=1e-5)
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_shift_tells_moved_from_dealt_at_random(ordered):
+    rng = np.random.default_rng(0)
+    make = (lambda move: rng.normal(move, 1, 1500)) if ordered else (
+        lambda move: rng.choice(list("abcd"), 1500, p=np.array([1 + 4 * move, 1, 1, 1])
+                                / (4 + 4 * move)))  # fmt: skip
+    moved, chance = shift_of(make(0.0), make(0.5), ordered=ordered)
+    assert moved > 2 * chance
+    beyond = [np.subtract(*shift_of(make(0), make(0), ordered=ordered)) > 0 for _ in range(60)]
+    assert np.mean(beyond) < 0.2, "the negative control: about 1 in 20"
+
+
+def test_shift_is_the_known_distance():
+    from scipy.stats import ks_2samp
+
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=300), rng.normal(0.4, 1, 200)
+    assert shift_of(a, b, ordered=True)[0] == pytest.approx(ks_2samp(a, b).statistic)
+    half = np.array(["a"] * 10), np.array(["a"] * 5 + ["b"] * 5)
+    assert shift_of(*half, ordered=False)[0] == pytest.approx(0.5)
+    gone = np.array([1.0] * 10), np.array([1.0] * 6 + [np.nan] * 4)
+    assert shift_of(*gone, ordered=True)[0] == pytest.approx(0.4), "missing is a value"
+
+
+def test_drift_names_the_column_that_moved(learned):
+    drift = learned.evidence.drift
+    moved = {c for c, s, r in zip(drift.columns, drift.shift, drift.chance, strict=True) if s > r}
+    assert "noise" in moved
+    assert drift.predicted.shape == (120, 2)
+    assert drift.n_test == 120
+
+
+def test_it_is_saved_and_read_back(learned, tmp_path):
+    data, arrays = learned.evidence.to_state()
+    again = Evidence.from_state(json.loads(json.dumps(data)), arrays)
+    assert again.rows.groups == learned.evidence.rows.groups
+    np.testing.assert_array_equal(again.cohorts.mean, learned.evidence.cohorts.mean)
+    learned.save(tmp_path / "model")
+    pages = [fit.report(tmp_path / "page.html").read_text("utf-8")
+             for fit in (learned, load(tmp_path / "model"))]  # fmt: skip
+    assert pages[0] == pages[1]
+
+
+def test_rows_can_be_left_out(learned, frame, tmp_path):
+    learned.save(tmp_path / "model", rows=False)
+    text = (tmp_path / "model" / "model.json").read_text("utf-8")
+    assert learned.evidence.rows.cells[0][2] not in text
+    bare = load(tmp_path / "model")
+    assert bare.evidence.rows is None
+    assert bare.evidence.cohorts is not None
+    assert 'id="rows"' not in bare.report(tmp_path / "bare.html").read_text("utf-8")
+    assert 'id="rows"' not in learned.report(tmp_path / "b.html", rows=False).read_text("utf-8")
+    assert 'id="rows"' in learned.report(tmp_path / "c.html").read_text("utf-8")
+    np.testing.assert_array_equal(bare.predict_proba(frame), learned.predict_proba(frame))

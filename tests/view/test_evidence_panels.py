@@ -1,0 +1,147 @@
+"""The numbers behind scores, steps, rows, groups, trust and drift, and how they are packed."""
+
+import base64
+import gzip
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score
+from view import samples
+
+from tabnet_auto.view import evidence_panels, prediction_panels
+from tabnet_auto.view.packed import pack
+from tabnet_auto.view.page import render_page
+from tabnet_auto.view.report_data import BinaryPredictions
+
+
+def unpack(text):
+    plain = gzip.decompress(base64.b64decode(text))
+    size = int.from_bytes(plain[:4], "little")
+    return json.loads(plain[4 : 4 + size]), np.frombuffer(plain[4 + size :], np.uint8)
+
+
+def test_what_is_packed_comes_out():
+    data = samples.binary()
+    found, levels = unpack(pack(data))
+    assert found["columns"] == data.columns
+    np.testing.assert_allclose(found["fold"], data.attention, atol=1e-5)
+    np.testing.assert_allclose(found["step"], data.attention_steps, atol=1e-5)
+    rows = found["rows"]
+    np.testing.assert_array_equal(levels.reshape(rows["shape"]), data.rows.levels)
+    assert rows["cells"] == data.rows.cells
+    assert rows["heldOut"] == data.rows.held_out
+    np.testing.assert_allclose(found["cohorts"]["mean"], data.cohorts.mean, atol=1e-5)
+    assert pack(data) == pack(samples.binary())
+
+
+def test_text_without_utf8_and_numbers_without_value_are_packed():
+    data = samples.binary()
+    odd = replace(data.rows, names=["\ud800"] * 60, error=[float("nan")] * 60)
+    found, _ = unpack(pack(samples.binary(rows=odd)))
+    assert found["rows"]["names"][0] == "?"
+    assert found["rows"]["error"][0] is None
+
+
+@pytest.mark.parametrize("n_columns", [300, 500])
+def test_a_full_sample_of_rows_stays_under_two_megabytes(n_columns):
+    from tabnet_auto.evidence.rows import sample_size
+
+    n = sample_size(5, 3, n_columns)
+    assert n >= 40
+    rng = np.random.default_rng(0)
+    data = samples.regression(n_columns=n_columns)
+    own = samples.rows(rng, data.attention_steps, n, ["200,000"])
+    wide = replace(
+        own, cells=[[f"{v:.5g} of a long text" for v in r] for r in rng.random((n, n_columns))]
+    )
+    by = [f"sensor_{i // 6:03d}" for i in range(144)]
+    mean = rng.dirichlet(np.ones(n_columns), 144)
+    groups = replace(data.cohorts, by=by, label=by, n_rows=[9] * 144, mean=mean, error=mean / 3)
+    page = render_page(samples.regression(n_columns=n_columns, rows=wide, cohorts=groups))
+    assert len(page.encode()) < 2_000_000
+
+
+def test_the_strip_has_every_folds_score():
+    data = samples.binary()
+    strip = evidence_panels.score_strip(data)
+    assert strip.rows == tuple(row["name"] for row in data.leaderboard)
+    assert strip.values[0] == pytest.approx(data.leaderboard[0]["folds"])
+    assert strip.table.rows[0][2] == pytest.approx(np.std(data.leaderboard[0]["folds"], ddof=1))
+    one = [{**row, "folds": row["folds"][:1]} for row in data.leaderboard]
+    assert evidence_panels.score_strip(samples.binary(leaderboard=one)) is None
+
+
+def test_steps_say_what_they_add_or_that_it_was_not_measured():
+    data = samples.binary()
+    bars = evidence_panels.step_bars(data)
+    assert bars.left == pytest.approx((2 / 3, 1 / 3))
+    assert bars.right == pytest.approx((0.02, 0.01))
+    unknown = np.full((5, 2), np.nan)
+    work = replace(data.step_work, change=unknown, harm=unknown)
+    assert evidence_panels.step_bars(samples.binary(step_work=work)).right_label == "not measured"
+    assert evidence_panels.step_bars(samples.binary(step_work=None)) is None
+
+
+def test_the_row_table_names_what_the_rows_own_fold_looked_at():
+    data = samples.binary()
+    levels = np.zeros_like(data.rows.levels)
+    levels[data.rows.held_out[0], :, 0, 5] = 255
+    levels[(data.rows.held_out[0] + 1) % 5, :, 0, 7] = 255
+    table = evidence_panels.rows_table(
+        samples.binary(rows=replace(data.rows, levels=levels, peak=0.9))
+    )
+    assert table.rows[0][0] == "row 0"
+    assert table.rows[0][4].startswith(f"cabin_deck = {data.rows.cells[0][5]} (90%)")
+    assert len(table.rows) == evidence_panels.N_TABLE_ROWS
+
+
+def test_group_heat_shows_the_first_two_groupings():
+    data = samples.binary()
+    heat = evidence_panels.cohort_heat(data)
+    assert [title for title, _ in heat.groups] == ["true class", "error, by tenths"]
+    top = data.columns.index(heat.rows[0])
+    assert heat.values[0] == pytest.approx(data.cohorts.mean[:12, top])
+
+
+def test_drift_puts_first_what_is_read_and_moved():
+    data = samples.binary()
+    bars = evidence_panels.drift_bars(data)
+    assert bars.rows[0] == data.columns[1]
+    assert bars.right[0] == pytest.approx(0.31 - 0.021)
+    assert set(bars.right[1:]) == {0.0}
+    assert "1 of 14 columns moved" in evidence_panels.drift_sentence(data.drift)
+    still = replace(data.drift, shift=[0.0] * 14)
+    assert evidence_panels.drift_sentence(still).startswith("No column of the 800 test rows")
+    histogram = evidence_panels.drift_histogram(data.drift)
+    for _, shares in histogram.series:
+        assert sum(shares) == pytest.approx(1.0)
+
+
+def test_trust_curves_carry_their_verdict():
+    data = samples.binary()
+    chart = evidence_panels.trust_chart(data.trust_curves[0], "loss")
+    assert [series.label for series in chart.series] == list(data.trust_curves[0].losses)
+    page = render_page(data)
+    assert page.count("<strong>Deleting by attention hurts more than at random.</strong>") == 1
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_average_precision_is_scikit_learns(ties):
+    rng = np.random.default_rng(0)
+    truth = (rng.random(500) < 0.2).astype(np.int64)
+    p = np.clip(truth * 0.2 + rng.random(500) * 0.8, 0, 1)
+    p = p.round(1) if ties else p
+    _, _, average = prediction_panels.precision_points(p, truth)
+    assert average == pytest.approx(average_precision_score(truth, p))
+
+
+def test_the_confusion_of_two_classes_is_at_the_threshold():
+    predictions = BinaryPredictions(
+        "yes", "no", np.array([0.2, 0.5, 0.7, 0.4]), np.array([0, 0, 1, 1])
+    )
+    made = prediction_panels.threshold_confusion(predictions)
+    assert made.counts == ((1, 1), (1, 1))
+    assert made.labels == ("no", "yes")
+    assert made.title == "Confusion at 0.5: 50.0% right"
