@@ -12,7 +12,7 @@ from tabnet_auto.config import NetConfig, TrainConfig
 from tabnet_auto.errors import SchemaMismatchError
 
 NET = NetConfig(n_steps=1, n_hidden=16, n_layers=1, n_bins=4, n_context=8)
-TINY = Preset(n_seeds=1, net=NET, train=TrainConfig(max_epochs=3, batch_size=16))
+TINY = Preset(n_seeds=1, net=NET, train=TrainConfig(max_epochs=6, batch_size=16))
 
 
 def fit(frame, target="y", **options):
