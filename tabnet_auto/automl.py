@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -31,6 +31,7 @@ from tabnet_auto.target import encode_target
 from tabnet_auto.trace import Emit, Event, Trace
 from tabnet_auto.train.device import choose_device
 from tabnet_auto.train.members import Task, predict_held_out, train_members
+from tabnet_auto.view.place import Mode
 from tabnet_auto.view.progress import choose_progress
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def auto_fit(
     roles: Mapping[str, str] | None = None,
     seed: int = 0,
     device: str = "auto",
-    verbose: bool | Literal["auto"] = "auto",
+    verbose: bool | Mode = "auto",
     emit: Emit | None = None,
 ) -> FitResult:
     """Learn to predict a column of a table with attention TabNets.
@@ -98,7 +99,9 @@ def auto_fit(
     device
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``.
     verbose
-        Whether to show progress; ``"auto"`` fits the terminal or notebook.
+        Whether to show progress; ``"auto"`` fits the place: ``"live"`` in a notebook, its last
+        state as a ``"page"`` in a batch run, ``"text"`` elsewhere. Naming one of these, here or
+        in the environment variable ``TABNET_AUTO_DISPLAY``, wins over the guess.
     emit
         A listener of one's own for the events of the run.
 
@@ -222,8 +225,9 @@ def _plan(
     trace.add(
         "plan", n_members=task.folds.n_members, n_folds=task.folds.n_folds,
         n_seeds=task.folds.n_members // task.folds.n_folds, n_rows=task.design.n_rows,
-        n_columns=len(task.layout.columns), max_epochs=settings.train.max_epochs,
-        batch_size=settings.train.batch_size, device=str(device), metric=task.metric.name,
+        n_columns=len(task.layout.columns), columns=list(task.layout.columns),
+        max_epochs=settings.train.max_epochs, batch_size=settings.train.batch_size,
+        device=str(device), metric=task.metric.name,
         greater_is_better=task.metric.greater_is_better, time_limit=time_limit,
     )  # fmt: skip
 
@@ -255,7 +259,7 @@ def _about(preset: str | Preset, folds: object, seed: int, device: torch.device)
     }
 
 
-def _listeners(verbose: bool | Literal["auto"], emit: Emit | None) -> Emit | None:  # noqa: FBT001
+def _listeners(verbose: bool | Mode, emit: Emit | None) -> Emit | None:  # noqa: FBT001
     shown = choose_progress(verbose)
     if shown is None or emit is None:
         return shown or emit

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
+    from tabnet_auto.view.live.dashboard import Dashboard
+    from tabnet_auto.view.place import Mode
     from tabnet_auto.view.report_data import ReportData
 
 
@@ -174,6 +176,30 @@ class FitResult:
     def attention(self) -> Attention:
         """What the networks looked at."""
         return Attention(self)
+
+    def dashboard(
+        self, frame: pd.DataFrame | str | Path | None = None, *, mode: Mode = "auto"
+    ) -> Dashboard:
+        """Ask the model with controls: what it reads, row by row, and what if a cell changes.
+
+        Parameters
+        ----------
+        frame
+            Rows to look at, with the target or without. A model keeps none of its own: without
+            a frame there are the attention per fold and the out-of-fold threshold.
+        mode
+            ``"live"`` are widgets, ``"page"`` is the report's short page (batch runs),
+            ``"text"`` a summary; ``"auto"`` takes what fits where the code runs, or what the
+            environment variable ``TABNET_AUTO_DISPLAY`` says.
+
+        Raises
+        ------
+        InputError
+            If the frame cannot be read or has no row, or the mode is none of these.
+        """
+        from tabnet_auto.result.dashboard import open_dashboard
+
+        return open_dashboard(self, frame, mode)
 
     def report(self, path: str | Path) -> Path:
         """Write one self-contained HTML page: scores, curves, attention, schema."""

@@ -29,6 +29,8 @@ from tabnet_auto.train.state import (
 
 VALID_CHUNK = 4096
 """Rows of one forward pass in validation."""
+ATTENTION_COLUMNS = 16
+"""Columns whose mean attention an epoch's event carries, at most: the trace stays small."""
 
 ScoreMembers = Callable[[int, NDArray[np.int64], NDArray[np.floating]], float]
 """``score(member, rows, outputs (n, n_outputs))``: the user's metric on a member's rows."""
@@ -163,7 +165,8 @@ class Trainer:
         state = self.state
         valid = [self.folds.valid[m] for m in state.alive]
         index, real = (torch.from_numpy(a).to(self.store.x_num.device) for a in padded(valid))
-        outputs = member_outputs(self.net, self.store, index)
+        outputs, attention = outputs_and_attention(self.net, self.store, index, real)
+        most_read = attention.mean(0).topk(min(ATTENTION_COLUMNS, attention.shape[1])).indices
         y, weight = self.targets.gather(index)
         losses = weighted_mean(row_losses(outputs, y), weight, real).tolist()
         scores = []
@@ -181,7 +184,8 @@ class Trainer:
             "epoch", epoch=state.epoch, max_epochs=self.config.max_epochs,
             members=list(state.alive), train_loss=train_loss.tolist(), valid_loss=losses,
             score=scores, best_score=list(state.best_score), best_epoch=list(state.best_epoch),
-            eta=eta,
+            eta=eta, attention_columns=most_read.tolist(),
+            attention=attention[:, most_read].tolist(),
         )  # fmt: skip
 
     def _leave(self) -> None:
@@ -225,6 +229,21 @@ class Trainer:
 @torch.no_grad()
 def member_outputs(net: nn.Module, store: RowStore, index: Tensor) -> Tensor:
     """Logits of each member for its own rows; index ``(M, n)``, result ``(M, n, n_outputs)``."""
+    return outputs_and_attention(net, store, index, torch.ones_like(index, dtype=torch.bool))[0]
+
+
+@torch.no_grad()
+def outputs_and_attention(
+    net: nn.Module, store: RowStore, index: Tensor, real: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Logits ``(M, n, n_outputs)``, and mean weights ``(M, D)`` over the rows that are real."""
     net.eval()
-    chunks = [net(store.gather(part)).logits for part in index.split(VALID_CHUNK, dim=1)]
-    return torch.cat(chunks, dim=1)
+    logits, total = [], torch.zeros((), device=index.device)
+    for rows, counts in zip(
+        index.split(VALID_CHUNK, dim=1), real.split(VALID_CHUNK, dim=1), strict=True
+    ):
+        output = net(store.gather(rows))
+        logits.append(output.logits)
+        step = output.step_size * counts / output.step_size.sum(0).clamp_min(1e-12)
+        total = total + torch.einsum("smb,smbd->md", step, output.masks)
+    return torch.cat(logits, dim=1), total / real.sum(1, keepdim=True)
