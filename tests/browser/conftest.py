@@ -42,12 +42,16 @@ def browser_context_args(browser_context_args):
     return {**browser_context_args, "viewport": {"width": 1100, "height": 1000}}
 
 
-def guard(context):
-    """Abort and record every request to the outside, and record what the page complains of."""
+def guard(context, inside=("file:", "data:", "blob:"), known=()):
+    """Abort and record every request to the outside, and record what the page complains of.
+
+    ``known`` are complaints of the application around our output: its exact words, or what
+    they begin with.
+    """
     complaints = []
 
     def gate(route):
-        if route.request.url.startswith(("file:", "data:", "blob:")):
+        if route.request.url.startswith(inside):
             route.continue_()
             return
         complaints.append(f"outside request: {route.request.url}")
@@ -57,12 +61,22 @@ def guard(context):
         page.on("pageerror", lambda error: complaints.append(f"page error: {error}"))
         page.on(
             "console",
-            lambda line: line.type == "error" and complaints.append(f"console: {line.text}"),
+            lambda line: (
+                line.type == "error"
+                and not line.text.startswith(known or ("\0",))
+                and complaints.append(f"console: {line.text}")
+            ),
         )
 
     context.route("**/*", gate)
     context.on("page", watch)
     return complaints
+
+
+@pytest.fixture(name="guard")
+def guard_fixture():
+    """For tests whose pages may talk to a server on this machine."""
+    return guard
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 import nbformat
@@ -52,18 +51,18 @@ def environment(folder):
 
 
 @contextlib.contextmanager
-def serving(command, folder, ready, env=None):
-    """Run a server until the block ends; ``ready`` is the path that answers when it is up."""
+def serving(command, folder):
+    """Run a server on a free port until the block ends; yields its address."""
     port, log = free_port(), folder / "server.log"
     with log.open("w") as out:
         process = subprocess.Popen(
             [sys.executable, *command, f"--port={port}"],
-            env=env or environment(folder), stdout=out, stderr=out, stdin=subprocess.DEVNULL,
+            env=environment(folder), stdout=out, stderr=out, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         url = f"http://127.0.0.1:{port}"
         try:
             deadline = time.monotonic() + 90
-            while not _answers(url + ready):
+            while not _listens(port):
                 assert process.poll() is None, log.read_text()
                 assert time.monotonic() < deadline, log.read_text()
                 time.sleep(0.1)
@@ -77,11 +76,10 @@ def serving(command, folder, ready, env=None):
                 process.wait()
 
 
-def _answers(url):
-    try:
-        return urlopen(url, timeout=60).status == 200
-    except (URLError, ConnectionError):
-        return False
+def _listens(port):
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5):
+        return True
+    return False
 
 
 def end_sessions(url):

@@ -77,8 +77,8 @@ def test_fold_seed_and_step_choose_the_networks():
             control(board, field).value = -1 if value is None else value
         found = shares(board.outputs["Attention"].value, "Mean")
         for name, share in found.items():
-            name = name.replace("&amp;", "&")
-            assert share == pytest.approx(expected[names.index(name)], rel=1e-4)
+            place = names.index(name.replace("&amp;", "&"))
+            assert share == pytest.approx(expected[place], rel=1e-4)
 
 
 @pytest.mark.parametrize("fold", [-1, 1])
@@ -256,11 +256,14 @@ def test_the_lines_give_every_cohorts_attention(target, n):
         html = board.outputs["Cohorts"].value
         names = re.findall(r'<th scope="col"[^>]*>(.*?)</th>', html)[1:]
         found = same_in_python(html, frame, target).to_numpy()
-        shown = np.array([list(shares(html, name).values()) for name in names])
         order = [features.index(c.replace("&amp;", "&")) for c in shares(html, names[0])]
-        # Cohorts have an order of their own, and pandas leaves missing cells out.
-        for column in found[order].T:
-            assert np.isclose(shown, column, rtol=1e-4, atol=1e-6).all(axis=1).any(), key
+        # pandas leaves missing cells out, and gathers no rare values.
+        own = [name for name in names if not name.startswith(("(missing)", "other values"))]
+        assert own
+        for name in own:
+            shown = list(shares(html, name).values())
+            near = np.isclose(found[order].T, shown, rtol=1e-4, atol=1e-6)
+            assert near.all(axis=1).any(), (key, name)
 
 
 def test_two_cohorts_are_set_against_each_other():

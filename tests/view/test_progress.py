@@ -197,7 +197,7 @@ def test_an_interrupt_passes_through():
 
 
 def test_the_choice_follows_the_place(monkeypatch):
-    monkeypatch.setattr(progress, "notebook_progress", lambda: "panel")
+    monkeypatch.setattr(progress, "notebook_progress", lambda *, watched: ("page", "live")[watched])
     monkeypatch.setattr(progress, "terminal_progress", lambda: "bar")
     assert choose_progress(False) is None
     monkeypatch.delitem(sys.modules, "IPython", raising=False)
@@ -209,7 +209,8 @@ def test_the_choice_follows_the_place(monkeypatch):
 
     class TerminalInteractiveShell: ...
 
-    for shell, expected in ((Colab(), "panel"), (TerminalInteractiveShell(), "bar"), (None, "bar")):
+    monkeypatch.setenv("JPY_SESSION_NAME", "a.ipynb")
+    for shell, expected in ((Colab(), "live"), (TerminalInteractiveShell(), "bar"), (None, "bar")):
         fake = types.SimpleNamespace(get_ipython=lambda shell=shell: shell)
         monkeypatch.setitem(sys.modules, "IPython", fake)
         assert choose_progress(True) == expected
