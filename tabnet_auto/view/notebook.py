@@ -45,7 +45,8 @@ def notebook_progress(
     clock, cost
         Seconds that only grow, for tests: when events come, and how long a frame takes.
     watched
-        Whether somebody looks on; if not (a batch run), only the last state is drawn.
+        Whether somebody looks on; if not (a batch run), only the first and the
+        last state are drawn.
     """
     if display is None:
         from IPython.display import display as found

@@ -42,12 +42,8 @@ def browser_context_args(browser_context_args):
     return {**browser_context_args, "viewport": {"width": 1100, "height": 1000}}
 
 
-def guard(context, inside=("file:", "data:", "blob:"), known=()):
-    """Abort and record every request to the outside, and record what the page complains of.
-
-    ``known`` are complaints of the application around our output: its exact words, or what
-    they begin with.
-    """
+def guard(context, inside=("file:", "data:", "blob:")):
+    """Abort and record every request to the outside, and record what the page complains of."""
     complaints = []
 
     def gate(route):
@@ -61,11 +57,7 @@ def guard(context, inside=("file:", "data:", "blob:"), known=()):
         page.on("pageerror", lambda error: complaints.append(f"page error: {error}"))
         page.on(
             "console",
-            lambda line: (
-                line.type == "error"
-                and not line.text.startswith(known or ("\0",))
-                and complaints.append(f"console: {line.text}")
-            ),
+            lambda line: line.type == "error" and complaints.append(f"console: {line.text}"),
         )
 
     context.route("**/*", gate)
