@@ -99,9 +99,8 @@ class _Panel:
     def _html(self, status: str) -> str:
         state = self.state
         notes = "".join(f"<li>{escape(line)}</li>" for line in self.lines)
-        right = f'<div class="ta-live-curve">{self._curve()}</div>' if state.epoch > 1 else ""
-        heat = self._attention()
-        right += f'<div class="ta-live-curve">{heat}</div>' if heat else ""
+        pictures = (self._curve() if state.epoch > 1 else "") + self._attention()
+        right = f'<div class="ta-live-curve">{pictures}</div>' if pictures else ""
         return (
             f'<div class="ta-report ta-live"><style>{asset("page.css")}</style>'
             + (f'<ul class="ta-notes">{notes}</ul>' if notes else "")

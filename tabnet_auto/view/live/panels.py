@@ -183,7 +183,9 @@ def rows_panel(source: Source, rows: Rows | None, view: View) -> Panel:
     )  # fmt: skip
     title = f"Rows {view.order}: {chosen_words(source, view)}"
     alt = f"Attention of {len(page)} rows to {len(shown)} columns, screen {view.page}"
-    note = "A cell shows the row's value; the darker, the more the networks look at it."
+    note = (
+        "A cell shows the row's value; the stronger its colour, the more the networks look at it."
+    )
     table = Table(
         title,
         tuple([TableColumn(h) for h in heads] + [TableColumn(n) for n in names]
