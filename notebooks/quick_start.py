@@ -44,6 +44,14 @@ attention.round(3)
 fit.attention
 
 # %% [markdown]
+# ## Ask it
+# Controls for fold, step and rows, what-if, cohorts and threshold; without a running kernel the
+# page above stands in for them.
+
+# %%
+fit.dashboard(train)
+
+# %% [markdown]
 # ## Predictions for new rows
 # Labels come back as they were written; probabilities are in the order of `fit.classes_`.
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -38,6 +38,7 @@ from tabnet_auto.target import encode_target
 from tabnet_auto.trace import Emit, Event, Trace
 from tabnet_auto.train.device import choose_device
 from tabnet_auto.train.members import Task
+from tabnet_auto.view.place import Mode
 from tabnet_auto.view.progress import choose_progress
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def auto_fit(
     roles: Mapping[str, str] | None = None,
     seed: int = 0,
     device: str = "auto",
-    verbose: bool | Literal["auto"] = "auto",
+    verbose: bool | Mode = "auto",
     emit: Emit | None = None,
 ) -> FitResult:
     """Learn to predict a column of a table with attention TabNets.
@@ -131,7 +132,9 @@ def auto_fit(
     device
         ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``.
     verbose
-        Whether to show progress; ``"auto"`` fits the terminal or notebook.
+        Whether to show progress; ``"auto"`` fits the place: ``"live"`` in a notebook, its last
+        state as a ``"page"`` in a batch run, ``"text"`` elsewhere. Naming one of these, here or
+        in the environment variable ``TABNET_AUTO_DISPLAY``, wins over the guess.
     emit
         A listener of one's own for the events of the run.
 
@@ -341,8 +344,9 @@ def _plan(
     trace.add(
         "plan", n_members=task.folds.n_members, n_folds=task.folds.n_folds,
         n_seeds=task.folds.n_members // task.folds.n_folds, n_rows=task.design.n_rows,
-        n_columns=len(task.layout.columns), max_epochs=settings.train.max_epochs,
-        batch_size=settings.train.batch_size, device=str(device), metric=task.metric.name,
+        n_columns=len(task.layout.columns), columns=list(task.layout.columns),
+        max_epochs=settings.train.max_epochs, batch_size=settings.train.batch_size,
+        device=str(device), metric=task.metric.name,
         greater_is_better=task.metric.greater_is_better, time_limit=time_limit,
     )  # fmt: skip
 
@@ -378,7 +382,7 @@ def _about(
     }
 
 
-def _listeners(verbose: bool | Literal["auto"], emit: Emit | None) -> Emit | None:  # noqa: FBT001
+def _listeners(verbose: bool | Mode, emit: Emit | None) -> Emit | None:  # noqa: FBT001
     shown = choose_progress(verbose)
     if shown is None or emit is None:
         return shown or emit

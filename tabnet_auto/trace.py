@@ -21,13 +21,14 @@ class Event:
     ``"note"``
         ``text``: something done to the data or the plan that the user should know.
     ``"plan"``
-        ``n_members, n_folds, n_seeds, n_rows, n_columns, max_epochs, batch_size, device,
-        metric, greater_is_better, time_limit``: what is about to be trained.
+        ``n_members, n_folds, n_seeds, n_rows, n_columns, columns, max_epochs, batch_size,
+        device, metric, greater_is_better, time_limit``: what is about to be trained.
     ``"epoch"``
         ``epoch`` (from 1), ``max_epochs``, ``members`` (ids still training), ``train_loss``,
         ``valid_loss`` and ``score`` (lists over ``members``; the metric on each member's
         validation rows), ``best_score`` and ``best_epoch`` (lists over all members),
-        ``eta`` (seconds, an estimate).
+        ``eta`` (seconds, an estimate), ``attention`` (lists over ``members`` of the mean
+        weights of the columns at the positions ``attention_columns``, those most read).
     ``"companion"``
         ``name`` and ``state``: ``"started"`` (with ``n_folds``), ``"finished"`` (with
         ``scores``, one a fold, and ``seconds``) or ``"left out"`` (a note says why).

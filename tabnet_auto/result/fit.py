@@ -24,7 +24,6 @@ from tabnet_auto.frames import read_frame
 from tabnet_auto.kaggle.submission import Values, build_submission
 from tabnet_auto.metrics import Metric, Objective
 from tabnet_auto.reporting import (
-    blend_words,
     leaderboard_rows,
     out_of_fold_sample,
     report_data,
@@ -32,18 +31,21 @@ from tabnet_auto.reporting import (
     without_rows,
 )
 from tabnet_auto.result.attention import Attention
+from tabnet_auto.result.words import choice_words, in_words
 from tabnet_auto.schema import Schema
 from tabnet_auto.table import Table
 from tabnet_auto.target import decode_labels
 from tabnet_auto.trace import Trace
 from tabnet_auto.train.predict import predict_members
 from tabnet_auto.view.page import render_fragment, render_page
-from tabnet_auto.view.tables import DASH, format_cell
+from tabnet_auto.view.tables import format_cell
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import nn
 
+    from tabnet_auto.view.live.dashboard import Dashboard
+    from tabnet_auto.view.place import Mode
     from tabnet_auto.view.report_data import ReportData
 
 
@@ -227,6 +229,30 @@ class FitResult:
         """What the networks looked at."""
         return Attention(self)
 
+    def dashboard(
+        self, frame: pd.DataFrame | str | Path | None = None, *, mode: Mode = "auto"
+    ) -> Dashboard:
+        """Ask the model with controls: what it reads, row by row, and what if a cell changes.
+
+        Parameters
+        ----------
+        frame
+            Rows to look at, with the target or without. A model keeps none of its own: without
+            a frame there are the attention per fold and the out-of-fold threshold.
+        mode
+            ``"live"`` are widgets, ``"page"`` is the report's short page (batch runs),
+            ``"text"`` a summary; ``"auto"`` takes what fits where the code runs, or what the
+            environment variable ``TABNET_AUTO_DISPLAY`` says.
+
+        Raises
+        ------
+        InputError
+            If the frame cannot be read or has no row, or the mode is none of these.
+        """
+        from tabnet_auto.result.dashboard import open_dashboard
+
+        return open_dashboard(self, frame, mode)
+
     def report(self, path: str | Path, *, rows: bool = True) -> Path:
         """Write one self-contained HTML page: scores, curves, attention, rows, schema.
 
@@ -245,9 +271,6 @@ class FitResult:
             self.companions,
         )  # fmt: skip
 
-    def _blend_words(self) -> str:
-        return blend_words(self._leaderboard(), self.n_seeds)
-
     def _report_data(self) -> ReportData:
         summary = {
             "Out-of-fold score": format_cell(self.oof_score, "score"),
@@ -257,8 +280,7 @@ class FitResult:
             "Rows": f"{len(self.target):,}",
             "Columns": f"{len(self.schema.used)} of {len(self.schema.columns)}",
             "Folds": self.folds.rule,
-            **({"Decision": self._decision_line()} if self.decision.values else {}),
-            **({"Blend": self._blend_words()} if self.companions else {}),
+            **choice_words(self, self._leaderboard()),
             **self.about,
         }
         oof = self.oof[self.has_target]
@@ -279,28 +301,8 @@ class FitResult:
             f"# {used}"
         )
 
-    def _decision_line(self) -> str:
-        plain = format_cell(self.decision.argmax_score, "score")
-        rule = self.decision.describe(self.schema.classes)
-        return f"{rule} (the most probable class scores {plain})"
-
     def __repr__(self) -> str:
-        head = (
-            f"FitResult: {self.schema.target!r}, {self.task}, {len(self.target)} rows x "
-            f"{len(self.schema.used)} columns, {self.folds.n_folds} folds x {self.n_seeds} seeds\n"
-            f"{'' if self.full is None else 'refitted on all rows; scores are of the folds: '}"
-            f"out-of-fold {self.metric.name} "
-            f"{format_cell(self.oof_score, 'score')}\n"
-        )
-        table = self.leaderboard().to_string(
-            index=False, float_format=lambda v: format_cell(v, "score"), na_rep=DASH
-        )
-        top = np.argsort(-self.attention_summary.per_fold.mean(axis=0))[:5]
-        mean = self.attention_summary.per_fold.mean(axis=0)
-        seen = ", ".join(f"{self.attention_summary.features[i]} {mean[i]:.0%}" for i in top)
-        rule = f"\ndecision: {self._decision_line()}" if self.decision.values else ""
-        share = f"\nblend: {self._blend_words()}" if self.companions else ""
-        return f"{head}{table}{rule}{share}\nattention: {seen}"
+        return in_words(self, self._leaderboard())
 
     def _repr_html_(self) -> str:
         return render_fragment(self._report_data())

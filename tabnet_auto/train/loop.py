@@ -16,10 +16,10 @@ from tabnet_auto.config import TrainConfig
 from tabnet_auto.folds import Folds
 from tabnet_auto.net.layers import MemberRandom
 from tabnet_auto.trace import Trace
-from tabnet_auto.train.loss import member_losses, weighted_mean
+from tabnet_auto.train.loss import member_losses
 from tabnet_auto.train.optimizer import MemberAdamW, flat_cosine
-from tabnet_auto.train.pieces import in_pieces, is_out_of_memory, run_members
-from tabnet_auto.train.rows import Batch, RowStore, Targets, epoch_batches, padded
+from tabnet_auto.train.pieces import is_out_of_memory, run_members
+from tabnet_auto.train.rows import Batch, RowStore, Targets, epoch_batches
 from tabnet_auto.train.state import (
     TrainState,
     buffers_held,
@@ -27,12 +27,7 @@ from tabnet_auto.train.state import (
     store_best,
     weights_of,
 )
-
-VALID_CHUNK = 4096
-"""Rows of one forward pass in validation."""
-
-ScoreMembers = Callable[[int, NDArray[np.int64], NDArray[np.floating]], float]
-"""``score(member, rows, outputs (n, n_outputs))``: the user's metric on a member's rows."""
+from tabnet_auto.train.validate import ScoreMembers, validate
 
 
 class Clock:
@@ -202,40 +197,24 @@ class Trainer:
         """Score every alive member on its validation rows and keep the best snapshots."""
         state = self.state
         valid = [self.folds.valid[m] for m in state.alive]
-        losses, scores = self._losses_and_scores(valid)
+        found = validate(self.net, self.store, self.targets, state.alive, valid, self.score)
         improved = [
             i for i, m in enumerate(state.alive)
-            if losses[i] < state.best_loss[m] or len(valid[i]) == 0
+            if found.losses[i] < state.best_loss[m] or len(valid[i]) == 0
         ]  # fmt: skip
         current = self.net.state_dict()
         store_best(state.best, current, [state.alive[i] for i in improved], improved)
         for i in improved:
             member = state.alive[i]
-            state.best_loss[member], state.best_score[member] = losses[i], scores[i]
+            state.best_loss[member], state.best_score[member] = found.losses[i], found.scores[i]
             state.best_epoch[member] = state.epoch
         self.trace.add(
             "epoch", epoch=state.epoch, max_epochs=self.config.max_epochs,
-            members=list(state.alive), train_loss=train_loss.tolist(), valid_loss=losses,
-            score=scores, best_score=list(state.best_score), best_epoch=list(state.best_epoch),
-            eta=eta,
+            members=list(state.alive), train_loss=train_loss.tolist(), valid_loss=found.losses,
+            score=found.scores, best_score=list(state.best_score),
+            best_epoch=list(state.best_epoch), eta=eta, attention_columns=found.columns,
+            attention=found.attention,
         )  # fmt: skip
-
-    def _losses_and_scores(
-        self, valid: Sequence[NDArray[np.int64]]
-    ) -> tuple[list[float], list[float]]:
-        """Loss and score of each alive member on its validation rows; NaN where it has none."""
-        state = self.state
-        if not any(len(rows) for rows in valid):
-            return [math.nan] * len(valid), [math.nan] * len(valid)
-        index, real = (torch.from_numpy(a).to(self.store.x_num.device) for a in padded(valid))
-        outputs = member_outputs(self.net, self.store, index)
-        y, weight = self.targets.gather(index)
-        losses = weighted_mean(self.targets.losses(outputs, y), weight, real).tolist()
-        scores = []
-        for position, (member, rows) in enumerate(zip(state.alive, valid, strict=True)):
-            own = outputs[position, : len(rows)].double().cpu().numpy()
-            scores.append(self.score(member, rows, own))
-        return losses, scores
 
     def _leave(self) -> None:
         """Take members whose patience has ended out of the batch."""
@@ -273,17 +252,6 @@ class Trainer:
         self.optimizer.set_state(state.optimizer)
         self.random.set_state(state.random)
         self.state = state
-
-
-@torch.no_grad()
-def member_outputs(net: nn.Module, store: RowStore, index: Tensor) -> Tensor:
-    """Logits of each member for its own rows; index ``(M, n)``, result ``(M, n, n_outputs)``."""
-    net.eval()
-
-    def chunk(part: slice) -> Tensor:
-        return net(store.gather(index[:, part])).logits
-
-    return torch.cat(list(in_pieces(index.shape[1], VALID_CHUNK, chunk)), dim=1)
 
 
 def _paused(batch: Batch) -> list[int]:

@@ -17,10 +17,11 @@ from tabnet_auto.metrics.objective import SQUARED, Objective
 from tabnet_auto.net.build import build_net
 from tabnet_auto.trace import Trace
 from tabnet_auto.train.interrupt import stop_on_interrupt
-from tabnet_auto.train.loop import Trainer, member_outputs
+from tabnet_auto.train.loop import Trainer
 from tabnet_auto.train.predict import to_predictions
 from tabnet_auto.train.rows import RowStore, Targets, padded
 from tabnet_auto.train.state import TrainState
+from tabnet_auto.train.validate import member_outputs
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from typing import Any
 
 from tabnet_auto.trace import Emit, Event
 from tabnet_auto.view.draw import picture_html
-from tabnet_auto.view.figures import Cell, Chart, Series, Table, TableColumn
+from tabnet_auto.view.figures import Cell, Chart, Heat, Series, Table, TableColumn
 from tabnet_auto.view.guard import never_raise
 from tabnet_auto.view.run_state import Clock, RunState, mean_of, sentence_of, time_left
 from tabnet_auto.view.svg import asset, escape
@@ -18,34 +18,49 @@ from tabnet_auto.view.tables import table_html
 Display = Callable[..., Any]
 
 _FRAME_SECONDS = 0.2
+_FRAME_SHARE = 0.015
+"""Share of the time that frames may take: where one is dear, fewer are drawn."""
 _CURVE_POINTS = 150
+_HEAT_ROWS = 8
+_STOP = "To stop early press the notebook's ■ once: the best so far is kept."
 
 
-def notebook_progress(*, display: Display | None = None, clock: Clock = time.monotonic) -> Emit:
+def notebook_progress(
+    *,
+    display: Display | None = None,
+    clock: Clock = time.monotonic,
+    cost: Clock = time.perf_counter,
+    watched: bool = True,
+) -> Emit:
     """Return a listener that draws one panel in a notebook's output and keeps it up to date.
 
     It needs no widgets, so the last frame stays in the saved notebook. At most five frames a
-    second are sent; the last one always is.
+    second are sent, and fewer where drawing them would take more than ``_FRAME_SHARE`` of the
+    time; the last one always is.
 
     Parameters
     ----------
     display
         ``IPython.display.display`` or a stand-in for tests.
-    clock
-        Seconds that only grow, for tests.
+    clock, cost
+        Seconds that only grow, for tests: when events come, and how long a frame takes.
+    watched
+        Whether somebody looks on; if not (a batch run), only the first and the
+        last state are drawn.
     """
     if display is None:
         from IPython.display import display as found
 
         display = found
-    return never_raise(_Panel(display, clock))
+    return never_raise(_Panel(display, clock, cost, _FRAME_SECONDS if watched else math.inf))
 
 
 class _Panel:
     """One output of a notebook's cell, drawn again and again."""
 
-    def __init__(self, display: Display, clock: Clock) -> None:
-        self.clock = clock
+    def __init__(self, display: Display, clock: Clock, cost: Clock, gap: float) -> None:
+        self.clock, self.cost = clock, cost
+        self.gap, self.least = gap, gap
         self.state = RunState()
         self.lines: list[str] = []
         self.ended = False
@@ -61,9 +76,11 @@ class _Panel:
         self.ended = self.ended or event.kind in ("stopped", "done")
         last_epoch = event.kind == "epoch" and self.state.epoch >= self.state.max_epochs
         now = self.clock()
-        if self.ended or last_epoch or now - self.last >= _FRAME_SECONDS:
-            self.last = now
+        if self.ended or last_epoch or now - self.last >= self.gap:
+            start = self.cost()
             self.handle.update(self._bundle(), raw=True)
+            self.gap = max(self.least, (self.cost() - start) / _FRAME_SHARE)
+            self.last = now
 
     def _bundle(self) -> dict[str, str]:
         status = self._status()
@@ -82,7 +99,8 @@ class _Panel:
     def _html(self, status: str) -> str:
         state = self.state
         notes = "".join(f"<li>{escape(line)}</li>" for line in self.lines)
-        right = f'<div class="ta-live-curve">{self._curve()}</div>' if state.epoch > 1 else ""
+        pictures = (self._curve() if state.epoch > 1 else "") + self._attention()
+        right = f'<div class="ta-live-curve">{pictures}</div>' if pictures else ""
         return (
             f'<div class="ta-report ta-live"><style>{asset("page.css")}</style>'
             + (f'<ul class="ta-notes">{notes}</ul>' if notes else "")
@@ -104,6 +122,8 @@ class _Panel:
             f'aria-label="training">{escape(status)}</progress>'
             f'<p class="ta-live-status" role="status">epoch {state.epoch} of '
             f"{state.max_epochs}, {escape(words)}</p>"
+            # A button would be dead while the cell is busy; the interrupt is not.
+            + ("" if self.ended else f'<p class="ta-live-status">{_STOP}</p>')
         )
 
     def _scores(self) -> str:
@@ -122,6 +142,20 @@ class _Panel:
             TableColumn(""),
         )
         return table_html(Table("", columns, tuple(rows), lead=0))
+
+    def _attention(self) -> str:
+        """Return what each fold looks at by now, on its validation rows."""
+        found = self.state.fold_attention(_HEAT_ROWS)
+        if not found:
+            return ""
+        folds = tuple(str(i + 1) for i in range(len(self.state.folds)))
+        first = ", ".join(f"{name} {mean_of(weights):.0%}" for name, weights in found[:3])
+        heat = Heat(
+            title="Attention", alt=f"Attention by fold at epoch {self.state.epoch}: {first}",
+            rows=tuple(name for name, _ in found), groups=(("attention, fold", folds),),
+            values=tuple(tuple(weights) for _, weights in found), table=Table("", (), ()),
+        )  # fmt: skip
+        return picture_html(heat)
 
     def _curve(self) -> str:
         state = self.state

@@ -33,6 +33,8 @@ class RunState:
     best: list[float] = field(default_factory=list)
     best_epoch: list[int] = field(default_factory=list)
     losses: dict[int, tuple[list[float], list[float]]] = field(default_factory=dict)
+    attention: dict[int, dict[int, float]] = field(default_factory=dict)
+    """The newest mean weights of each member by column position, of the columns it was told."""
 
     def read(self, event: Event) -> None:
         """Take in a plan or an epoch."""
@@ -54,6 +56,9 @@ class RunState:
             xs, ys = self.losses.setdefault(int(member), ([], []))
             xs.append(float(self.epoch))
             ys.append(_float(loss))
+        places = data.get("attention_columns", ())
+        for member, weights in zip(members, data.get("attention", ()), strict=False):
+            self.attention[int(member)] = dict(zip(places, weights, strict=True))
 
     @property
     def n_seeds(self) -> int:
@@ -73,6 +78,22 @@ class RunState:
     def metric(self) -> str:
         """The metric's name."""
         return str(self.plan.get("metric") or "score")
+
+    def fold_attention(self, n_columns: int) -> list[tuple[str, list[float]]]:
+        """Return the most-read columns, each with its newest mean weight in every fold.
+
+        A fold that has stopped keeps its last weights; NaN where a fold was not told a column.
+        """
+        n_folds = len(self.folds)
+        by_fold: dict[int, list[list[float]]] = {}
+        for member, weights in self.attention.items():
+            for place, weight in weights.items():
+                folds = by_fold.setdefault(place, [[] for _ in range(n_folds)])
+                folds[self._fold(member)].append(weight)
+        means = {place: [mean_of(found) for found in folds] for place, folds in by_fold.items()}
+        names = self.plan.get("columns") or []
+        top = sorted(means, key=lambda place: -mean_of(means[place]))[:n_columns]
+        return [(names[i] if i < len(names) else f"column {i}", means[i]) for i in top]
 
     def scores(self) -> str:
         """Return the mean and each fold's best score in words."""

@@ -42,12 +42,12 @@ def browser_context_args(browser_context_args):
     return {**browser_context_args, "viewport": {"width": 1100, "height": 1000}}
 
 
-def guard(context):
+def guard(context, inside=("file:", "data:", "blob:")):
     """Abort and record every request to the outside, and record what the page complains of."""
     complaints = []
 
     def gate(route):
-        if route.request.url.startswith(("file:", "data:", "blob:")):
+        if route.request.url.startswith(inside):
             route.continue_()
             return
         complaints.append(f"outside request: {route.request.url}")
@@ -63,6 +63,12 @@ def guard(context):
     context.route("**/*", gate)
     context.on("page", watch)
     return complaints
+
+
+@pytest.fixture(name="guard")
+def guard_fixture():
+    """For tests whose pages may talk to a server on this machine."""
+    return guard
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Listeners, fed with made-up events."""
 
 import io
+import math
 import sys
 import types
 import warnings
@@ -198,7 +199,7 @@ def test_an_interrupt_passes_through():
 
 
 def test_the_choice_follows_the_place(monkeypatch):
-    monkeypatch.setattr(progress, "notebook_progress", lambda: "panel")
+    monkeypatch.setattr(progress, "notebook_progress", lambda *, watched: ("page", "live")[watched])
     monkeypatch.setattr(progress, "terminal_progress", lambda: "bar")
     assert choose_progress(False) is None
     monkeypatch.delitem(sys.modules, "IPython", raising=False)
@@ -210,7 +211,8 @@ def test_the_choice_follows_the_place(monkeypatch):
 
     class TerminalInteractiveShell: ...
 
-    for shell, expected in ((Colab(), "panel"), (TerminalInteractiveShell(), "bar"), (None, "bar")):
+    monkeypatch.setenv("JPY_SESSION_NAME", "a.ipynb")
+    for shell, expected in ((Colab(), "live"), (TerminalInteractiveShell(), "bar"), (None, "bar")):
         fake = types.SimpleNamespace(get_ipython=lambda shell=shell: shell)
         monkeypatch.setitem(sys.modules, "IPython", fake)
         assert choose_progress(True) == expected
@@ -230,3 +232,63 @@ def test_a_finished_companion_is_a_line():
     line = sentence_of(Event("companion", 1.0, data), state)
     assert line == "companion lightgbm: roc_auc 0.8500 in 3.2 s"
     assert sentence_of(Event("companion", 1.0, {"name": "x", "state": "started"}), state) == ""
+
+
+TOLD = {"attention_columns": [2, 0], "attention": [[0.6, 0.1], [0.5, 0.2], [0.4, 0.3], [0.3, 0.4]]}
+NAMED = {**PLAN, "columns": ["age", "sex", "fare"]}
+
+
+def test_attention_appears_as_it_forms_fold_by_fold():
+    state = RunState()
+    state.read(Event("plan", 0.0, NAMED))
+    state.read(Event("epoch", 0.0, epoch(1, **TOLD)))
+    assert state.fold_attention(5) == [
+        ("fare", pytest.approx([0.55, 0.35])), ("age", pytest.approx([0.15, 0.35])),
+    ]  # fmt: skip
+    # The second fold goes on alone, and is told another column; the first keeps its last weights.
+    later = {"attention_columns": [1], "attention": [[0.9], [0.7]]}
+    state.read(Event("epoch", 0.0, epoch(2, members=(2, 3), **later)))
+    (name, weights), *rest = state.fold_attention(1)
+    assert name == "sex"
+    assert math.isnan(weights[0])
+    assert weights[1] == pytest.approx(0.8)
+    assert rest == []
+
+
+def test_the_panel_shows_attention_and_how_to_stop():
+    cell, clock = Cell(), Clock()
+    listener = notebook_progress(display=cell, clock=clock)
+    listener(Event("plan", 0.0, NAMED))
+    clock.now = 1.0
+    listener(Event("epoch", 0.0, epoch(2, **TOLD)))
+    page = cell.frames[-1]["text/html"]
+    assert 'alt="Attention by fold at epoch 2: fare 45%, age 25%"' in page
+    assert "notebook&#x27;s ■" in page or "notebook's ■" in page
+    listener(Event("stopped", 1.0, {"reason": "requested"}))
+    assert "■" not in cell.frames[-1]["text/html"], "there is nothing left to stop"
+
+
+def test_dear_frames_are_drawn_less_often():
+    cell, clock, cost = Cell(), Clock(), Clock()
+
+    class Slow(Cell):
+        def update(self, bundle, *, raw):
+            cost.now += 0.03
+            super().update(bundle, raw=raw)
+
+    cell = Slow()
+    listener = notebook_progress(display=cell, clock=clock, cost=cost)
+    for number in range(1, 1001):
+        clock.now += 0.01
+        listener(Event("epoch", 0.0, epoch(number, max_epochs=2000)))
+    n_frames = len(cell.frames) - 1
+    assert n_frames == 5, "ten seconds, thirty milliseconds a frame, one and a half per cent"
+    assert n_frames * 0.03 < 0.02 * clock.now
+
+
+def test_unwatched_there_are_only_the_first_and_the_last_state():
+    cell, clock = Cell(), Clock()
+    play(notebook_progress(display=cell, clock=clock, watched=False), clock, n_epochs=29)
+    # the empty panel, the first event, and the two last words: stopped, done
+    assert len(cell.frames) == 4
+    assert "done: out-of-fold roc_auc 0.8731" in cell.frames[-1]["text/html"]

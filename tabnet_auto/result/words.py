@@ -1,0 +1,48 @@
+"""A fit in a few lines of text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tabnet_auto.reporting import blend_words
+from tabnet_auto.view.tables import DASH, format_cell
+
+if TYPE_CHECKING:
+    from tabnet_auto.result.fit import FitResult
+
+N_COLUMNS = 5
+"""Columns that are named, those most read."""
+
+
+def choice_words(fit: FitResult, leaderboard: list[dict[str, Any]]) -> dict[str, str]:
+    """Say how labels are decided and models are blended, where there is something to say."""
+    words = {}
+    if fit.decision.values:
+        plain = format_cell(fit.decision.argmax_score, "score")
+        rule = fit.decision.describe(fit.schema.classes)
+        words["Decision"] = f"{rule} (the most probable class scores {plain})"
+    if fit.companions:
+        words["Blend"] = blend_words(leaderboard, fit.n_seeds)
+    return words
+
+
+def in_words(fit: FitResult, leaderboard: list[dict[str, Any]]) -> str:
+    """Say what was fitted, how good it is, how it decides, and what it looked at."""
+    lines = [
+        f"FitResult: {fit.schema.target!r}, {fit.task}, {len(fit.target)} rows x "
+        f"{len(fit.schema.used)} columns, {fit.folds.n_folds} folds x {fit.n_seeds} seeds",
+        f"{'' if fit.full is None else 'refitted on all rows; scores are of the folds: '}"
+        f"out-of-fold {fit.metric.name} {format_cell(fit.oof_score, 'score')}",
+        fit.leaderboard().to_string(
+            index=False, float_format=lambda v: format_cell(v, "score"), na_rep=DASH
+        ),
+    ]
+    lines += [f"{name.lower()}: {said}" for name, said in choice_words(fit, leaderboard).items()]
+    mean = fit.attention_summary.per_fold.mean(axis=0)
+    seen = [
+        f"{fit.attention_summary.features[i]} {mean[i]:.0%}" for i in np.argsort(-mean)[:N_COLUMNS]
+    ]
+    lines.append(f"attention: {', '.join(seen)}")
+    return "\n".join(lines)

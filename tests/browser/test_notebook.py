@@ -1,0 +1,315 @@
+"""The dashboard and the live training in JupyterLab, Notebook 7, Voila, and after nbconvert."""
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from browser import jupyter
+from playwright.sync_api import expect
+from view.live_samples import fitted, passengers
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytest.importorskip("jupyterlab")
+pytest.importorskip("notebook")
+
+OPEN = """\
+import pandas as pd
+from tabnet_auto import load
+frame = pd.read_csv("rows.csv")
+fit = load("model")
+fit.dashboard(frame)"""
+TRAIN = """\
+import pandas as pd
+from tabnet_auto import auto_fit
+from tabnet_auto.config import NetConfig, Preset, TrainConfig
+frame = pd.read_csv("rows.csv").drop(columns="fare")
+long = Preset(net=NetConfig(), train=TrainConfig(max_epochs=100_000, patience=100_000), n_seeds=1)
+fit = auto_fit(frame, "survived", folds=2, preset=long)"""
+LOCAL = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:", "file:")
+LOAD = 60_000
+# Complaints of the applications around our output; each was seen without it too.
+NOTEBOOK = (
+    # Notebook 7.6 looks for settings of a panel that it does not have, with an empty notebook too.
+    "page error: Cannot read properties of undefined (reading 'schema')",
+    # Its notebook page calls a command of the file browser, which it does not have either.
+    "page error: Command 'filebrowser:open-path' not registered.",
+)
+VOILA = (
+    # Voila asks a CDN for its icons; without them nothing is missing but the icons.
+    "outside request: https://cdn.jsdelivr.net/npm/@fortawesome/fontawesome-free@",
+    "console: Failed to load resource: net::ERR_FAILED",
+    # Voila 0.5 loads Notebook's own extension, whose modules it does not have.
+    "console: Error: The getter for the shared module is not a function.",
+)
+NBCONVERT = (
+    # nbconvert's template asks a CDN for require.js, MathJax and mermaid.
+    "outside request: https://cdnjs.cloudflare.com/ajax/libs/",
+    "console: Failed to load resource: net::ERR_FAILED",
+)
+
+
+def ours(complaints, known):
+    """What is left when the application's own complaints are taken away."""
+    return [complaint for complaint in complaints if not complaint.startswith(known)]
+
+
+@pytest.fixture(scope="module")
+def books(tmp_path_factory):
+    """A folder with a model, rows and the notebooks."""
+    folder = tmp_path_factory.mktemp("books")
+    fitted().save(folder / "model")
+    passengers().to_csv(folder / "rows.csv", index=False)
+    jupyter.write_notebook(folder / "two.ipynb", OPEN, "fit.dashboard(frame)")
+    jupyter.write_notebook(folder / "one.ipynb", OPEN)
+    jupyter.write_notebook(folder / "train.ipynb", TRAIN, "print(fit.predict(frame).shape)")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(books, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("server")
+    command = [*jupyter.SERVER, f"--ServerApp.root_dir={books}"]
+    with jupyter.serving(command, folder) as url:
+        yield url
+
+
+@pytest.fixture
+def page(context, server, guard):
+    """A page that may talk to this machine only, and must not complain."""
+    complaints = guard(context, LOCAL)
+    page = context.new_page()
+    yield page
+    page.close()
+    jupyter.end_sessions(server)
+    assert ours(complaints, NOTEBOOK) == []
+
+
+class Board:
+    """One dashboard on a page, as its user handles it."""
+
+    def __init__(self, page, number=0):
+        self.page, self.root = page, page.locator(".ta-board").nth(number)
+        expect(self.root.locator("img").first).to_be_visible(timeout=LOAD)
+
+    def open(self, title):
+        self.root.get_by_role("tab", name=title, exact=True).click()
+
+    def control(self, label):
+        return self.root.get_by_label(label, exact=True).locator("visible=true").first
+
+    def choose(self, label, entry):
+        self.control(label).select_option(label=entry)
+
+    def type(self, label, text):
+        box = self.control(label)
+        box.fill(text)
+        box.press("Enter")
+
+    def shows(self, *words):
+        """Wait until the visible panel says all of this."""
+        for word in words:
+            found = self.root.get_by_text(word).locator("visible=true").first
+            expect(found).to_be_visible(timeout=15_000)
+
+    def alts(self):
+        images = self.root.locator("img:visible")
+        return images.evaluate_all("all => all.map(x => x.alt)")
+
+    def python(self):
+        return self.root.locator("pre:visible").last.inner_text()
+
+    def save(self, what):
+        with self.page.expect_download() as caught:
+            self.root.locator("a:visible", has_text=what).first.click()
+        return Path(caught.value.path()), caught.value.suggested_filename
+
+
+def pictures_are_drawn(board):
+    widths = board.root.locator("img:visible").evaluate_all("all => all.map(x => x.naturalWidth)")
+    assert widths
+    assert all(width > 200 for width in widths), "every picture is valid SVG"
+
+
+def try_networks_and_columns(board):
+    """Fold, seed, step, columns; what can be saved."""
+    board.choose("Fold", "fold 2")
+    board.shows("What the networks look at: fold 2, all seeds, mean over steps")
+    board.choose("Seed", "seed 1")
+    board.choose("Step", "step 2")
+    board.shows("What the networks look at: fold 2, seed 1, step 2")
+    assert "member_steps[2, 1]" in board.python()
+    for label, entry in (("Fold", "all folds"), ("Seed", "all seeds"), ("Step", "all steps")):
+        board.choose(label, entry)
+    board.shows("What the networks look at: all folds, all seeds, mean over steps")
+    board.type("named", "age")
+    board.shows("1 of 4 columns are shown")
+    board.type("named", "")
+    board.choose("Columns", "5 most read")
+    pictures_are_drawn(board)
+    path, name = board.save("Save Table")
+    assert name == "attention.csv"
+    with path.open(encoding="utf-8-sig") as file:
+        assert next(csv.reader(file)) == ["Column", "Mean", "fold 1", "fold 2"]
+    path, name = board.save("Save Picture")
+    assert name == "attention.svg"
+    assert path.read_text("utf-8").startswith("<svg")
+
+
+def try_rows(board):
+    """Order, screen, query, and the way to another tab."""
+    board.open("Rows")
+    board.choose("Order", "as they come")
+    board.shows("Rows as they come")
+    board.type("Screen", "3")
+    board.shows("Screen 3 of 8")
+    assert "iloc[[30, 31," in board.python()
+    board.type("Rows where", "age >> old")
+    board.shows("must be a pandas query")
+    board.type("Rows where", "age > 60")
+    board.shows("Screen 1 of")
+    expect(board.root.get_by_role("alert")).to_have_count(0)
+    board.type("Rows where", "")
+    board.shows("Screen 1 of 8")
+    board.choose("Take row", "row 4")
+    board.root.get_by_role("button", name="What if …").click()
+
+
+def try_what_if(board):
+    """A changed cell, a wrong one, and back."""
+    board.shows("Row 4: all folds")
+    sex = passengers()["sex"][4]
+    changed = {"male": "female", "female": "male"}[sex]
+    expect(board.control("sex")).to_have_value(sex)
+    before = board.alts()
+    board.type("sex", changed)
+    board.shows("With the changes", "P(yes) moves by")
+    assert board.alts() != before
+    assert f".assign(**{{'sex': '{changed}'}})" in board.python()
+    board.type("age", "old")
+    board.shows("must be a number or blank")
+    board.root.get_by_role("button", name="Put all back").click()
+    expect(board.root.get_by_text("With the changes")).to_have_count(0)
+    expect(board.control("age")).not_to_have_value("old")
+
+
+def try_pairs_and_cohorts(board):
+    """Two rows, and two groups of rows."""
+    board.open("Compare")
+    board.type("with row", "7")
+    board.shows("Rows 4 and 7: all folds", "Attention in common")
+    board.open("Cohorts")
+    board.choose("Group by", "column sex")
+    board.choose("Show", "male")
+    board.choose("against", "male")
+    expect(board.root.locator("img:visible")).to_have_count(1)
+    board.choose("against", "female")
+    board.shows("male against female")
+    pictures_are_drawn(board)
+
+
+def try_threshold(board):
+    """The slider."""
+    board.open("Threshold")
+    board.shows("Confusion at 0.50")
+    board.root.locator(".noUi-handle:visible").focus()
+    for _ in range(5):
+        board.page.keyboard.press("ArrowRight")
+    board.shows("Confusion at 0.55")
+    assert ">= 0.55)" in board.python()
+    pictures_are_drawn(board)
+
+
+def test_every_control_in_jupyterlab(page, server):
+    jupyter.run_all(page, f"{server}/lab/tree/two.ipynb?reset")
+    other = Board(page, 1)
+    untouched = other.root.inner_html()
+    board = Board(page)
+    assert page.locator(".ta-fragment:visible").count() == 0, "the live view hides the page"
+    try_networks_and_columns(board)
+    try_rows(board)
+    try_what_if(board)
+    try_pairs_and_cohorts(board)
+    try_threshold(board)
+    assert other.root.inner_html() == untouched, "dashboards do not disturb each other"
+
+
+def test_notebook_7_and_a_saved_copy(page, server, books):
+    jupyter.run_all(page, f"{server}/notebooks/one.ipynb")
+    board = Board(page)
+    board.choose("Fold", "fold 1")
+    board.shows("What the networks look at: fold 1")
+    board.open("What if")
+    board.type("Row", "9")
+    board.shows("Row 9: fold 1")
+    box = board.control("age")
+    box.fill("33")
+    box.press("Tab")
+    board.shows("With the changes")
+    page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
+    assert page.locator(".ta-fragment:visible").count() == 0
+    saved = json.loads((books / "one.ipynb").read_text())
+    kinds = [set(output["data"]) for output in saved["cells"][0]["outputs"]]
+    assert any("text/html" in kind for kind in kinds), "the page survives in the file"
+
+    # Opened again with a new kernel there are no widgets: the page shows.
+    jupyter.end_sessions(server)
+    page.goto(f"{server}/notebooks/one.ipynb")
+    expect(page.locator(".ta-fragment img").first).to_be_visible(timeout=LOAD)
+
+
+def test_the_stop_button_ends_the_training_with_the_best_so_far(page, server, books):
+    jupyter.run_all(page, f"{server}/lab/tree/train.ipynb?reset")
+    panel = page.locator(".ta-live")
+    expect(panel.locator("img")).to_have_count(2, timeout=LOAD)
+    early = panel.locator("img").first.get_attribute("alt")
+    expect(panel.locator("img").first).not_to_have_attribute("alt", early, timeout=15_000)
+    assert "by fold at epoch" in panel.locator("img").nth(1).get_attribute("alt")
+    expect(panel.get_by_text("press the notebook's ■")).to_be_visible()
+    page.evaluate("() => { jupyterapp.commands.execute('notebook:interrupt-kernel') }")
+    expect(panel.get_by_text("stopped on request")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("(120,)")).to_be_visible(timeout=30_000)
+    assert page.get_by_text("KeyboardInterrupt").count() == 0
+    page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
+    text = (books / "train.ipynb").read_text()
+    assert "stopped on request" in text, "the last state survives in the saved notebook"
+    assert "done: out-of-fold" in text
+
+
+def test_voila(context, guard, books, tmp_path):
+    pytest.importorskip("voila")
+    complaints = guard(context, LOCAL)
+    with jupyter.serving([*jupyter.VOILA, str(books / "two.ipynb")], tmp_path) as url:
+        page = context.new_page()
+        page.goto(url, timeout=LOAD)
+        board = Board(page)
+        assert page.locator(".ta-fragment:visible").count() == 0
+        board.choose("Fold", "fold 2")
+        board.shows("What the networks look at: fold 2")
+        board.open("What if")
+        board.type("age", "41")
+        board.shows("With the changes")
+        page.close()
+    assert ours(complaints, VOILA) == []
+
+
+def test_after_nbconvert_there_is_the_page(context, guard, books, tmp_path):
+    """A batch run: no browser listens, so no widget is made, and the page is what remains."""
+    complaints = guard(context, LOCAL)
+    for name in ("model", "rows.csv"):
+        copy = shutil.copytree if (books / name).is_dir() else shutil.copy
+        copy(books / name, tmp_path / name)
+    jupyter.write_notebook(tmp_path / "batch.ipynb", OPEN)
+    command = ["-m", "nbconvert", "--to", "html", "--execute", str(tmp_path / "batch.ipynb")]
+    env = jupyter.environment(tmp_path / "own")
+    subprocess.run([sys.executable, *command], check=True, env=env, cwd=tmp_path)
+    text = (tmp_path / "batch.html").read_text("utf-8")
+    assert "widget-view" not in text
+    page = context.new_page()
+    page.goto((tmp_path / "batch.html").as_uri())
+    expect(page.locator(".ta-fragment img").first).to_be_visible()
+    assert page.locator(".ta-fragment img").first.evaluate("x => x.naturalWidth") > 300
+    assert ours(complaints, NBCONVERT) == []
