@@ -150,9 +150,6 @@ def auto_fit(
     NotInstalledError
         If a companion's package is not installed.
     """
-    table = read_table(train, target, groups=groups, time=time, weight=weight)
-    test = None if test is None else read_frame(test, what="test")
-    schema, y = _describe(table, task, roles)
     trace, settings = Trace(emit=_listeners(verbose, emit)), get_preset(preset)
     computed_on, problem = choose_device(device)
     times = _deadlines(time_limit)
@@ -161,7 +158,7 @@ def auto_fit(
     schema, y = _describe(table, task, roles)
     wanted = settings.companions if companions is None else companions
     recipes, rule = check_companions(wanted, schema.task), check_blend(blend)
-    threshold = check_pseudo_labels(pseudo_labels, schema.task, has_test=test is not None)
+    pseudo = check_pseudo_labels(pseudo_labels, schema.task, has_test=test is not None)
     aim = _read_aim(metric, class_weight, schema, y)
     split = make_folds(
         schema.task, y, folds=folds, groups=table.groups, time=table.time,
@@ -170,15 +167,12 @@ def auto_fit(
     _note(trace, problem, *schema.notes, *_fold_notes(split, y, schema, aim.metric, table, folds))
     encoder, learned = _encode(table, schema, split, y, aim, settings.encode)
     later = _encode_test(encoder, test, trace)
-    settings = resolve(settings, task=schema.task, n_train=min(len(rows) for rows in split.train))
-    _plan(trace, learned, settings, computed_on, time_limit)
+    settings = _plan(trace, learned, settings, computed_on, time_limit)
     plan = Plan(settings, recipes, rule, computed_on, times.train, times.blend)
-    models = _train(learned, plan, trace, later, threshold)
+    models = _train(learned, plan, trace, later, pseudo)
     about = _about(preset, folds, seed, computed_on, companions)
-    fit = _answer(
-        learned, plan, models, table, schema, encoder, end=times.end, trace=trace, about=about
-    )
-    fit = _with_evidence(fit, learned, table, test, times.end)
+    fit = _answer(learned, plan, models, table, schema, encoder, times.end, trace)
+    fit = _with_evidence(replace(fit, about=about), learned, table, test, times.end)
     trace.add("done", oof_score=fit.oof_score, seconds=monotonic() - times.start)
     return fit
 
@@ -190,10 +184,8 @@ def _answer(
     table: Table,
     schema: Schema,
     encoder: Encoder,
-    *,
     end: float | None,
     trace: Trace,
-    about: Mapping[str, str],
 ) -> FitResult:
     """Bring together what was learned, on the processor, and without listeners."""
     assert task.design.y is not None
@@ -205,7 +197,7 @@ def _answer(
         net=models.net.to("cpu"), blend=chosen.blend, oof=table.spread(chosen.oof),
         oof_score=scores.total, decision=scores.decision, target=task.design.y,
         has_target=table.has_target, member_scores=scores.members, fold_scores=scores.folds,
-        objective=task.objective, trace=replace(trace, emit=None), about=about,
+        objective=task.objective, trace=replace(trace, emit=None), about={},
         companions=models.companions, held_out=models.held_out, table=table,
     )  # fmt: skip
 
@@ -340,15 +332,19 @@ def _deadlines(time_limit: object) -> Deadlines:
 
 def _plan(
     trace: Trace, task: Task, settings: Preset, device: torch.device, time_limit: float | None
-) -> None:
+) -> Preset:
+    """Fill in what depends on the size of the data, and announce what is to come."""
+    n_train = min(len(rows) for rows in task.folds.train)
+    filled = resolve(settings, task=task.kind, n_train=n_train)
     trace.add(
         "plan", n_members=task.folds.n_members, n_folds=task.folds.n_folds,
         n_seeds=task.folds.n_members // task.folds.n_folds, n_rows=task.design.n_rows,
         n_columns=len(task.layout.columns), columns=list(task.layout.columns),
-        max_epochs=settings.train.max_epochs, batch_size=settings.train.batch_size,
+        max_epochs=filled.train.max_epochs, batch_size=filled.train.batch_size,
         device=str(device), metric=task.metric.name,
         greater_is_better=task.metric.greater_is_better, time_limit=time_limit,
     )  # fmt: skip
+    return filled
 
 
 def _train(

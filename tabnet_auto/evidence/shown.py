@@ -62,8 +62,8 @@ def _predictions(predicted: Floats, schema: Schema) -> list[str]:
 def short_number(value: float) -> str:
     """Return a value of the target with about four digits.
 
-    >>> [short_number(v) for v in (0.012345, 3.14159, 31204.4, 2.0, float("nan"))]
-    ['0.01234', '3.142', '31,204', '2', '–']
+    >>> [short_number(v) for v in (0.0123, 3.14159, 31204.4, 2.0, float("nan"))]
+    ['0.0123', '3.142', '31,204', '2', '–']
     """
     if not np.isfinite(value):
         return DASH

@@ -31,10 +31,14 @@ def choice_words(fit: FitResult, leaderboard: list[dict[str, Any]]) -> dict[str,
 def in_words(fit: FitResult, leaderboard: list[dict[str, Any]]) -> str:
     """Say what was fitted, how good it is, how it decides, and what it looked at."""
     lines = [
-        f"FitResult: {fit.schema.target!r}, {fit.task}, {len(fit.target)} rows x "
-        f"{len(fit.schema.used)} columns, {fit.folds.n_folds} folds x {fit.n_seeds} seeds",
-        f"{'' if fit.full is None else 'refitted on all rows; scores are of the folds: '}"
-        f"out-of-fold {fit.metric.name} {format_cell(fit.oof_score, 'score')}",
+        (
+            f"FitResult: {fit.schema.target!r}, {fit.task}, {len(fit.target)} rows x "
+            f"{len(fit.schema.used)} columns, {fit.folds.n_folds} folds x {fit.n_seeds} seeds"
+        ),
+        (
+            f"{'' if fit.full is None else 'refitted on all rows; scores are of the folds: '}"
+            f"out-of-fold {fit.metric.name} {format_cell(fit.oof_score, 'score')}"
+        ),
         fit.leaderboard().to_string(
             index=False, float_format=lambda v: format_cell(v, "score"), na_rep=DASH
         ),

@@ -40,6 +40,13 @@ class Task:
     classes: NDArray[np.generic] | None
     objective: Objective = SQUARED
 
+    @property
+    def kind(self) -> str:
+        """``"binary"``, ``"multiclass"`` or ``"regression"``."""
+        if self.classes is None:
+            return "regression"
+        return "binary" if len(self.classes) == 2 else "multiclass"
+
     def build(self, config: NetConfig | PaperConfig, device: torch.device) -> nn.Module:
         """Build an untrained network of all members."""
         n_outputs = 1 if self.classes is None else len(self.classes)
