@@ -65,7 +65,7 @@ def full_cases(repeats: int, device: str = "cpu") -> list[Case]:
 
 
 def quick_cases(repeats: int) -> list[Case]:
-    """Fewer rows of covertype, at the widths that issue 3 names."""
+    """Fewer rows of covertype, at two widths."""
     return [Case("covertype", n_d, 1024, 128, rows=20_000, repeats=repeats) for n_d in (8, 32)]
 
 

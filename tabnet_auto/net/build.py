@@ -57,7 +57,8 @@ def build_net(
     """Build M members; member m's weights depend on ``seeds[m]`` alone."""
     random = MemberRandom(seeds)
     if isinstance(config, PaperConfig):
-        return PaperRows(config, MemberInputs(layout, tables), n_outputs, random)
+        inputs = MemberInputs(layout, tables, needs_position=False)
+        return PaperRows(config, inputs, n_outputs, random)
     inputs = MemberInputs(
         layout,
         tables,

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from tabnet_auto.design import MISSING_CODE, UNKNOWN_CODE, Layout, MemberTables
 from tabnet_auto.net.layers import MemberRandom
+from tabnet_auto.net.native import library
 
 
 class RawRows(NamedTuple):
@@ -68,8 +69,10 @@ class MemberInputs(nn.Module):
         scaling: str = "robust",
         unknown_rate: float = 0.01,
         column_dropout: float = 0.01,
+        needs_position: bool = True,
     ) -> None:
         super().__init__()
+        self.needs_position = needs_position
         self.scaling = scaling
         self.unknown_rate = unknown_rate
         self.column_dropout = column_dropout
@@ -99,7 +102,7 @@ class MemberInputs(nn.Module):
         """Encode raw rows; give ``random`` in training only."""
         scaled = (rows.x_num - self.center) / self.scale
         value = torch.cat([scaled.to(rows.x_stat.dtype), rows.x_stat], dim=2)
-        rank = torch.cat([self._rank(rows.x_num).to(value.dtype), _normal_cdf(rows.x_stat)], 2)
+        rank = self._position(rows, value.dtype)
         level = self._levels(rows.codes)
         missing = torch.isnan(value)
         if random is not None:
@@ -110,11 +113,23 @@ class MemberInputs(nn.Module):
             value = _normal_quantile(rank)
         return Encoded(_smooth_clip(value), rank, missing, level)
 
+    def _position(self, rows: RawRows, dtype: torch.dtype) -> Tensor:
+        """Place of each value among its training rows; 0.5 for all where no one asks."""
+        if not self.needs_position:
+            shape = (*rows.x_num.shape[:2], self.n_values)
+            return torch.full((), 0.5, dtype=dtype, device=rows.x_num.device).expand(shape)
+        return torch.cat([self._rank(rows.x_num).to(dtype), _normal_cdf(rows.x_stat)], 2)
+
     def _rank(self, x: Tensor) -> Tensor:
         """Linearly interpolated place among the member's quantiles; ``(M, B, n_numeric)``."""
         if x.shape[2] == 0:
             return x
         n = self.quantiles.shape[2]
+        if library.is_usable() and x.device.type == "cpu" and x.dtype == torch.float64:
+            place = torch.empty(x.shape)
+            sizes = (*x.shape, n)
+            library.call("rank_values", x.contiguous(), self.quantiles, place, *sizes)
+            return place
         values = x.transpose(1, 2).contiguous()
         right = torch.searchsorted(self.quantiles, values).clamp_(1, n - 1)
         low, high = self.quantiles.gather(2, right - 1), self.quantiles.gather(2, right)

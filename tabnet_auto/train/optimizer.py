@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -17,6 +17,8 @@ from tabnet_auto.net.layers import Scales
 from tabnet_auto.net.native import library
 
 EPS = 1e-8
+SMALL = 1 << 18
+"""Gradients of fewer numbers are copied together: a call costs more than the copy."""
 
 
 Shares = NDArray[np.float64]
@@ -85,12 +87,12 @@ class MemberAdamW:
     def _step_fused(
         self, grads: list[Tensor], lr: Shares, decay: Shares, paused: Sequence[int]
     ) -> None:
-        """Take one step a parameter, in one kernel that reads its gradient where it lies."""
+        """Take one step in a kernel that reads large gradients where they lie."""
         config = self.config
         n_members, stride = self.values.shape
-        grads = [grad.contiguous() for grad in grads]
+        pieces = list(self._pieces(grads))
         squares = torch.zeros(n_members, dtype=torch.float64)
-        for grad in grads:
+        for _, _, grad in pieces:
             library.call("add_squares", grad, squares, n_members, grad[0].numel())
         clip = (config.clip_norm / (squares.sqrt().numpy() + EPS)).clip(max=1.0)
         moves = np.ones(n_members, dtype=bool)
@@ -99,16 +101,30 @@ class MemberAdamW:
         n_steps = self.n_steps.double().numpy().clip(min=1.0)
         correction1, correction2 = 1.0 - config.beta1**n_steps, 1.0 - config.beta2**n_steps
         constants = (config.beta1, config.beta2, EPS, stride, n_members)
-        start = 0
-        for p, grad in zip(self.parameters, grads, strict=True):
-            own = self.scales[p]
-            rate = np.where(moves, own.lr * lr / correction1, -1.0)
-            keep = 1.0 - own.lr * lr * own.decay * decay
+        for scales, start, grad in pieces:
+            rate = np.where(moves, scales.lr * lr / correction1, -1.0)
+            keep = 1.0 - scales.lr * lr * scales.decay * decay
             settings = np.stack([clip, rate, keep, np.sqrt(correction2)], axis=1)
             places = (flat[:, start:] for flat in (self.values, self.moment1, self.moment2))
             packed = torch.from_numpy(settings.astype(np.float32))
             library.call("adamw_step", grad, *places, packed, *constants, grad[0].numel())
-            start += grad[0].numel()
+
+    def _pieces(self, grads: list[Tensor]) -> Iterator[tuple[Scales, int, Tensor]]:
+        """Yield scales, start and gradients ``(M, n)``: small parameters of a stretch in one."""
+        own = dict(zip(self.parameters, grads, strict=True))
+        for scales, stretch in self.stretches:
+            start, small = stretch.start, []
+            for p in [p for p in self.parameters if self.scales[p] == scales]:
+                if own[p].numel() < SMALL:
+                    small.append(own[p].reshape(len(p), -1))
+                    continue
+                if small:
+                    yield scales, start, torch.cat(small, 1)
+                    start, small = start + sum(part.shape[1] for part in small), []
+                yield scales, start, own[p].contiguous()
+                start += own[p][0].numel()
+            if small:
+                yield scales, start, torch.cat(small, 1)
 
     def _step_plain(
         self, grads: list[Tensor], lr: Shares, decay: Shares, paused: Sequence[int]

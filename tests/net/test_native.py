@@ -5,11 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 
 from tabnet_auto.config import PaperConfig
+from tabnet_auto.design import Feature, Layout, MemberTables
 from tabnet_auto.net.ghost_norm import GhostNorm, VirtualBatches
+from tabnet_auto.net.inputs import MemberInputs, RawRows
 from tabnet_auto.net.layers import MemberRandom, ParametricActivation
 from tabnet_auto.net.native import library
 from tabnet_auto.net.piecewise import Piecewise, Weights, piecewise_dot, piecewise_sum
@@ -222,3 +225,26 @@ def test_kernels_are_compiled_once(monkeypatch, tmp_path):
     library._library.cache_clear()
     monkeypatch.setattr(library, "_run", lambda command: pytest.fail("compiled again"))
     assert library.is_usable()
+
+
+@needs_kernels
+def test_place_among_quantiles(plain):
+    rng = np.random.default_rng(0)
+    n_values, n_quantiles = 4, 9
+    quantiles = np.sort(rng.normal(size=(M, n_values, n_quantiles)))
+    quantiles[:, 1, 3:6] = quantiles[:, 1, 3:4]  # a repeated value
+    quantiles[:, 2] = 0.0  # a constant
+    layout = Layout(tuple("abcd"), tuple(Feature(c, c, "numeric") for c in "abcd"), (), (), ())
+    shape = (M, n_values)
+    tables = MemberTables(
+        quantiles, np.zeros(shape), np.ones(shape), np.zeros((M, 0), np.int32), np.zeros(0, int),
+        np.zeros(M), np.ones(M),
+    )  # fmt: skip
+    inputs = MemberInputs(layout, tables)
+    x = torch.from_numpy(rng.normal(size=(M, B, n_values)) * 2.0)
+    x[:, :n_quantiles] = torch.from_numpy(quantiles).transpose(1, 2)
+    x[:, -1], x[:, -2, 0], x[:, -2, 1] = torch.nan, 1e30, -1e30
+    rows = RawRows(x, torch.zeros(M, B, 0).int(), torch.zeros(M, B, 0))
+    fused, plainly = inputs(rows), plain(lambda: inputs(rows))
+    torch.testing.assert_close(fused.position, plainly.position)
+    torch.testing.assert_close(fused.value, plainly.value)

@@ -746,3 +746,30 @@ void adamw_step(const float *grad, float *values, float *moment1, float *moment2
         }
     }
 }
+
+/* ---- place of a value among quantiles ---- */
+
+/* place (M, B, V) in [0, 1] of raw values among each feature's quantiles (M, V, Q), which do not
+ * fall: linear between neighbours; NaN stays NaN. */
+void rank_values(const double *values, const double *quantiles, float *place, int64_t n_members,
+                 int64_t n_batch, int64_t n_features, int64_t n_quantiles)
+{
+#pragma omp parallel for schedule(static)
+    for (int64_t row = 0; row < n_members * n_batch; row++)
+        for (int64_t i = 0; i < n_features; i++) {
+            int64_t at = row * n_features + i;
+            const double *q = quantiles + ((row / n_batch) * n_features + i) * n_quantiles;
+            double x = values[at];
+            int64_t below = 0, size = n_quantiles - 1; /* the last quantile less than x */
+            while (size > 1) {
+                int64_t half = size / 2;
+                below = q[below + half] < x ? below + half : below;
+                size -= half;
+            }
+            double width = q[below + 1] - q[below];
+            double share = (x - q[below]) / (width > 1e-300 ? width : 1e-300);
+            share = share < 0.0 ? 0.0 : share;
+            share = share > 1.0 ? 1.0 : share;
+            place[at] = (float)(((double)below + share) / (double)(n_quantiles - 1));
+        }
+}

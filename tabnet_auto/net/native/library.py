@@ -52,16 +52,17 @@ def call(name: str, *arguments: Tensor | float | None) -> None:
     """Call a kernel: tensors as pointers (None as a null pointer), then factors, then sizes."""
     library = _library()
     assert library is not None
+    kernel = getattr(library, name)
+    if kernel.argtypes is None:
+        kernel.argtypes = [_type_of(value) for value in arguments]
     # The caller keeps the tensors alive, and has made them contiguous or passes their strides.
-    getattr(library, name)(*map(_as_c, arguments))
+    kernel(*[value.data_ptr() if isinstance(value, Tensor) else value for value in arguments])
 
 
-def _as_c(value: Tensor | float | None) -> ctypes._SimpleCData:  # type: ignore[type-arg]
-    if value is None:
-        return ctypes.c_void_p(0)
-    if isinstance(value, Tensor):
-        return ctypes.c_void_p(value.data_ptr())
-    return ctypes.c_int64(value) if isinstance(value, int) else ctypes.c_float(value)
+def _type_of(value: Tensor | float | None) -> type[ctypes._SimpleCData]:  # type: ignore[type-arg]
+    if value is None or isinstance(value, Tensor):
+        return ctypes.c_void_p
+    return ctypes.c_int64 if isinstance(value, int) else ctypes.c_float
 
 
 @functools.cache
