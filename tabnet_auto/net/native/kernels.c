@@ -92,7 +92,8 @@ static inline Reading read_feature(float value, float position, uint8_t missing,
 }
 
 /* out (M, B, H) = sum over features of weight (M, B, V) times what the row reads. */
-void piecewise_sum(const float *restrict value, const float *restrict position, const uint8_t *missing,
+void piecewise_sum(const float *restrict value, const float *restrict position,
+                   const uint8_t *restrict missing,
                    const float *restrict weight, const float *restrict table, float *restrict out,
                    int64_t n_members, int64_t n_batch, int64_t n_features, int64_t n_rows,
                    int64_t width)
@@ -125,7 +126,8 @@ void piecewise_sum(const float *restrict value, const float *restrict position, 
 }
 
 /* out (M, B, V) = scalar product of vector (M, B, H) with what the row reads. */
-void piecewise_dot(const float *restrict value, const float *restrict position, const uint8_t *missing,
+void piecewise_dot(const float *restrict value, const float *restrict position,
+                   const uint8_t *restrict missing,
                    const float *restrict vector, const float *restrict table, float *restrict out,
                    int64_t n_members, int64_t n_batch, int64_t n_features, int64_t n_rows,
                    int64_t width)
@@ -302,6 +304,17 @@ static void norm_backward(const float *restrict x, float *restrict grad,
     }
 }
 
+/* Normalising, then weight and bias, as one factor and one summand a channel. */
+static void to_scale_and_shift(const float *restrict weight, const float *restrict bias,
+                               const float *restrict mean, const float *restrict inverse,
+                               float *restrict scale, float *restrict shift, int64_t width)
+{
+    for (int64_t k = 0; k < width; k++) {
+        scale[k] = weight[k] * inverse[k];
+        shift[k] = bias[k] - mean[k] * scale[k];
+    }
+}
+
 /* y = normalised x (M, N S, C) times weight plus bias; weight and bias of members lie `stride`
  * numbers apart. Mean, variance and inverse deviation (M, N, C) are put out. */
 void ghost_norm_forward(const float *x, const float *weight, const float *bias, float *y,
@@ -317,10 +330,7 @@ void ghost_norm_forward(const float *x, const float *weight, const float *bias, 
         float *mu = mean + task * width, *inv = inverse + task * width;
         batch_statistics(own, mu, variance + task * width, inv, size, width);
         float scale[width], shift[width];
-        for (int64_t k = 0; k < width; k++) {
-            scale[k] = w[k] * inv[k];
-            shift[k] = c[k] - mu[k] * scale[k];
-        }
+        to_scale_and_shift(w, c, mu, inv, scale, shift, width);
         for (int64_t r = 0; r < size; r++) {
             const float *restrict from = own + r * width;
             float *restrict to = y + (task * size + r) * width;
@@ -365,10 +375,7 @@ void ghost_glu_forward(const float *x, const float *weight, const float *bias,
         float *mu = mean + task * width, *inv = inverse + task * width;
         batch_statistics(own, mu, variance + task * width, inv, size, width);
         float scale[width], shift[width];
-        for (int64_t k = 0; k < width; k++) {
-            scale[k] = w[k] * inv[k];
-            shift[k] = c[k] - mu[k] * scale[k];
-        }
+        to_scale_and_shift(w, c, mu, inv, scale, shift, width);
         for (int64_t r = 0; r < size; r++) {
             const float *restrict from = own + r * width;
             float *restrict to = y + (task * size + r) * half;
@@ -405,10 +412,7 @@ void ghost_glu_backward(const float *grad, const float *x, const float *weight,
         const float *mu = mean + task * width, *inv = inverse + task * width;
         float *dx = grad_x + task * size * width;
         float scale[width], shift[width];
-        for (int64_t k = 0; k < width; k++) {
-            scale[k] = w[k] * inv[k];
-            shift[k] = c[k] - mu[k] * scale[k];
-        }
+        to_scale_and_shift(w, c, mu, inv, scale, shift, width);
         for (int64_t r = 0; r < size; r++) {
             const float *restrict from = own + r * width;
             const float *restrict g = grad + (task * size + r) * half;
