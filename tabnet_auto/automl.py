@@ -31,6 +31,7 @@ from tabnet_auto.metrics import Metric, Objective, get_metric
 from tabnet_auto.metrics.class_weight import read_class_weight
 from tabnet_auto.models.pseudo import check_pseudo_labels, train_twice
 from tabnet_auto.models.train import Models, Plan, train_models
+from tabnet_auto.net.native import library
 from tabnet_auto.result.fit import FitResult
 from tabnet_auto.schema import Schema
 from tabnet_auto.table import Table, read_table
@@ -373,6 +374,7 @@ def _about(
     return {
         "Call": f"preset={named}, folds={split}, seed={seed}{joined}",
         "Device": f"{device}, {torch.get_num_threads()} threads",
+        **({"Kernels": library.describe()} if device.type == "cpu" else {}),
         "python": platform.python_version(),
         **versions,
     }
