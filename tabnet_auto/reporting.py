@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tabnet_auto.attention.controls import Controls
 from tabnet_auto.attention.summary import AttentionSummary
+from tabnet_auto.attention.trust import trust_of
 from tabnet_auto.companions.train import Companion
 from tabnet_auto.ensemble.blend import AnyBlend
 from tabnet_auto.evidence.record import Evidence
@@ -26,6 +28,7 @@ from tabnet_auto.view.report_data import (
     RegressionPredictions,
     ReportData,
     Trust,
+    TrustCurves,
 )
 from tabnet_auto.view.run_state import STOP_REASONS
 from tabnet_auto.view.tables import format_cell
@@ -145,6 +148,28 @@ def trust_panel(attention: AttentionSummary, n_columns: int = 20) -> Trust:
     )
 
 
+SHORT_ORDERS = {"mean attention": "fold mean", "permutation importance": "permutation"}
+"""Names of orders that a legend has room for."""
+
+
+def trust_curves(attention: AttentionSummary) -> tuple[TrustCurves, ...]:
+    """Deletion and insertion, the mean over folds, with what all checks say in words."""
+    curves = attention.curves
+    if curves is None:
+        return ()
+    verdict = trust_of(attention, Controls()).verdict
+    share = curves.removed / curves.removed[-1]
+    names = [SHORT_ORDERS.get(order, order) for order in curves.orders]
+
+    def drawn(kind: str, at: Floats, losses: Floats) -> TrustCurves:
+        means = losses.mean(axis=1).tolist()
+        return TrustCurves(kind, at.tolist(), dict(zip(names, means, strict=True)), verdict)
+
+    # Insertion is kept by columns that are missing: from the right, columns are given back.
+    given = drawn("insertion", 1.0 - share[::-1], curves.insertion[:, :, ::-1])
+    return drawn("deletion", share, curves.deletion), given
+
+
 def plan_facts(trace: Trace) -> dict[str, str]:
     """Say what was to be trained, and how it ended."""
     plan = trace.of("plan")[-1]
@@ -195,6 +220,7 @@ def report_data(
         predictions=predictions,
         reproduce=reproduce,
         trust=trust_panel(attention),
+        trust_curves=trust_curves(attention),
     )
 
 

@@ -20,6 +20,7 @@ from engine_parts.train import Case, peer_order
 
 from tabnet_auto.automl import auto_fit
 from tabnet_auto.config import Preset
+from tabnet_auto.ensemble.blend import by_seed
 from tabnet_auto.result.fit import FitResult
 from tabnet_auto.train.predict import predict_members
 
@@ -40,7 +41,7 @@ def encoded_seconds(fit: FitResult, design: Any) -> float:
     """Seconds of all members' predictions of rows that are encoded already."""
     start = time.perf_counter()
     for chunk in predict_members(fit.net, design, fit.encoder.tables, is_class=True):
-        fit.blend.apply(chunk)
+        fit.blend.apply(by_seed(chunk, fit.n_seeds))
     return time.perf_counter() - start
 
 

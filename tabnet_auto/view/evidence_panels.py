@@ -213,7 +213,6 @@ def trust_chart(curves: TrustCurves, metric: str) -> Chart:
             for i, (name, losses) in enumerate(curves.losses.items())
         ),
         table=Table(f"Loss by share of columns {taken}", columns, rows),
-        note=curves.verdict,
     )
 
 

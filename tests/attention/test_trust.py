@@ -17,6 +17,7 @@ from tabnet_auto.attention.read import blanked, held_out_sample, read_sample
 from tabnet_auto.attention.stability import measure_stability
 from tabnet_auto.attention.summary import MIN_CURVE_ROWS, MIN_HARM_ROWS, summarize_attention
 from tabnet_auto.attention.trust import Trust
+from tabnet_auto.reporting import trust_curves
 from tabnet_auto.result.trial import held_out_task
 
 
@@ -238,3 +239,13 @@ def test_evenness():
     assert evenness(np.full((2, 8), 1 / 8)).tolist() == pytest.approx([1.0, 1.0])
     assert evenness(np.eye(4)).tolist() == [0.0] * 4
     assert evenness(np.ones((3, 1))).tolist() == [1.0] * 3
+
+
+def test_the_report_draws_both_curves_between_the_same_ends(fit_of):
+    deletion, insertion = trust_curves(fit_of().attention_summary)
+    assert deletion.share[0] == insertion.share[0] == 0.0
+    assert deletion.share[-1] == insertion.share[-1] == 1.0
+    for order, losses in deletion.losses.items():
+        assert losses[0] == pytest.approx(insertion.losses[order][-1]), "no column is missing"
+        assert losses[-1] == pytest.approx(insertion.losses[order][0]), "all are missing"
+    assert deletion.verdict == insertion.verdict != ""
