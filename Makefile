@@ -12,6 +12,9 @@ FAST  := not slow and not gpu and not notebook and not browser
 CHECK ?=
 PYTEST_ARGS ?=
 
+# IPython warns of an environment that is active in the shell and is not ours.
+unexport VIRTUAL_ENV
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint format notebooks screenshots clean distclean
 

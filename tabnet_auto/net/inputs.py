@@ -51,7 +51,8 @@ class MemberInputs(nn.Module):
     In training (``random`` given) whole columns turn missing with probability
     ``column_dropout`` and category levels turn unknown with probability ``unknown_rate``, so
     that the missing and unknown tokens are learned, and predictions on rows that lack a column
-    stay within what the network has seen.
+    stay within what the network has seen. A network that reads no positions says so
+    (``needs_position``), and saves the search among the quantiles.
     """
 
     center: Tensor
