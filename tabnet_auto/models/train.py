@@ -69,9 +69,10 @@ def train_models(task: Task, plan: Plan, n_rows: int, trace: Trace) -> Models:
     )  # fmt: skip
     held = _held_out(net, task, joined, n_rows)
     chosen = choose_blend(held, task, plan.blend, n_companions=len(joined), until=plan.blend_until)
-    if chosen.reason:
-        trace.add("note", text=chosen.reason)
     scores = score_models(task, held, chosen.oof)
+    for reason in (chosen.reason, scores.decision.reason()):
+        if reason:
+            trace.add("note", text=reason)
     return Models(net, state, tuple(one.companion for one in joined), held, chosen, scores)
 
 
