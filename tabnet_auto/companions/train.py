@@ -73,7 +73,7 @@ def train_companions(
     n_threads: int,
     until: float | None,
     trace: Trace,
-) -> tuple[Joined, ...]:
+) -> tuple[tuple[Joined, ...], bool]:
     """Train companions one after another, each in every fold.
 
     Boosters end where the loss on the fold's validation rows is best: the rows that are then
@@ -83,12 +83,12 @@ def train_companions(
 
     A companion that fails, or does not fit into its share of the time until ``until`` (a
     ``time.monotonic()`` instant; half of what is left for each, all of it for the last), is left
-    out with a note. An interrupt ends the companions,
-    those that are complete are kept.
+    out with a note. An interrupt ends the companions, those that are complete are kept; the
+    answer also says whether there was one.
     """
     from threadpoolctl import threadpool_limits
 
-    joined = []
+    joined: list[Joined] = []
     for number, recipe in enumerate(recipes):
         # The first of the list comes first where time is short: half for it, half for the others.
         parts = min(2, len(recipes) - number)
@@ -100,7 +100,7 @@ def train_companions(
                 one = _train_one(recipe, task, n_threads, seconds)
         except KeyboardInterrupt:
             _leave_out(trace, recipe, "stopped on request, and with it the companions after it")
-            break
+            return tuple(joined), True
         except Exception as error:  # noqa: BLE001 - whatever a foreign library raises
             _leave_out(trace, recipe, f"{type(error).__name__}: {error}")
             continue
@@ -112,7 +112,7 @@ def train_companions(
             text = f"companion {recipe.name!r} takes no sample_weight: it counts all rows alike"
             trace.add("note", text=text)
         joined.append(one)
-    return tuple(joined)
+    return tuple(joined), False
 
 
 def _leave_out(trace: Trace, recipe: Recipe, reason: str) -> None:
