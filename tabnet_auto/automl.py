@@ -30,6 +30,7 @@ from tabnet_auto.metrics import Metric, Objective, get_metric
 from tabnet_auto.metrics.class_weight import read_class_weight
 from tabnet_auto.models.budget import (
     Deadlines,
+    affordable_rows,
     affordable_seeds,
     budget_words,
     fit_into_time,
@@ -162,6 +163,7 @@ def auto_fit(
     computed_on, problem = choose_device(device)
     times = read_time_limit(time_limit)
     table = read_table(train, target, groups=groups, time=time, weight=weight)
+    table = affordable_rows(table, times, folds)
     test = None if test is None else read_frame(test, what="test")
     schema, y = _describe(table, task, roles)
     wanted = settings.companions if companions is None else companions

@@ -19,6 +19,8 @@ from tabnet_auto.config import Preset
 from tabnet_auto.errors import InputError
 from tabnet_auto.evidence.read import SURVEY_ROWS
 from tabnet_auto.folds import Folds
+from tabnet_auto.folds.plan import read_plan
+from tabnet_auto.table import Table
 from tabnet_auto.train.members import Task
 from tabnet_auto.train.predict import forward_chunks
 
@@ -32,6 +34,10 @@ MIN_VALID_ROWS = 500
 """Rows that every fold holds out at least, if it has them."""
 PROBE_ROWS = 128
 """Rows of each member that the pace is measured on."""
+ENCODE_SHARE, ENCODE_SECONDS = 0.2, 4e-7
+"""Share of a time limit for inferring roles and encoding, and about how long that takes a cell."""
+MIN_LEVEL_ROWS = 20
+"""Rows of a class that a sample of the rows holds at least, if there are so many."""
 SEED_SHARE = 0.01
 """Share of a time limit that passing all rows through one seed of each fold may take."""
 ROW_SECONDS, CELL_SECONDS = 6e-6, 3e-7
@@ -73,6 +79,31 @@ def read_time_limit(time_limit: object) -> Deadlines:
     end = start + seconds
     kept = end - RESERVE * seconds
     return Deadlines(start, start + FIRST_SHARE * seconds, kept, kept, kept, end)
+
+
+def affordable_rows(table: Table, times: Deadlines, folds: object) -> Table:
+    """Return the rows that can be read and encoded in their share of the time.
+
+    A random sample, with at least ``MIN_LEVEL_ROWS`` rows of each frequent target value, if it
+    has them. Row positions that the user gave as folds stay what they are: all rows.
+    """
+    n_rows, n_columns = table.frame.shape
+    if times.end is None or not (hasattr(folds, "split") or read_plan(folds) is not None):
+        return table
+    rows = int(ENCODE_SHARE * (times.end - times.start) / (ENCODE_SECONDS * n_columns))
+    if n_rows <= rows:
+        return table
+    order = np.random.default_rng(0).permutation(n_rows)
+    kept = order[:rows]
+    shuffled = table.frame[table.target].iloc[order]
+    values = shuffled.groupby(shuffled, observed=True)
+    if MIN_LEVEL_ROWS * values.ngroups <= rows:
+        kept = np.union1d(kept, order[(values.cumcount() < MIN_LEVEL_ROWS).to_numpy()])
+    note = (
+        f"time_limit leaves time to read {len(kept):,} of {n_rows:,} rows: a random sample is "
+        "learned from, and oof holds NaN for the others"
+    )
+    return table.take(np.sort(kept), note)
 
 
 def affordable_seeds(preset: Preset, n_rows: int, n_columns: int, times: Deadlines) -> int:
