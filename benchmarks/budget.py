@@ -19,6 +19,7 @@ import sys
 import tempfile
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import torch
 from data import DEFAULT, read_split
@@ -31,15 +32,15 @@ RESULTS = Path(__file__).resolve().parent / "results" / "budget.json"
 ALLOWED_SECONDS, ALLOWED_SHARE = 2.0, 0.05
 
 
-def measure(name: str, limit: float, preset: str, folder: Path) -> dict[str, object]:
+def measure(name: str, limit: float, preset: str, folder: Path) -> dict[str, Any]:
     """Fit one set within a limit."""
     split = read_split(name, folder)
     features = split.test.drop(columns=split.target)
     firsts: list[float] = []
     start = monotonic()
 
-    def listen(event: object) -> None:
-        if getattr(event, "kind", "") == "epoch" and not firsts:
+    def listen(event: Any) -> None:
+        if event.kind == "epoch" and not firsts:
             firsts.append(monotonic() - start)
 
     fit = auto_fit(
@@ -65,39 +66,39 @@ def measure(name: str, limit: float, preset: str, folder: Path) -> dict[str, obj
     }  # fmt: skip
 
 
-def _test_score(fit: object, test: object, target: str) -> tuple[float, float]:
+def _test_score(fit: Any, test: Any, target: str) -> tuple[float, float]:
     """Score the test rows under the fit's metric; also the seconds that predicting them took."""
-    rows = test.drop(columns=target)  # type: ignore[attr-defined]
+    rows = test.drop(columns=target)
     start = monotonic()
-    if fit.task == "regression":  # type: ignore[attr-defined]
-        predicted, truth = fit.predict(rows), test[target].to_numpy(dtype=float)  # type: ignore
+    if fit.task == "regression":
+        predicted, truth = fit.predict(rows), test[target].to_numpy(dtype=float)
         classes = None
     else:
-        classes = fit.classes_  # type: ignore[attr-defined]
+        classes = fit.classes_
         position = {label: i for i, label in enumerate(classes.tolist())}
-        truth = test[target].map(position).to_numpy(dtype=int)  # type: ignore[index]
-        predicted = fit.predict_proba(rows)  # type: ignore[attr-defined]
+        truth = test[target].map(position).to_numpy(dtype=int)
+        predicted = fit.predict_proba(rows)
     seconds = monotonic() - start
-    return float(fit.metric.score(truth, predicted, None, classes)), seconds  # type: ignore
+    return float(fit.metric.score(truth, predicted, None, classes)), seconds
 
 
-def holds(row: dict[str, object]) -> bool:
+def holds(row: dict[str, Any]) -> bool:
     """Whether the limit held: at most 2 s or 5 % over it."""
-    limit, over = float(str(row["limit"])), float(str(row["over"]))
-    return over <= max(ALLOWED_SECONDS, ALLOWED_SHARE * limit)
+    limit, over = row["limit"], row["over"]
+    return bool(over <= max(ALLOWED_SECONDS, ALLOWED_SHARE * limit))
 
 
-def show(rows: list[dict[str, object]]) -> None:
+def show(rows: list[dict[str, Any]]) -> None:
     """Print a table."""
     print(f"{'set':20}{'limit':>6}{'seconds':>9}{'over':>7}{'first':>7}{'share':>7}{'metric':>10}"
           f"{'oof':>11}{'test':>11}  seeds, epochs, companions")  # fmt: skip
     for row in rows:
-        first, limit = float(str(row["first"])), float(str(row["limit"]))
-        made = f"{row['seeds']}, {row['epochs']}, {'+'.join(row['companions']) or '-'}"  # type: ignore
+        first, limit = row["first"], row["limit"]
+        made = f"{row['seeds']}, {row['epochs']}, {'+'.join(row['companions']) or '-'}"
         print(f"{row['set']:20}{limit:>6g}{row['seconds']:>9.2f}{row['over']:>+7.2f}"
               f"{first:>7.2f}{first / limit:>7.0%}{row['metric']:>10}{row['oof']:>11.5g}"
               f"{row['test']:>11.5g}  {made}{'' if holds(row) else '  OVER'}")  # fmt: skip
-    held, early = sum(map(holds, rows)), sum(r["first"] <= 0.1 * r["limit"] for r in rows)  # type: ignore
+    held, early = sum(map(holds, rows)), sum(r["first"] <= 0.1 * r["limit"] for r in rows)
     print(f"{held} of {len(rows)} runs held their limit; in {early} a first model was there within "
           "a tenth of it")  # fmt: skip
 
