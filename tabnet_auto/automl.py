@@ -172,7 +172,7 @@ def auto_fit(
     aim = _read_aim(metric, class_weight, schema, y)
     split = make_folds(
         schema.task, y, folds=folds, groups=table.groups, time=table.time,
-        n_seeds=affordable_seeds(settings, len(y), len(schema.used), times), seed=seed,
+        n_seeds=affordable_seeds(settings, len(y), len(schema.used), times, computed_on), seed=seed,
     )  # fmt: skip
     _note(trace, problem, *schema.notes, *_fold_notes(split, y, schema, aim.metric, table, folds))
     encoder, learned = _encode(table, schema, split, y, aim, settings.encode)

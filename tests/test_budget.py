@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.model_selection import PredefinedSplit
 
 from tabnet_auto import NetConfig, Preset, TrainConfig, auto_fit
 from tabnet_auto.config import PRESETS
@@ -91,11 +92,12 @@ def test_the_plan_is_said_before_training():
 
 def test_seeds_are_fewer_where_time_is_short():
     best = PRESETS["best"]
-    one = affordable_seeds(best, 30_000, 14, limits(1))
-    some = affordable_seeds(best, 30_000, 14, limits(80 / torch.get_num_threads()))
-    assert (one, affordable_seeds(best, 30_000, 14, limits(3600))) == (1, 4)
+    cpu = torch.device("cpu")
+    one = affordable_seeds(best, 30_000, 14, limits(1), cpu)
+    some = affordable_seeds(best, 30_000, 14, limits(80 / torch.get_num_threads()), cpu)
+    assert (one, affordable_seeds(best, 30_000, 14, limits(3600), cpu)) == (1, 4)
     assert one < some < 4
-    assert affordable_seeds(best, 10**7, 100, Deadlines(0.0)) == 4
+    assert affordable_seeds(best, 10**7, 100, Deadlines(0.0), cpu) == 4
 
 
 def test_rows_are_sampled_where_time_is_short_and_rare_classes_stay():
@@ -111,8 +113,9 @@ def test_rows_are_sampled_where_time_is_short_and_rare_classes_stay():
     assert "leaves time to read" in some.notes[-1]
     assert affordable_rows(table, limits(600), 5) is table
     assert affordable_rows(table, Deadlines(0.0), 5) is table
-    pairs = [(np.arange(9), np.arange(9, 19))]
-    assert affordable_rows(table, limits(0.005), pairs) is table
+    counting = [(np.arange(9), np.arange(9, 19))], PredefinedSplit(np.arange(19_950) % 2)
+    for folds in counting:
+        assert affordable_rows(table, limits(0.005), folds) is table
 
 
 def test_a_sample_of_the_rows_is_learned_from(monkeypatch):

@@ -85,10 +85,11 @@ def affordable_rows(table: Table, times: Deadlines, folds: object) -> Table:
     """Return the rows that can be read and encoded in their share of the time.
 
     A random sample, with at least ``MIN_LEVEL_ROWS`` rows of each frequent target value, if it
-    has them. Row positions that the user gave as folds stay what they are: all rows.
+    has them. Splitters and row positions that the user gave as folds may count the rows: they
+    get all of them.
     """
     n_rows, n_columns = table.frame.shape
-    if times.end is None or not (hasattr(folds, "split") or read_plan(folds) is not None):
+    if times.end is None or read_plan(folds) is None:
         return table
     rows = int(ENCODE_SHARE * (times.end - times.start) / (ENCODE_SECONDS * n_columns))
     if n_rows <= rows:
@@ -106,10 +107,12 @@ def affordable_rows(table: Table, times: Deadlines, folds: object) -> Table:
     return table.take(np.sort(kept), note)
 
 
-def affordable_seeds(preset: Preset, n_rows: int, n_columns: int, times: Deadlines) -> int:
-    """Networks a fold: as many as the preset wants, fewer where a time limit is short."""
+def affordable_seeds(
+    preset: Preset, n_rows: int, n_columns: int, times: Deadlines, device: torch.device
+) -> int:
+    """Networks a fold: as many as the preset wants, on a CPU fewer where a time limit is short."""
     wanted = preset.seeds(n_rows, n_columns)
-    if times.end is None:
+    if times.end is None or device.type != "cpu":
         return wanted
     one = n_rows * (ROW_SECONDS + CELL_SECONDS * n_columns) / torch.get_num_threads()
     return max(1, min(wanted, int(SEED_SHARE * (times.end - times.start) / one)))
