@@ -124,7 +124,7 @@ def test_noise_is_not_decided_better_than_chance():
 
 
 def test_estimators_predict_by_the_rule():
-    frame = rare(200)
+    frame = rare(800)
     model = TabNetClassifier(preset=TINY, folds=2, metric="balanced_accuracy")
     model.fit(frame[["x", "z"]], frame["y"])
     p = model.predict_proba(frame[["x", "z"]])[:, 1]
