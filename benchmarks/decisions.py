@@ -49,7 +49,8 @@ def measure(name: str, folder: Path, preset: str, seed: int) -> dict[str, object
         "oof_argmax": fit.decision.argmax_score, "oof": fit.oof_score,
         "oof_gain": fit.oof_score - fit.decision.argmax_score,
         "test_argmax": plain, "test": tuned, "test_gain": tuned - plain,
-        "rule": fit.decision.describe(fit.schema.classes),
+        "gain": fit.decision.gain, "gain_error": fit.decision.gain_error,
+        "kept": bool(fit.decision.values), "rule": fit.decision.describe(fit.schema.classes),
     }  # fmt: skip
 
 
@@ -64,14 +65,16 @@ def main() -> None:
     options = parser.parse_args()
     rows = []
     print(f"{'set':14}{'metric':>26}{'seed':>5}{'oof argmax':>11}{'oof':>8}{'gain':>8}"
-          f"{'test argmax':>13}{'test':>8}{'gain':>8}")  # fmt: skip
+          f"{'test argmax':>13}{'test':>8}{'gain':>8}{'judged gain':>20}")  # fmt: skip
     for name in options.sets:
         for seed in range(options.seeds):
             row = measure(name, options.data, options.preset, seed)
             rows.append(row)
             print(f"{name:14}{row['metric']:>26}{seed:>5}{row['oof_argmax']:>11.4f}"
                   f"{row['oof']:>8.4f}{row['oof_gain']:>+8.4f}{row['test_argmax']:>13.4f}"
-                  f"{row['test']:>8.4f}{row['test_gain']:>+8.4f}", flush=True)  # fmt: skip
+                  f"{row['test']:>8.4f}{row['test_gain']:>+8.4f}"
+                  f"{row['gain']:>+11.4f} +-{row['gain_error']:.4f}"
+                  f"{'' if row['kept'] else ' (not kept)'}", flush=True)  # fmt: skip
             if options.json:
                 options.json.write_text(json.dumps(rows, indent=1))
     for name in options.sets:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tabnet_auto.automl import auto_fit
-    from tabnet_auto.config import Preset
+    from tabnet_auto.config import (
+        PRESETS,
+        EncodeConfig,
+        NetConfig,
+        PaperConfig,
+        Preset,
+        TrainConfig,
+    )
     from tabnet_auto.errors import ArtifactError, InputError, TabNetAutoError
     from tabnet_auto.estimator import TabNetClassifier, TabNetRegressor
     from tabnet_auto.folds.plan import FoldPlan
@@ -21,26 +28,36 @@ __version__ = "0.1.0"
 
 _HOME = {
     "ArtifactError": "errors",
+    "EncodeConfig": "config",
     "FitResult": "result.fit",
     "FoldPlan": "folds.plan",
     "InputError": "errors",
+    "NetConfig": "config",
+    "PRESETS": "config",
+    "PaperConfig": "config",
     "Preset": "config",
     "TabNetAutoError": "errors",
     "TabNetClassifier": "estimator",
     "TabNetRegressor": "estimator",
+    "TrainConfig": "config",
     "auto_fit": "automl",
     "load": "result.saving",
 }
 
 __all__ = [
+    "PRESETS",
     "ArtifactError",
+    "EncodeConfig",
     "FitResult",
     "FoldPlan",
     "InputError",
+    "NetConfig",
+    "PaperConfig",
     "Preset",
     "TabNetAutoError",
     "TabNetClassifier",
     "TabNetRegressor",
+    "TrainConfig",
     "auto_fit",
     "load",
 ]

@@ -15,12 +15,11 @@ import torch
 from numpy.typing import NDArray
 
 from tabnet_auto.attention.summary import summarize_attention
-from tabnet_auto.companions.table import check_companions
+from tabnet_auto.companions.table import Recipe, check_companions
 from tabnet_auto.config import EncodeConfig, Preset, get_preset, resolve
 from tabnet_auto.design import UNKNOWN_CODE, Design
 from tabnet_auto.encode.encoder import Encoder, fit_encoder
 from tabnet_auto.ensemble.choose import check_blend
-from tabnet_auto.errors import InputError
 from tabnet_auto.evidence.collect import collect_evidence
 from tabnet_auto.evidence.drift import measure_drift, sample_positions
 from tabnet_auto.folds import FoldPlan, Folds, check_fold_weights, make_folds, split_notes
@@ -29,8 +28,16 @@ from tabnet_auto.frames import read_frame
 from tabnet_auto.infer import infer_schema
 from tabnet_auto.metrics import Metric, Objective, get_metric
 from tabnet_auto.metrics.class_weight import read_class_weight
+from tabnet_auto.models.budget import (
+    Deadlines,
+    affordable_rows,
+    affordable_seeds,
+    budget_words,
+    fit_into_time,
+    read_time_limit,
+)
 from tabnet_auto.models.pseudo import check_pseudo_labels, train_twice
-from tabnet_auto.models.train import Models, Plan, train_models
+from tabnet_auto.models.train import Models, Plan, companion_share, train_models
 from tabnet_auto.net.native import library
 from tabnet_auto.result.fit import FitResult
 from tabnet_auto.schema import Schema
@@ -47,8 +54,6 @@ if TYPE_CHECKING:
 
 UNSEEN_SHARE = 0.05
 """Share of test rows with an unseen level from which a column is worth a note."""
-RESERVE = 0.08
-"""Share of a time limit kept for what follows the training (blend, scores, attention)."""
 
 
 def auto_fit(
@@ -107,8 +112,11 @@ def auto_fit(
     preset
         ``"fast"``, ``"balanced"``, ``"best"``, ``"paper"``, or a :class:`Preset`.
     time_limit
-        Seconds for the fit; training ends in time with the best so far. Companions come first,
-        in a fifth of the time for each, half of it for all; what they leave is the networks'.
+        Seconds for the fit; training ends in time with the best so far. The networks come
+        first, for an epoch or a tenth of the time: from then on an interrupt finds a usable
+        model. Companions follow, in a fifth of the time for each, half of it for all; what they
+        leave is the networks'. A note says the plan. Where time is short, fewer seeds are
+        trained and fewer rows predicted out of fold.
     companions
         What else learns in the same folds and joins the blend: names
         (``"hist_gradient_boosting"``, ``"lightgbm"``, ``"xgboost"``, ``"catboost"``,
@@ -153,8 +161,9 @@ def auto_fit(
     """
     trace, settings = Trace(emit=_listeners(verbose, emit)), get_preset(preset)
     computed_on, problem = choose_device(device)
-    times = _deadlines(time_limit)
+    times = read_time_limit(time_limit)
     table = read_table(train, target, groups=groups, time=time, weight=weight)
+    table = affordable_rows(table, times, folds)
     test = None if test is None else read_frame(test, what="test")
     schema, y = _describe(table, task, roles)
     wanted = settings.companions if companions is None else companions
@@ -163,17 +172,18 @@ def auto_fit(
     aim = _read_aim(metric, class_weight, schema, y)
     split = make_folds(
         schema.task, y, folds=folds, groups=table.groups, time=table.time,
-        n_seeds=settings.seeds(len(y), len(schema.used)), seed=seed,
+        n_seeds=affordable_seeds(settings, len(y), len(schema.used), times, computed_on), seed=seed,
     )  # fmt: skip
     _note(trace, problem, *schema.notes, *_fold_notes(split, y, schema, aim.metric, table, folds))
     encoder, learned = _encode(table, schema, split, y, aim, settings.encode)
     later = _encode_test(encoder, test, trace)
     settings = _plan(trace, learned, settings, computed_on, time_limit)
-    plan = Plan(settings, recipes, rule, computed_on, times.train, times.blend)
+    learned, times = _budget(trace, learned, settings, computed_on, times, test, recipes)
+    plan = Plan(settings, recipes, rule, computed_on, times.first, times.train, times.blend)
     models = _train(learned, plan, trace, later, pseudo)
     about = _about(preset, folds, seed, computed_on, companions)
-    fit = _answer(learned, plan, models, table, schema, encoder, times.end, trace)
-    fit = _with_evidence(replace(fit, about=about), learned, table, test, times.end)
+    fit = _answer(learned, plan, models, table, schema, encoder, times.report, trace)
+    fit = _with_evidence(replace(fit, about=about), learned, table, test, times.report)
     trace.add("done", oof_score=fit.oof_score, seconds=monotonic() - times.start)
     return fit
 
@@ -306,31 +316,6 @@ def _unseen_levels(encoder: Encoder, design: Design) -> list[str]:
     ]
 
 
-class Deadlines(NamedTuple):
-    """The start, and when training, choosing the blend and all else must end, if ever.
-
-    ``time.monotonic()`` instants.
-    """
-
-    start: float
-    train: float | None = None
-    blend: float | None = None
-    end: float | None = None
-
-
-def _deadlines(time_limit: object) -> Deadlines:
-    start = monotonic()
-    if time_limit is None:
-        return Deadlines(start)
-    if not isinstance(time_limit, int | float | np.number) or not time_limit > 0:
-        raise InputError(
-            f"time_limit must be positive seconds or None, however: time_limit={time_limit!r}."
-        )
-    end = start + float(time_limit)
-    reserve = RESERVE * float(time_limit)
-    return Deadlines(start, end - reserve, end - reserve / 2, end)
-
-
 def _plan(
     trace: Trace, task: Task, settings: Preset, device: torch.device, time_limit: float | None
 ) -> Preset:
@@ -346,6 +331,23 @@ def _plan(
         greater_is_better=task.metric.greater_is_better, time_limit=time_limit,
     )  # fmt: skip
     return filled
+
+
+def _budget(
+    trace: Trace,
+    task: Task,
+    settings: Preset,
+    device: torch.device,
+    times: Deadlines,
+    test: pd.DataFrame | None,
+    recipes: Sequence[Recipe],
+) -> tuple[Task, Deadlines]:
+    """Fit what follows the training into the time, and say what may take how long."""
+    n_drift = 0 if test is None else len(sample_positions(len(test)))
+    task, times, thinned = fit_into_time(times, task, settings, device, n_drift)
+    names = [recipe.name for recipe in recipes]
+    _note(trace, thinned, budget_words(times, names, companion_share(len(recipes))))
+    return task, times
 
 
 def _train(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from tabnet_auto.cli_options import FILE, FOLDER, OUT_FILE, class_weight, fit_options, fold_plan
 from tabnet_auto.data import titanic_path
 from tabnet_auto.errors import InputError, TabNetAutoError
 
@@ -16,10 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tabnet_auto.result.fit import FitResult
-
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_FOLDER = click.Path(file_okay=False, path_type=Path)
-_OUT_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -62,98 +59,9 @@ def cli() -> None:
 # ------------------------------------------------------------------------------------------- fit
 
 
-def _parse_roles(
-    _context: click.Context, _option: click.Parameter, pairs: Sequence[str]
-) -> dict[str, str] | None:
-    """``("zip=categorical",)`` as ``{"zip": "categorical"}``."""
-    roles = {}
-    for pair in pairs:
-        column, equals, role = pair.rpartition("=")
-        if not equals or not column:
-            raise click.BadParameter(f"must be COLUMN=ROLE, however: {pair!r}.")
-        roles[column] = role
-    return roles or None
-
-
-def _parse_folds(_context: click.Context, _option: click.Parameter, text: str) -> int | str:
-    """``"5"`` as a number, all else as the name of a rule."""
-    try:
-        return int(text)
-    except ValueError:
-        return text
-
-
-_FIT_OPTIONS: tuple[Callable[[Any], Any], ...] = (
-    click.option("--target", required=True, metavar="COLUMN", help="The column to predict."),
-    click.option("--test", type=_FILE, help="Rows to predict; writes OUT/submission.csv."),
-    click.option("--sample", type=_FILE, help="Sample submission that the submission must fit."),
-    click.option(
-        "--out", type=_FOLDER, default="tabnet-auto-run", show_default=True, help="Output folder."
-    ),
-    click.option(
-        "--time-limit",
-        type=click.FloatRange(min=0, min_open=True),
-        metavar="SECONDS",
-        help="Seconds for the fit; the best so far counts.",
-    ),
-    click.option(
-        "--preset",
-        default="balanced",
-        show_default=True,
-        help="How much effort: fast, balanced, best, or paper.",
-    ),
-    click.option(
-        "--folds",
-        default="5",
-        show_default=True,
-        metavar="NUMBER|RULE",
-        callback=_parse_folds,
-        help="Number of folds, or their rule: shuffled, group, leave_one_group_out, time, ...",
-    ),
-    click.option(
-        "--metric",
-        default="auto",
-        show_default=True,
-        help="The score, such as roc_auc, log_loss, f1, qwk, map@3, rmse, rmsle or pinball@0.9.",
-    ),
-    click.option(
-        "--task",
-        type=click.Choice(["auto", "binary", "multiclass", "regression"]),
-        default="auto",
-        show_default=True,
-        help="What the target is, if it is not what it looks like.",
-    ),
-    click.option("--groups", metavar="COLUMN", help="Keep rows with equal values in one fold."),
-    click.option("--time", metavar="COLUMN", help="Validate on rows later than those learned."),
-    click.option("--weight", metavar="COLUMN", help="Sample weights."),
-    click.option(
-        "--class-weight", type=click.Choice(["balanced"]), help="Learn all classes alike."
-    ),
-    click.option(
-        "--role",
-        "roles",
-        multiple=True,
-        metavar="COLUMN=ROLE",
-        callback=_parse_roles,
-        help="What a column means, such as zip=categorical; repeatable.",
-    ),
-    click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything."),
-    click.option(
-        "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ..."
-    ),
-    click.option("--quiet", is_flag=True, help="Print the score and the files only."),
-)
-
-
-def _fit_options(command: Callable[..., None]) -> Callable[..., None]:
-    for option in reversed(_FIT_OPTIONS):
-        command = option(command)
-    return command
-
-
 @cli.command()
-@click.argument("train", type=_FILE)
-@_fit_options
+@click.argument("train", type=FILE)
+@fit_options
 def fit(train: Path, out: Path, *, quiet: bool, **options: Any) -> None:
     """Learn to predict the target of TRAIN, a CSV or Parquet file.
 
@@ -171,11 +79,16 @@ def fit(train: Path, out: Path, *, quiet: bool, **options: Any) -> None:
       tabnet-auto fit train.csv --target churn --metric log_loss --time-limit 600
       tabnet-auto fit train.csv --target y --test test.csv --sample sample_submission.csv
       tabnet-auto fit visits.parquet --target bought --groups customer --role shop=categorical
+      tabnet-auto fit sales.csv --target units --time day --folds time:4 --gap 7D
+      tabnet-auto fit train.csv --target y --companions hist_gradient_boosting,linear --repeats 2
     """
     test, sample = options.pop("test"), options.pop("sample")
+    plan = {name: options.pop(name) for name in ("folds", "repeats", "gap", "window")}
     if sample is not None and test is None:
         raise click.UsageError("--sample gives the form of predictions; add --test to make them.")
-    learned = _learn(train, test=test, sample=sample, out=out, quiet=quiet, **options)
+    learned = _learn(
+        train, test=test, sample=sample, out=out, quiet=quiet, folds=fold_plan(**plan), **options
+    )
     _say_score(learned)
     _say_files(out)
 
@@ -196,9 +109,10 @@ def _learn(
     out.mkdir(parents=True, exist_ok=True)
     test_frame = None if test is None else read_frame(test)
     sample_frame = None if sample is None else read_frame(sample)
-    learned = auto_fit(
-        read_frame(train), test=test_frame, verbose=False if quiet else "auto", **options
-    )
+    frame = read_frame(train)
+    labels = frame[options["target"]].unique() if options["target"] in frame else ()
+    options["class_weight"] = class_weight(options.pop("class_weight", ()), labels)
+    learned = auto_fit(frame, test=test_frame, verbose=False if quiet else "auto", **options)
     if not quiet:
         click.echo(f"{learned.schema}\n")
         click.echo(f"{_table(learned.leaderboard())}\n")
@@ -249,13 +163,13 @@ def _load(folder: Path) -> FitResult:
 
 
 @cli.command()
-@click.argument("folder", metavar="DIR", type=_FOLDER)
-@click.argument("test", type=_FILE)
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@click.argument("test", type=FILE)
 @click.option("--proba", is_flag=True, help="A probability for each class instead of labels.")
-@click.option("--sample", type=_FILE, help="Write a submission in the form of this file.")
+@click.option("--sample", type=FILE, help="Write a submission in the form of this file.")
 @click.option(
     "--out",
-    type=_OUT_FILE,
+    type=OUT_FILE,
     default="predictions.csv",
     show_default=True,
     help="File to write.",
@@ -289,9 +203,9 @@ def predict(folder: Path, test: Path, *, proba: bool, sample: Path | None, out: 
 
 
 @cli.command()
-@click.argument("folder", metavar="DIR", type=_FOLDER)
+@click.argument("folder", metavar="DIR", type=FOLDER)
 @click.option(
-    "--out", type=_OUT_FILE, default="report.html", show_default=True, help="File to write."
+    "--out", type=OUT_FILE, default="report.html", show_default=True, help="File to write."
 )
 def report(folder: Path, out: Path) -> None:
     """Write the report of the model in DIR as one self-contained HTML page.
@@ -311,7 +225,7 @@ def report(folder: Path, out: Path) -> None:
 
 @cli.command()
 @click.option(
-    "--out", type=_FOLDER, default="tabnet-auto-demo", show_default=True, help="Output folder."
+    "--out", type=FOLDER, default="tabnet-auto-demo", show_default=True, help="Output folder."
 )
 @click.option(
     "--preset",

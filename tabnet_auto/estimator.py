@@ -5,7 +5,7 @@ Constructors store, ``fit`` learns, and what was learned is one record, ``result
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -46,6 +46,8 @@ class _TabNet(BaseEstimator):
         folds: Any = 5,
         metric: Any = "auto",
         time_limit: float | None = None,
+        companions: Sequence[Any] | None = None,
+        blend: str = "auto",
         roles: Mapping[Any, str] | None = None,
         random_state: Any = 0,
         device: str = "auto",
@@ -55,12 +57,16 @@ class _TabNet(BaseEstimator):
         self.folds = folds
         self.metric = metric
         self.time_limit = time_limit
+        self.companions = companions
+        self.blend = blend
         self.roles = roles
         self.random_state = random_state
         self.device = device
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, time: Any = None
+    ) -> Self:
         """Learn to predict ``y``.
 
         Parameters
@@ -78,6 +84,8 @@ class _TabNet(BaseEstimator):
             folds and ``result_.oof`` do not count them.
         groups
             ``(n,)`` which rows belong together: folds never part them.
+        time
+            ``(n,)`` when each row came, numbers or dates: folds go forward in time.
 
         Returns
         -------
@@ -89,12 +97,14 @@ class _TabNet(BaseEstimator):
             If the data cannot be used as given.
         """
         frame, checked, roles = self._read_training(X, y)
-        check_consistent_length(frame, checked, sample_weight, groups)
-        wanted = [str(getattr(y, "name", None) or "y"), "sample_weight", "groups"]
-        target, weight, group = _free_names(wanted, frame)
+        check_consistent_length(frame, checked, sample_weight, groups, time)
+        wanted = [str(getattr(y, "name", None) or "y"), "sample_weight", "groups", "time"]
+        target, weight, group, when = _free_names(wanted, frame)
         frame[target] = checked
         if groups is not None:
             frame[group] = column_or_1d(groups)
+        if time is not None:
+            frame[when] = column_or_1d(time)
         if sample_weight is not None:
             frame[weight] = column_or_1d(sample_weight, dtype=np.float64)
             counts = (frame[weight] != 0).to_numpy()
@@ -107,10 +117,13 @@ class _TabNet(BaseEstimator):
             metric=self.metric,
             folds=self._limit_folds(len(frame)),
             groups=None if groups is None else group,
+            time=None if time is None else when,
             weight=None if sample_weight is None else weight,
             class_weight=self.class_weight,
             preset=self.preset,
             time_limit=self.time_limit,
+            companions=self.companions,
+            blend=self.blend,
             roles=roles,
             seed=self._seed(),
             device=self.device,
@@ -244,6 +257,11 @@ class TabNetClassifier(ClassifierMixin, _TabNet):
         what is learned. Scores count all classes alike.
     time_limit
         Seconds for ``fit``; training ends in time with the best so far.
+    companions
+        What else learns in the same folds and joins the blend: names and scikit-learn
+        estimators, as in :func:`auto_fit`. None means the preset's own, ``()`` none.
+    blend
+        ``"auto"``, ``"uniform"``, ``"greedy"`` or ``"stack"``.
     roles
         Roles that win over the inferred ones, by column label; for arrays by position, too:
         ``{3: "categorical"}``.
@@ -277,14 +295,17 @@ class TabNetClassifier(ClassifierMixin, _TabNet):
         metric: Any = "auto",
         class_weight: Mapping[Any, float] | str | None = None,
         time_limit: float | None = None,
+        companions: Sequence[Any] | None = None,
+        blend: str = "auto",
         roles: Mapping[Any, str] | None = None,
         random_state: Any = 0,
         device: str = "auto",
         verbose: bool = False,
     ) -> None:
         super().__init__(
-            preset=preset, folds=folds, metric=metric, time_limit=time_limit, roles=roles,
-            random_state=random_state, device=device, verbose=verbose,
+            preset=preset, folds=folds, metric=metric, time_limit=time_limit,
+            companions=companions, blend=blend, roles=roles, random_state=random_state,
+            device=device, verbose=verbose,
         )  # fmt: skip
         self.class_weight = class_weight
 
@@ -324,6 +345,11 @@ class TabNetRegressor(RegressorMixin, _TabNet):
         callable.
     time_limit
         Seconds for ``fit``; training ends in time with the best so far.
+    companions
+        What else learns in the same folds and joins the blend: names and scikit-learn
+        estimators, as in :func:`auto_fit`. None means the preset's own, ``()`` none.
+    blend
+        ``"auto"``, ``"uniform"``, ``"greedy"`` or ``"stack"``.
     roles
         Roles that win over the inferred ones, by column label; for arrays by position, too:
         ``{3: "categorical"}``.

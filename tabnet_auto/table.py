@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,6 +35,20 @@ class Table:
     groups: NDArray[Any] | None
     time: NDArray[Any] | None
     weight: NDArray[np.float64] | None
+
+    def take(self, rows: NDArray[np.int64], note: str) -> Table:
+        """Return some of the rows, by increasing position; a note says why."""
+        has_target = np.zeros_like(self.has_target)
+        has_target[np.flatnonzero(self.has_target)[rows]] = True
+        frame = self.frame.iloc[rows].reset_index(drop=True)
+        groups, time, weight = (
+            None if values is None else values[rows]
+            for values in (self.groups, self.time, self.weight)
+        )
+        return replace(
+            self, frame=frame, has_target=has_target, notes=(*self.notes, note), groups=groups,
+            time=time, weight=weight,
+        )  # fmt: skip
 
     def spread(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Lay values of the rows with a target over all of the caller's rows, NaN elsewhere."""

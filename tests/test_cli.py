@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from tabnet_auto import cli
 from tabnet_auto.errors import ArtifactError, InputError
+from tabnet_auto.folds.plan import FoldPlan
 
 FAST = ["--preset", "fast", "--folds", "2", "--quiet"]
 
@@ -162,6 +163,92 @@ class TestStatus:
         status, out, _ = run(capsys, *command, "--help")
         assert status == 0
         assert "Usage: tabnet-auto" in out
+
+
+class TestPlans:
+    """What the options say reaches ``auto_fit`` as records; what is wrong is said, status 2."""
+
+    @pytest.fixture
+    def asked(self, folder, capsys, monkeypatch, tmp_path):
+        def ask(*words):
+            given = {}
+
+            def auto_fit(_train, **options):
+                given.update(options)
+                raise InputError("enough")
+
+            monkeypatch.setattr("tabnet_auto.automl.auto_fit", auto_fit)
+            argv = ["fit", folder / "train.csv", "--target", "bought", "--out", tmp_path, *words]
+            status, _, err = run(capsys, *argv)
+            assert status == 2
+            return given, err
+
+        return ask
+
+    @pytest.mark.parametrize(
+        ("words", "plan"),
+        [
+            ([], 5),
+            (["--folds", "10"], 10),
+            (["--folds", "-3"], -3),
+            (["--repeats", 2], FoldPlan(repeats=2)),
+            (["--folds", "leave_one_group_out"], FoldPlan(rule="leave_one_group_out")),
+            (["--folds", "group:4", "--repeats", 3], FoldPlan(4, rule="group", repeats=3)),
+            (
+                ["--folds", "time:4", "--gap", "7D", "--window", "sliding"],
+                FoldPlan(4, rule="time", gap="7D", window="sliding"),
+            ),
+            (["--folds", "time", "--gap", "2.5"], FoldPlan(rule="time", gap=2.5)),
+        ],
+    )
+    def test_folds(self, asked, words, plan):
+        assert asked(*words)[0]["folds"] == plan
+
+    def test_companions_blend_and_class_weight(self, asked):
+        given, _ = asked(
+            "--companions", "linear, extra_trees", "--blend", "stack",
+            "--class-weight", "yes=3", "--class-weight", "maybe=0.5",
+        )  # fmt: skip
+        assert given["companions"] == ["linear", "extra_trees"]
+        assert given["blend"] == "stack"
+        assert given["class_weight"] == {"yes": 3.0, "maybe": 0.5}
+        assert asked("--companions", "none")[0]["companions"] == []
+        plain, _ = asked()
+        assert (plain["companions"], plain["class_weight"]) == (None, None)
+        assert asked("--class-weight", "balanced")[0]["class_weight"] == "balanced"
+
+    def test_labels_are_numbers_where_the_target_holds_numbers(self, asked):
+        assert asked("--target", "id", "--class-weight", "3=2")[0]["class_weight"] == {3: 2.0}
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (["--folds", "group:many"], "RULE:NUMBER"),
+            (["--class-weight", "yes"], "LABEL=NUMBER"),
+            (["--class-weight", "yes=much"], "LABEL=NUMBER"),
+        ],
+    )
+    def test_what_cannot_be_read(self, asked, words, said):
+        given, err = asked(*words)
+        assert not given
+        assert said in err
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (["--folds", "grouped"], "Did you mean 'group'"),
+            (["--companions", "lineer"], "Did you mean 'linear'"),
+            (["--blend", "greed"], "Did you mean 'greedy'"),
+            (["--metric", "roc_acu"], "Did you mean 'roc_auc'"),
+            (["--gap", "7D"], "gap"),
+            (["--class-weight", "never=2"], "never"),
+        ],
+    )
+    def test_what_cannot_be_used(self, folder, capsys, tmp_path, words, said):
+        argv = ["fit", folder / "train.csv", "--target", "bought", "--out", tmp_path, *words]
+        status, _, err = run(capsys, *argv)
+        assert status == 2
+        assert said in err
 
 
 def test_help_does_not_wait_for_torch():

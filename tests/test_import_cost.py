@@ -22,6 +22,7 @@ def loaded_after(code):
         "import tabnet_auto",
         "from tabnet_auto import auto_fit",
         "from tabnet_auto import FitResult, InputError, Preset, load",
+        "from tabnet_auto import PRESETS, EncodeConfig, NetConfig, PaperConfig, TrainConfig",
     ],
 )
 def test_what_only_some_uses_need_loads_when_used(code):

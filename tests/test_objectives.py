@@ -78,13 +78,14 @@ def rare(n=600, seed=0):
 
 
 def test_a_tuned_threshold_is_saved_shown_and_predicted_by(tmp_path):
-    frame = rare()
+    frame = rare(seed=2)
     learned = fit(frame, metric="f1")
     decision = learned.decision
     assert decision.rule == "threshold"
     proba = learned.predict_proba(frame)
     labels = np.where(proba[:, 1] >= decision.values[0], "yes", "no")
     assert learned.predict(frame).tolist() == labels.tolist()
+    assert any("decision: tuned threshold" in note["text"] for note in learned.trace.of("note"))
     assert (labels == "yes").sum() != (proba.argmax(axis=1) == 1).sum()
     np.testing.assert_allclose(proba, fit(frame, metric="log_loss").predict_proba(frame))
     assert f"decision: 'yes' from a probability of {decision.values[0]:.3f}" in repr(learned)
@@ -99,10 +100,11 @@ def test_a_tuned_threshold_is_saved_shown_and_predicted_by(tmp_path):
 
 
 def test_the_out_of_fold_score_is_of_rules_tuned_on_other_folds():
-    frame = rare()
+    frame = rare(1500, seed=2)
     learned = fit(frame, metric="f1", folds=3)
+    assert all(learned.decision.part_values)
     y = (frame["y"] == "yes").to_numpy().astype(np.int64)
-    labels = np.zeros(600, dtype=np.int64)
+    labels = np.zeros(1500, dtype=np.int64)
     for fold, rows in enumerate(learned.folds.valid):
         labels[rows] = learned.oof[rows, 1] >= learned.decision.part_values[fold][0]
         own = np.eye(2)[labels[rows]]
@@ -122,7 +124,7 @@ def test_noise_is_not_decided_better_than_chance():
 
 
 def test_estimators_predict_by_the_rule():
-    frame = rare(200)
+    frame = rare(800)
     model = TabNetClassifier(preset=TINY, folds=2, metric="balanced_accuracy")
     model.fit(frame[["x", "z"]], frame["y"])
     p = model.predict_proba(frame[["x", "z"]])[:, 1]

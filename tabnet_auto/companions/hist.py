@@ -57,8 +57,8 @@ def _next_rounds(done: int, gone: float, left: float | None) -> int:
     more = min(max(FIRST_ROUNDS, done // 2), MAX_ROUNDS - done)
     if left is None:
         return more
-    if done == 0:  # however short the time, there is an answer
-        return more if left > 1.0 else FIRST_ROUNDS // 5
+    if done == 0:  # however short the time, there is an answer; and how fast rounds are
+        return FIRST_ROUNDS // 5
     affordable = int(left / (gone / done))
     return min(more, affordable) if affordable >= 5 else 0
 

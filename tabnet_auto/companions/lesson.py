@@ -46,6 +46,11 @@ class Lesson:
     seconds: float | None = None
     n_rounds: int | None = None
 
+    @property
+    def n_outputs(self) -> int:
+        """Trees that a boosting round grows: one, or one a class where there are several."""
+        return self.n_classes if self.n_classes > 2 else 1
+
     def sample(self, share: float) -> Lesson:
         """Return the lesson with a random share of its training rows."""
         n = len(self.train.y)

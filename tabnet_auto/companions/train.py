@@ -19,7 +19,9 @@ from tabnet_auto.trace import Trace
 from tabnet_auto.train.members import Task
 
 PILOT = 0.1
-"""Share of a fold's rows on which a companion without a clock is timed first."""
+"""Share of a fold's rows on which a companion is timed first."""
+PILOT_CELLS = 1_000_000
+"""Cells times outputs from which the least that a companion with a clock does takes long."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +75,7 @@ def train_companions(
     n_threads: int,
     until: float | None,
     trace: Trace,
-) -> tuple[Joined, ...]:
+) -> tuple[tuple[Joined, ...], bool]:
     """Train companions one after another, each in every fold.
 
     Boosters end where the loss on the fold's validation rows is best: the rows that are then
@@ -83,12 +85,12 @@ def train_companions(
 
     A companion that fails, or does not fit into its share of the time until ``until`` (a
     ``time.monotonic()`` instant; half of what is left for each, all of it for the last), is left
-    out with a note. An interrupt ends the companions,
-    those that are complete are kept.
+    out with a note. An interrupt ends the companions, those that are complete are kept; the
+    answer also says whether there was one.
     """
     from threadpoolctl import threadpool_limits
 
-    joined = []
+    joined: list[Joined] = []
     for number, recipe in enumerate(recipes):
         # The first of the list comes first where time is short: half for it, half for the others.
         parts = min(2, len(recipes) - number)
@@ -100,7 +102,7 @@ def train_companions(
                 one = _train_one(recipe, task, n_threads, seconds)
         except KeyboardInterrupt:
             _leave_out(trace, recipe, "stopped on request, and with it the companions after it")
-            break
+            return tuple(joined), True
         except Exception as error:  # noqa: BLE001 - whatever a foreign library raises
             _leave_out(trace, recipe, f"{type(error).__name__}: {error}")
             continue
@@ -112,7 +114,7 @@ def train_companions(
             text = f"companion {recipe.name!r} takes no sample_weight: it counts all rows alike"
             trace.add("note", text=text)
         joined.append(one)
-    return tuple(joined)
+    return tuple(joined), False
 
 
 def _leave_out(trace: Trace, recipe: Recipe, reason: str) -> None:
@@ -169,18 +171,20 @@ def _fold_by_fold(
 def _check_time(
     recipe: Recipe, lesson: Lesson, number: int, n_rounds: int, seconds: float, left: float
 ) -> None:
-    """Raise where a companion that keeps no time itself would take too long.
+    """Raise where a companion would take too long.
 
     Before the first fold it is timed on a tenth of the rows: that is cheap, and what cannot be
-    stopped must not be begun.
+    stopped must not be begun. One that keeps the time itself is timed for the least that it does,
+    and only where the rows are many enough for that to matter.
     """
-    if recipe.clock:
-        if left <= 0.0:
-            raise _TooSlowError(f"no time is left of its {seconds:.1f} s")
+    if recipe.clock and left <= 0.0:
+        raise _TooSlowError(f"no time is left of its {seconds:.1f} s")
+    if recipe.clock and (number or lesson.train.matrix.x.size * lesson.n_outputs < PILOT_CELLS):
         return
     if number == 0:
+        pilot = replace(lesson.sample(PILOT), seconds=0.0)
         start = monotonic()
-        recipe.train(lesson.sample(PILOT))
+        recipe.train(pilot)
         expected = (monotonic() - start) / PILOT * n_rounds
         left -= monotonic() - start
     else:

@@ -69,7 +69,9 @@ def train_twice(task: Task, plan: Plan, trace: Trace, test: Design, threshold: f
     first = train_models(task, _first_half(plan), n_rows, Trace())
     labels = fold_labels(first, task, test)
     chosen = [_confident(own, threshold) for own in labels]
-    again = train_models(_with_labels(task, test, labels, chosen), plan, n_rows, trace)
+    # The first training was the first usable model: nothing hurries the second one's first epoch.
+    rest = replace(plan, first_until=plan.train_until)
+    again = train_models(_with_labels(task, test, labels, chosen), rest, n_rows, trace)
     counts = sorted({len(rows) for rows in chosen})
     number = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
     before, after = first.scores.total, again.scores.total

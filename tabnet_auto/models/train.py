@@ -1,4 +1,8 @@
-"""All models of a run in order: companions, networks, out-of-fold predictions, blend."""
+"""All models of a run in order: first networks, companions, networks, blend.
+
+The networks train for an epoch before the companions do: from then on there is a usable model,
+whatever comes.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,8 @@ from tabnet_auto.ensemble.blend import HeldOut, held_out_rows
 from tabnet_auto.ensemble.choose import Chosen, choose_blend
 from tabnet_auto.models.scores import Scores, score_models
 from tabnet_auto.trace import Trace
-from tabnet_auto.train.members import Task, predict_held_out, train_members
+from tabnet_auto.train.interrupt import stop_on_interrupt
+from tabnet_auto.train.members import Task, Training, predict_held_out
 from tabnet_auto.train.state import TrainState
 
 COMPANION_SHARE = 0.2
@@ -27,13 +32,14 @@ COMPANION_SHARE = 0.2
 class Plan:
     """What is trained, by which rule it is blended, where, and until when.
 
-    ``train_until`` and ``blend_until`` are ``time.monotonic()`` instants, None without a limit.
+    The instants are ``time.monotonic()``'s, None without a limit.
     """
 
     settings: Preset
     recipes: tuple[Recipe, ...]
     blend: str
     device: torch.device
+    first_until: float | None
     train_until: float | None
     blend_until: float | None
 
@@ -55,31 +61,43 @@ class Models:
 
 
 def train_models(task: Task, plan: Plan, n_rows: int, trace: Trace) -> Models:
-    """Train companions, then the networks, whose plan bends to the time that is left; blend.
+    """Train the networks for an epoch, the companions, the networks to the end; blend.
 
-    ``n_rows`` counts the rows that are predicted out of fold: the first ones of the task.
+    The networks' plan bends to the time that companions leave. An interrupt ends all training
+    with the best so far. ``n_rows`` counts the rows that are predicted out of fold: the first
+    ones of the task.
     """
-    joined = train_companions(
-        plan.recipes, task, n_threads=torch.get_num_threads(), until=_companions_until(plan),
-        trace=trace,
+    training = Training(
+        task, plan.settings.net, plan.settings.train, device=plan.device, trace=trace
+    )
+    with stop_on_interrupt() as stop:
+        training.begin(plan.first_until, stop)
+    joined, ended = train_companions(
+        () if stop() else plan.recipes, task, n_threads=torch.get_num_threads(),
+        until=_companions_until(plan), trace=trace,
     )  # fmt: skip
-    net, state = train_members(
-        task, plan.settings.net, plan.settings.train, device=plan.device,
-        deadline=plan.train_until, trace=trace,
-    )  # fmt: skip
+    ended = ended or stop()
+    with stop_on_interrupt() as stop:
+        net, state = training.finish(deadline=plan.train_until, stop=lambda: ended or stop())
     held = _held_out(net, task, joined, n_rows)
     chosen = choose_blend(held, task, plan.blend, n_companions=len(joined), until=plan.blend_until)
-    if chosen.reason:
-        trace.add("note", text=chosen.reason)
     scores = score_models(task, held, chosen.oof)
+    for reason in (chosen.reason, scores.decision.reason()):
+        if reason:
+            trace.add("note", text=reason)
     return Models(net, state, tuple(one.companion for one in joined), held, chosen, scores)
 
 
 def _companions_until(plan: Plan) -> float | None:
     if plan.train_until is None:
         return None
-    now, share = monotonic(), min(COMPANION_SHARE * len(plan.recipes), 0.5)
-    return now + share * max(0.0, plan.train_until - now)
+    now = monotonic()
+    return now + companion_share(len(plan.recipes)) * max(0.0, plan.train_until - now)
+
+
+def companion_share(n_companions: int) -> float:
+    """Share of the training time that companions may take together."""
+    return min(COMPANION_SHARE * n_companions, 0.5)
 
 
 def _held_out(net: nn.Module, task: Task, joined: Sequence[Joined], n_rows: int) -> HeldOut:

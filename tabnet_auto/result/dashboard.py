@@ -29,12 +29,13 @@ def open_dashboard(
     Raises
     ------
     InputError
-        If the fit was refitted: its folds are no longer those of its networks.
+        If the fit was refitted and there is no frame: its networks held no rows out.
     """
-    if fit.full is not None:
+    if fit.full is not None and frame is None:
         raise InputError(
-            "The dashboard compares the networks of the folds, however: these were refitted on all "
-            "rows. Open it on the fit before refit_full()."
+            "The dashboard of a model refitted on all rows needs rows to look at, however: "
+            "frame=None. Pass some: fit.dashboard(frame). Out-of-fold views are on the fit before "
+            "refit_full()."
         )
     return Dashboard(dashboard_source(fit), frame, fit._repr_html_, mode)
 
@@ -66,6 +67,10 @@ def attend(fit: FitResult, frame: pd.DataFrame | str | Path) -> RowAttention:
 def dashboard_source(fit: FitResult) -> Source:
     """Return what a dashboard may ask of a fit."""
     schema, summary, n_folds = fit.schema, fit.attention_summary, fit.folds.n_folds
+    members = summary.members.reshape(n_folds, -1, len(summary.features))
+    steps = summary.member_steps.reshape(n_folds, -1, *summary.member_steps.shape[1:])
+    if fit.full is not None:  # one network a seed, in which order columns are read the folds tell
+        members, steps = (values.mean(axis=0, keepdims=True) for values in (members, steps))
     return Source(
         target=schema.target,
         task=schema.task,
@@ -73,9 +78,10 @@ def dashboard_source(fit: FitResult) -> Source:
         metric=fit.metric.name,
         metric_cuts=fit.metric.need == "labels",
         features=summary.features,
-        members=summary.members.reshape(n_folds, -1, len(summary.features)),
-        steps=summary.member_steps.reshape(n_folds, -1, *summary.member_steps.shape[1:]),
-        held_out=_held_out(fit),
+        members=members,
+        steps=steps,
+        refitted=fit.full is not None,
+        held_out=None if fit.full is not None else _held_out(fit),
         read=lambda data: read_frame(data, what="frame"),
         predict=fit._predict,  # noqa: SLF001 - a view of the fit
         attend=lambda frame: attend(fit, frame),
@@ -108,7 +114,7 @@ def _truth(fit: FitResult, frame: pd.DataFrame) -> Floats | None:
 
 def _trained_on(fit: FitResult, frame: pd.DataFrame) -> Floats | None:
     """Return the out-of-fold predictions if these are the training rows: the same targets."""
-    if len(frame) != len(fit.oof):
+    if fit.full is not None or len(frame) != len(fit.oof):
         return None
     truth = _truth(fit, frame)
     if truth is None or not np.array_equal(~np.isnan(truth), fit.has_target):

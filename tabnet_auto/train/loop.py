@@ -83,6 +83,17 @@ class Trainer:
             best_epoch=[0] * n,
         )  # fmt: skip
 
+    def first_epoch(self, until: float | None, stop: Callable[[], bool]) -> None:
+        """Train one epoch, cut short at ``until`` (a ``time.monotonic()`` instant).
+
+        However short the time, there is a scored answer then; :meth:`run` goes on from it.
+        """
+        self._find_members_at_once()
+        clock = Clock(self.config.max_epochs, None)
+        self.state.epoch += 1
+        losses = self._epoch(clock, lambda: stop() or (until or math.inf) <= time.monotonic())
+        self._validate(losses, clock.left(self.state.epoch))
+
     def run(
         self,
         *,

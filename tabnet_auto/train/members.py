@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -90,20 +92,50 @@ def train_members(
     An interrupt, or ``deadline`` (a ``time.monotonic()`` instant), ends the training cleanly
     with the best so far; ``last_epoch`` ends it after that epoch.
     """
-    trainer = Trainer(
-        task.build(net, device),
-        RowStore(task.design, device),
-        Targets(task.design, task.tables, task.folds.train, device, task.objective),
-        task.folds,
-        train,
-        task.score_logits,
-        trace=trace,
-    )
+    training = Training(task, net, train, device=device, trace=trace)
     with stop_on_interrupt() as stop:
-        state = trainer.run(deadline=deadline, stop=stop, last_epoch=last_epoch)
-    best = task.build(net, device)
-    best.load_state_dict(state.best)
-    return best.eval(), state
+        return training.finish(deadline=deadline, stop=stop, last_epoch=last_epoch)
+
+
+class Training:
+    """A training of all members in two parts: what comes between may be interrupted or fail."""
+
+    def __init__(
+        self,
+        task: Task,
+        net: NetConfig | PaperConfig,
+        train: TrainConfig,
+        *,
+        device: torch.device,
+        trace: Trace,
+    ) -> None:
+        self.build = partial(task.build, net, device)
+        self.trainer = Trainer(
+            self.build(),
+            RowStore(task.design, device),
+            Targets(task.design, task.tables, task.folds.train, device, task.objective),
+            task.folds,
+            train,
+            task.score_logits,
+            trace=trace,
+        )
+
+    def begin(self, until: float | None, stop: Callable[[], bool]) -> None:
+        """Train one epoch, until an instant at the latest: a first usable model."""
+        self.trainer.first_epoch(until, stop)
+
+    def finish(
+        self,
+        *,
+        deadline: float | None,
+        stop: Callable[[], bool],
+        last_epoch: int | None = None,
+    ) -> tuple[nn.Module, TrainState]:
+        """Train to the end; return a network of the best snapshots, and the state."""
+        state = self.trainer.run(deadline=deadline, stop=stop, last_epoch=last_epoch)
+        best = self.build()
+        best.load_state_dict(state.best)
+        return best.eval(), state
 
 
 def predict_held_out(net: nn.Module, task: Task) -> list[NDArray[np.float64]]:

@@ -423,3 +423,45 @@ class TestDisplay:
         source = dashboard_source(fitted())
         Dashboard(source, None, lambda: "<p>page</p>", "page")._ipython_display_()
         assert "<p>page</p>" in shown[0]["text/html"]
+
+
+class TestRefitted:
+    """A model refitted on all rows has no validation rows: what would need some is not there."""
+
+    def test_its_tabs_are_of_the_refitted_networks(self):
+        fit, frame = fitted().refit_full(), passengers()
+        board = fit.dashboard(frame, mode="live").board
+        assert list(board.outputs) == ["Rows", "What if", "Compare", "Cohorts", "Threshold"]
+        for title in board.outputs:
+            html = open_tab(board, title)
+            assert "fold 1" not in html
+            assert "Out-of-fold" not in html
+        html = open_tab(board, "Rows")
+        assert "refitted on all rows" in html
+        assert "better than those of new rows" in html.replace("\n", " ")
+        attention = attend(fit, frame)
+        assert attention.masks.shape[:2] == (1, 2)
+        np.testing.assert_allclose(
+            board.rows.sample("").attention.pick(), attention.pick(), atol=1e-6
+        )
+        np.testing.assert_allclose(
+            board.rows.one(3).prediction, fit.predict_proba(frame.iloc[[3]]), atol=1e-6
+        )
+        control(board, "seed").value = 1
+        assert "seed 2" in open_tab(board, "Compare")
+
+    def test_without_a_truth_there_is_no_threshold_and_values_work(self):
+        fit = fitted("fare").refit_full()
+        board = fit.dashboard(passengers().drop(columns="fare"), mode="live").board
+        assert list(board.outputs) == ["Rows", "What if", "Compare", "Cohorts"]
+        for title in board.outputs:
+            open_tab(board, title)
+
+    def test_rows_are_needed(self, tmp_path):
+        fit = fitted().refit_full()
+        with pytest.raises(InputError, match=r"Pass some: fit\.dashboard\(frame\)"):
+            fit.dashboard(mode="live")
+        fit.save(tmp_path / "model")
+        again = load(tmp_path / "model").dashboard(passengers(), mode="live")
+        assert "attention of the folds" in repr(again)
+        open_tab(again.board, "Cohorts")

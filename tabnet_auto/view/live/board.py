@@ -62,8 +62,10 @@ class Board:
         self._guarded(lambda _: self.render())(None)
 
     def _titles(self) -> list[str]:
-        has_threshold = bool(judgements(self.source, self.rows))
-        return [title for title in TABS if title != "Threshold" or has_threshold]
+        missing = set() if judgements(self.source, self.rows) else {"Threshold"}
+        if self.source.refitted:  # what validation rows say is of the folds' networks
+            missing.add("Attention")
+        return [title for title in TABS if title not in missing]
 
     def _tab(self, title: str) -> Any:
         import ipywidgets

@@ -72,9 +72,10 @@ class Dashboard:
     def __repr__(self) -> str:
         mean = self.source.members.mean(axis=(0, 1))
         top = ", ".join(f"{self.source.features[i]} {mean[i]:.0%}" for i in np.argsort(-mean)[:5])
+        whose = "attention of the folds" if self.source.refitted else "attention"
         rows = "no rows" if self.rows is None else f"{len(self.rows):,} rows"
         return (
-            f"Dashboard of {self.source.target!r} with {rows}; attention: {top}\n"
+            f"Dashboard of {self.source.target!r} with {rows}; {whose}: {top}\n"
             "Its controls need a notebook; fit.report(path) writes a page."
         )
 

@@ -44,6 +44,11 @@ NO_ROWS = (
     "fit.dashboard(frame), with a data frame or the path of a CSV or Parquet file."
 )
 
+REFITTED = (
+    "The networks learned from all training rows: if these are among them, predictions are better "
+    "than those of new rows."
+)
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -87,6 +92,8 @@ def chosen_words(source: Source, view: View) -> str:
     The words name folds, seeds and steps from 1, as the report does.
     """
     words = ["all folds" if view.fold is None else f"fold {view.fold + 1}"]
+    if source.refitted:
+        words = ["refitted on all rows"]
     if source.n_seeds > 1:
         words.append("all seeds" if view.seed is None else f"seed {view.seed + 1}")
     if source.n_steps > 1:
@@ -109,7 +116,7 @@ def _sample_note(sample: Sample) -> str:
 
 def _trained_note(rows: Rows) -> str:
     if rows.known is None:
-        return ""
+        return REFITTED if rows.source.refitted else ""
     return (
         "These are the training rows (the same targets in the same order): predictions are "
         "out-of-fold. Attention is the chosen folds' own; most of them learned from the row."
@@ -241,7 +248,7 @@ def what_if_panel(source: Source, rows: Rows | None, view: View) -> Panel:
         source, shown, (before.frame, frame)[: 1 + both], pair[: 1 + both],
         ("as it is", "changed")[: 1 + both], title,
     )  # fmt: skip
-    trained = "" if rows.known is None else (
+    trained = _trained_note(rows) if rows.known is None else (
         "A training row: most of these networks learned from it, so its prediction is better "
         "than that of a new row. The Rows tab shows the out-of-fold one."
     )  # fmt: skip

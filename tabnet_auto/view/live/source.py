@@ -77,6 +77,9 @@ class Source:
     members, steps
         Mean attention ``(fold, seed, D)``, and of each step ``(fold, seed, step, D)``, over
         validation rows.
+    refitted
+        Whether the networks learned from all rows: they have no validation rows, ``members`` and
+        ``steps`` are the means of the folds' networks, and only order the columns.
     held_out
         Out-of-fold predictions of the training rows, where there are any.
     read
@@ -101,6 +104,7 @@ class Source:
     features: tuple[str, ...]
     members: Floats
     steps: Floats
+    refitted: bool
     held_out: Judged | None
     read: Callable[[object], pd.DataFrame]
     predict: Callable[[pd.DataFrame], Floats]

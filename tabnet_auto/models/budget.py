@@ -1,0 +1,209 @@
+"""A time limit as instants: what may take until when, by the size of the data and a measured pace.
+
+Training can end at any time; what follows cannot: predicting the held-out rows, reading their
+attention. So the pace of the networks is measured first, what follows is given its time, and
+where even that is too much, fewer rows are held out or fewer seeds trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from time import monotonic
+
+import numpy as np
+import torch
+
+from tabnet_auto.attention.summary import COMMON_ROWS, SAMPLE_ROWS
+from tabnet_auto.config import Preset
+from tabnet_auto.errors import InputError
+from tabnet_auto.evidence.read import SURVEY_ROWS
+from tabnet_auto.folds import Folds
+from tabnet_auto.folds.plan import read_plan
+from tabnet_auto.table import Table
+from tabnet_auto.train.members import Task
+from tabnet_auto.train.predict import forward_chunks
+
+FIRST_SHARE = 0.1
+"""Share of a time limit after which a first usable model exists, where the data allow it."""
+RESERVE = 0.05
+"""Share of a time limit kept for what has no pace: encoding, blending, collecting."""
+TAIL_SHARE = 0.3
+"""Share of the time after encoding that may go to predicting and reading held-out rows."""
+MIN_VALID_ROWS = 500
+"""Rows that every fold holds out at least, if it has them."""
+PROBE_ROWS = 128
+"""Rows of each member that the pace is measured on."""
+ENCODE_SHARE, ENCODE_SECONDS = 0.2, 4e-7
+"""Share of a time limit for inferring roles and encoding, and about how long that takes a cell."""
+MIN_LEVEL_ROWS = 20
+"""Rows of a class that a sample of the rows holds at least, if there are so many."""
+SEED_SHARE = 0.01
+"""Share of a time limit that passing all rows through one seed of each fold may take."""
+ROW_SECONDS, CELL_SECONDS = 6e-6, 3e-7
+"""Seconds that a row, and one column of it, take about in one network, on one thread."""
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """The start, and when each part must end, if ever: ``time.monotonic()`` instants.
+
+    ``first`` a first usable model, ``train`` training, ``blend`` choosing the blend, ``report``
+    when the report's reading of rows may begin at the latest, ``end`` all.
+    """
+
+    start: float
+    first: float | None = None
+    train: float | None = None
+    blend: float | None = None
+    report: float | None = None
+    end: float | None = None
+
+
+def read_time_limit(time_limit: object) -> Deadlines:
+    """Return the deadlines of a time limit in seconds that begins now; None is no limit.
+
+    Raises
+    ------
+    InputError
+        If it is no positive number.
+    """
+    start = monotonic()
+    if time_limit is None:
+        return Deadlines(start)
+    if not isinstance(time_limit, int | float | np.number) or not time_limit > 0:
+        raise InputError(
+            f"time_limit must be positive seconds or None, however: time_limit={time_limit!r}."
+        )
+    seconds = float(time_limit)
+    end = start + seconds
+    kept = end - RESERVE * seconds
+    return Deadlines(start, start + FIRST_SHARE * seconds, kept, kept, kept, end)
+
+
+def affordable_rows(table: Table, times: Deadlines, folds: object) -> Table:
+    """Return the rows that can be read and encoded in their share of the time.
+
+    A random sample, with at least ``MIN_LEVEL_ROWS`` rows of each frequent target value, if it
+    has them. Splitters and row positions that the user gave as folds may count the rows: they
+    get all of them.
+    """
+    n_rows, n_columns = table.frame.shape
+    if times.end is None or read_plan(folds) is None:
+        return table
+    rows = int(ENCODE_SHARE * (times.end - times.start) / (ENCODE_SECONDS * n_columns))
+    if n_rows <= rows:
+        return table
+    order = np.random.default_rng(0).permutation(n_rows)
+    kept = order[:rows]
+    shuffled = table.frame[table.target].iloc[order]
+    values = shuffled.groupby(shuffled, observed=True)
+    if MIN_LEVEL_ROWS * values.ngroups <= rows:
+        kept = np.union1d(kept, order[(values.cumcount() < MIN_LEVEL_ROWS).to_numpy()])
+    note = (
+        f"time_limit leaves time to read {len(kept):,} of {n_rows:,} rows: a random sample is "
+        "learned from, and oof holds NaN for the others"
+    )
+    return table.take(np.sort(kept), note)
+
+
+def affordable_seeds(
+    preset: Preset, n_rows: int, n_columns: int, times: Deadlines, device: torch.device
+) -> int:
+    """Networks a fold: as many as the preset wants, on a CPU fewer where a time limit is short."""
+    wanted = preset.seeds(n_rows, n_columns)
+    if times.end is None or device.type != "cpu":
+        return wanted
+    one = n_rows * (ROW_SECONDS + CELL_SECONDS * n_columns) / torch.get_num_threads()
+    return max(1, min(wanted, int(SEED_SHARE * (times.end - times.start) / one)))
+
+
+def fit_into_time(
+    times: Deadlines, task: Task, settings: Preset, device: torch.device, drift_rows: int
+) -> tuple[Task, Deadlines, str]:
+    """Measure the networks' pace; return the task and the deadlines that it allows, and a note.
+
+    Where predicting all held-out rows would take more than its share of the time, each fold
+    holds out fewer of its rows, evenly spaced; the others get no out-of-fold prediction.
+
+    Parameters
+    ----------
+    drift_rows
+        Test rows that the report reads.
+    """
+    if times.end is None:
+        return task, times, ""
+    row = _row_seconds(task, settings, device)
+    left = max(0.0, times.end - monotonic())
+    # Validation after the last step, then the predictions out of fold.
+    per_row = 2.0 * row * task.folds.n_members / task.folds.n_folds
+    n_held = sum(len(rows) for rows in task.folds.valid) * task.folds.n_folds
+    n_held //= task.folds.n_members
+    affordable = int(TAIL_SHARE * left / per_row)
+    thinner = _thin(task.folds, min(1.0, affordable / n_held))
+    now_held = sum(len(thinner.valid[thinner.of_fold(f)[0]]) for f in range(thinner.n_folds))
+    note = "" if now_held == n_held else (
+        f"time_limit leaves time to predict {now_held:,} of {n_held:,} held-out rows: the score "
+        "is of these, and oof holds NaN for the others"
+    )  # fmt: skip
+    m, seeds = thinner.n_members, thinner.n_members // thinner.n_folds
+    attention = row * (SAMPLE_ROWS + COMMON_ROWS) * m
+    report = row * (3 * SURVEY_ROWS * seeds + (drift_rows + COMMON_ROWS) * m)
+    reserve = RESERVE * (times.end - times.start)
+    training = times.end - reserve - 0.5 * attention - now_held * per_row
+    valid = 0.5 * now_held * per_row
+    assert times.first is not None
+    return (
+        replace(task, folds=thinner),
+        replace(
+            times, first=times.first - valid, train=training, blend=times.end - reserve,
+            report=times.end - report,
+        ),
+        note,
+    )  # fmt: skip
+
+
+def _row_seconds(task: Task, settings: Preset, device: torch.device) -> float:
+    """Seconds that one row takes in one member, measured: the faster of two passes."""
+    net = task.build(settings.net, device)
+    rows = np.linspace(0, task.design.n_rows - 1, min(PROBE_ROWS, task.design.n_rows))
+    some = rows.astype(np.int64)
+    design = replace(
+        task.design, x_num=task.design.x_num[some], codes=task.design.codes[some],
+        x_stat=task.design.x_stat[:, some],
+    )  # fmt: skip
+    seconds = []
+    for _ in range(2):
+        start = monotonic()
+        for output in forward_chunks(net, design, task.folds.n_members):
+            output.logits.cpu()
+        seconds.append(monotonic() - start)
+    return min(seconds) / (len(some) * task.folds.n_members)
+
+
+def _thin(folds: Folds, share: float) -> Folds:
+    """Hold out a share of each fold's rows, evenly spaced; seeds of a fold the same ones."""
+    if share >= 1.0:
+        return folds
+    valid = []
+    for rows in folds.valid:
+        n = min(len(rows), max(MIN_VALID_ROWS, int(share * len(rows))))
+        valid.append(rows[np.linspace(0, len(rows) - 1, n).astype(np.int64)])
+    return replace(folds, valid=tuple(valid))
+
+
+def budget_words(times: Deadlines, companions: Sequence[str], share: float) -> str:
+    """Say what may take how long, before it begins; nothing without a limit."""
+    if times.end is None or times.train is None or times.first is None:
+        return ""
+    now, limit = monotonic(), times.end - times.start
+    first = max(times.first, now) - times.start
+    words = [
+        f"{now - times.start:.1f} s gone", f"networks for an epoch, until {first:.1f} s at most",
+    ]  # fmt: skip
+    if companions:
+        most = share * max(0.0, times.train - max(times.first, now))
+        words.append(f"{', '.join(companions)} at most {most:.1f} s")
+    words.append(f"networks again until {max(times.train - times.start, first):.1f} s")
+    words.append("the rest for predictions out of fold, blend, attention and report")
+    return f"plan of {limit:g} s: {'; '.join(words)}"

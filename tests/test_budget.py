@@ -1,0 +1,159 @@
+"""A time limit: what is planned, what is given up where time is short, and what always stands."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from time import monotonic
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.model_selection import PredefinedSplit
+
+from tabnet_auto import NetConfig, Preset, TrainConfig, auto_fit
+from tabnet_auto.config import PRESETS
+from tabnet_auto.folds import make_folds
+from tabnet_auto.models import budget
+from tabnet_auto.models.budget import Deadlines, affordable_rows, affordable_seeds, budget_words
+from tabnet_auto.table import read_table
+
+NET = NetConfig(n_steps=1, n_hidden=16, n_layers=1, n_bins=4, n_context=8, dropout=0.0)
+TINY = Preset(n_seeds=1, net=NET, train=TrainConfig(max_epochs=3, batch_size=32))
+
+
+def make_frame(n=400, seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=n)
+    y = np.where(x + 0.5 * rng.normal(size=n) > 0, "yes", "no")
+    return pd.DataFrame({"x": x, "z": rng.normal(size=n), "y": y})
+
+
+def limits(seconds):
+    now = monotonic()
+    return Deadlines(now, now + 0.1 * seconds, *[now + seconds] * 4)
+
+
+class Interrupting(ClassifierMixin, BaseEstimator):
+    """A companion during whose fit the user presses stop."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        os.kill(os.getpid(), signal.SIGINT)
+        return self
+
+    def predict_proba(self, X):
+        return np.full((len(X), 2), 0.5)
+
+    def predict(self, X):
+        return self.classes_[np.zeros(len(X), dtype=int)]
+
+
+def test_networks_learn_an_epoch_before_companions_do():
+    events = []
+    learned = auto_fit(
+        make_frame(), "y", preset=TINY, folds=2, companions=["linear"], verbose=False,
+        emit=events.append,
+    )  # fmt: skip
+    kinds = [event.kind for event in events if event.kind in ("epoch", "companion", "stopped")]
+    assert kinds[:3] == ["epoch", "companion", "companion"]
+    alone = auto_fit(make_frame(), "y", preset=TINY, folds=2, verbose=False)
+    np.testing.assert_array_equal(learned.member_scores, alone.member_scores)
+
+
+def test_an_interrupt_of_a_companion_ends_all_with_the_networks_so_far():
+    frame = make_frame()
+    learned = auto_fit(
+        frame, "y", preset=TINY, folds=2, companions=["linear", Interrupting(), "extra_trees"],
+        verbose=False,
+    )  # fmt: skip
+    assert [one.name for one in learned.companions] == ["linear"]
+    assert len(learned.trace.of("epoch")) == 1
+    assert learned.trace.of("stopped")[0]["reason"] == "requested"
+    assert learned.predict_proba(frame).shape == (400, 2)
+    assert learned.oof_score > 0.5
+
+
+def test_the_plan_is_said_before_training():
+    events = []
+    auto_fit(
+        make_frame(), "y", preset=TINY, folds=2, companions=["linear"], time_limit=60,
+        verbose=False, emit=events.append,
+    )  # fmt: skip
+    texts = [event.data.get("text", "") for event in events]
+    place = next(i for i, text in enumerate(texts) if text.startswith("plan of 60 s: "))
+    assert "linear at most" in texts[place]
+    assert [e.kind for e in events].index("epoch") > place
+    assert budget_words(Deadlines(0.0), ["linear"], 0.2) == ""
+
+
+def test_seeds_are_fewer_where_time_is_short():
+    best = PRESETS["best"]
+    cpu = torch.device("cpu")
+    one = affordable_seeds(best, 30_000, 14, limits(1), cpu)
+    some = affordable_seeds(best, 30_000, 14, limits(80 / torch.get_num_threads()), cpu)
+    assert (one, affordable_seeds(best, 30_000, 14, limits(3600), cpu)) == (1, 4)
+    assert one < some < 4
+    assert affordable_seeds(best, 10**7, 100, Deadlines(0.0), cpu) == 4
+
+
+def test_rows_are_sampled_where_time_is_short_and_rare_classes_stay():
+    frame = make_frame(20_000)
+    frame.loc[[7, 77], "y"] = "rare"
+    frame.loc[100:149, "y"] = None
+    table = read_table(frame, "y")
+    some = affordable_rows(table, limits(0.005), 5)
+    assert len(some.frame) < 2000
+    assert (some.frame["y"] == "rare").sum() == 2
+    assert some.has_target.sum() == len(some.frame)
+    np.testing.assert_array_equal(some.frame["x"], frame["x"][some.has_target])
+    assert "leaves time to read" in some.notes[-1]
+    assert affordable_rows(table, limits(600), 5) is table
+    assert affordable_rows(table, Deadlines(0.0), 5) is table
+    counting = [(np.arange(9), np.arange(9, 19))], PredefinedSplit(np.arange(19_950) % 2)
+    for folds in counting:
+        assert affordable_rows(table, limits(0.005), folds) is table
+
+
+def test_a_sample_of_the_rows_is_learned_from(monkeypatch):
+    monkeypatch.setattr(budget, "ENCODE_SECONDS", 0.01)
+    frame = make_frame(3000)
+    learned = auto_fit(frame, "y", preset=TINY, folds=2, time_limit=60, verbose=False)
+    assert 300 <= len(learned.target) < 1000
+    assert learned.oof.shape == (3000, 2)
+    assert np.isnan(learned.oof[:, 0]).sum() == 3000 - len(learned.target)
+    assert learned.predict(frame).shape == (3000,)
+    assert any("leaves time to read" in note["text"] for note in learned.trace.of("note"))
+
+
+def test_fewer_rows_are_held_out_where_time_is_short(monkeypatch, tmp_path):
+    monkeypatch.setattr(budget, "_row_seconds", lambda *_: 0.02)
+    monkeypatch.setattr(budget, "MIN_VALID_ROWS", 50)
+    frame = make_frame(2000)
+    preset = replace(TINY, n_seeds=2)
+    learned = auto_fit(
+        frame, "y", preset=preset, folds=3, companions=["linear"], time_limit=60, verbose=False
+    )
+    known = ~np.isnan(learned.oof[:, 0])
+    assert 3 * 50 <= known.sum() < 1000
+    assert set(np.flatnonzero(known)) == set(np.concatenate(learned.folds.valid[::2]))
+    whole = make_folds("binary", learned.target, folds=3, n_seeds=2)
+    for member in range(6):
+        assert set(learned.folds.valid[member]) <= set(whole.valid[member])
+        np.testing.assert_array_equal(learned.folds.train[member], whole.train[member])
+    assert any("leaves time to predict" in note["text"] for note in learned.trace.of("note"))
+    learned.report(tmp_path / "report.html")
+
+
+@pytest.mark.parametrize("limit", [0.05, 1.0])
+def test_however_short_the_time_there_is_a_model(limit):
+    frame = make_frame()
+    learned = auto_fit(
+        frame, "y", preset="best", folds=3, test=frame.drop(columns="y"), time_limit=limit,
+        verbose=False,
+    )  # fmt: skip
+    assert np.isfinite(learned.predict_proba(frame)).all()
+    assert learned.oof_score > 0.4
