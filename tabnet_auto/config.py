@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tabnet_auto.errors import InputError, did_you_mean
 
@@ -94,6 +98,30 @@ class TrainConfig:
     weight_decay: float = 0.02
     schedule: Literal["coslog4", "cosine", "constant"] = "coslog4"
     clip_norm: float = 10.0
+
+
+@dataclass(frozen=True)
+class MemberSettings:
+    """What may differ between members of one network: numbers of the training, never a shape.
+
+    One entry a member, in their order; None: as the run's own configuration says for all.
+    """
+
+    lr: tuple[float, ...] | None = None
+    weight_decay: tuple[float, ...] | None = None
+    dropout: tuple[float, ...] | None = None
+    column_dropout: tuple[float, ...] | None = None
+    unknown_rate: tuple[float, ...] | None = None
+
+    def of(self, name: str, n_members: int, default: float) -> NDArray[np.float64]:
+        """One setting of all members; ``(M,)``."""
+        own = getattr(self, name)
+        return np.full(n_members, default) if own is None else np.array(own, dtype=np.float64)
+
+    def select(self, members: Sequence[int]) -> MemberSettings:
+        """Return the settings of some members, in the given order."""
+        kept = {name: own and tuple(own[m] for m in members) for name, own in vars(self).items()}
+        return MemberSettings(**kept)
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tabnet_auto.config import TrainConfig
+from tabnet_auto.config import MemberSettings, TrainConfig
 from tabnet_auto.folds import Folds
 from tabnet_auto.net.layers import MemberRandom
 from tabnet_auto.trace import Trace
@@ -28,6 +28,9 @@ from tabnet_auto.train.state import (
     weights_of,
 )
 from tabnet_auto.train.validate import ScoreMembers, validate
+
+Survivors = Callable[[TrainState, float], Collection[int]]
+"""``survivors(state, progress)``: which members go on after an epoch that ended at ``progress``."""
 
 
 class Clock:
@@ -59,6 +62,7 @@ class Trainer:
     """Train all members; thrown away when done. :meth:`run` is the loop.
 
     The network's members that have finished leave the batch, and cost nothing from then on.
+    ``settings`` are what differs between members.
     """
 
     def __init__(
@@ -71,11 +75,12 @@ class Trainer:
         score: ScoreMembers,
         *,
         trace: Trace,
+        settings: MemberSettings | None = None,
     ) -> None:
         self.net, self.store, self.targets, self.folds = net, store, targets, folds
         self.config, self.score, self.trace = config, score, trace
-        self.optimizer = MemberAdamW(net, config)
-        self.random = MemberRandom([seed + 1 for seed in folds.seed])
+        self.optimizer = MemberAdamW(net, config, settings)
+        self.random = MemberRandom([seed + 1 for seed in folds.seed], settings)
         n = self.members_at_once = folds.n_members
         self.state = TrainState(
             epoch=0, n_steps=0, alive=list(range(n)), current={}, optimizer={}, random=[],
@@ -89,12 +94,13 @@ class Trainer:
         deadline: float | None = None,
         stop: Callable[[], bool] = lambda: False,
         last_epoch: int | None = None,
+        survivors: Survivors | None = None,
     ) -> TrainState:
         """Train until every member has stopped, the plan ends, or ``stop()`` is true.
 
         ``deadline`` is a ``time.monotonic()`` instant; the schedule bends to end there. With
         ``last_epoch`` the training ends after it, in the middle of the schedule. A member
-        without validation rows keeps its latest snapshot.
+        without validation rows keeps its latest snapshot. ``survivors`` lets members leave early.
         """
         state = self.state
         clock = Clock(self.config.max_epochs, deadline)
@@ -104,6 +110,9 @@ class Trainer:
             state.epoch += 1
             losses = self._epoch(clock, stop)
             self._validate(losses, clock.left(state.epoch))
+            if survivors is not None:
+                progress = clock.progress(np.array(float(state.epoch))).item()
+                self._go_on(survivors(state, progress))
         self.trace.add("stopped", reason=reason, epoch=state.epoch)
         return state
 
@@ -218,11 +227,13 @@ class Trainer:
 
     def _leave(self) -> None:
         """Take members whose patience has ended out of the batch."""
+        state, patience = self.state, self.config.patience
+        self._go_on([m for m in state.alive if state.epoch - state.best_epoch[m] < patience])
+
+    def _go_on(self, members: Collection[int]) -> None:
+        """Keep some of the members that are still training."""
         state = self.state
-        keep = [
-            i for i, m in enumerate(state.alive)
-            if state.epoch - state.best_epoch[m] < self.config.patience
-        ]  # fmt: skip
+        keep = [i for i, m in enumerate(state.alive) if m in members]
         if 0 < len(keep) < len(state.alive):
             self._select(keep)
         state.alive = [state.alive[i] for i in keep]

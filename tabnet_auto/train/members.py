@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from tabnet_auto.config import NetConfig, PaperConfig, TrainConfig
+from tabnet_auto.config import MemberSettings, NetConfig, PaperConfig, TrainConfig
 from tabnet_auto.design import Design, Layout, MemberTables
 from tabnet_auto.folds import Folds
 from tabnet_auto.metrics import Metric
@@ -84,11 +84,13 @@ def train_members(
     deadline: float | None,
     trace: Trace,
     last_epoch: int | None = None,
+    settings: MemberSettings | None = None,
 ) -> tuple[nn.Module, TrainState]:
     """Train all members side by side; return a network of their best snapshots, and the state.
 
     An interrupt, or ``deadline`` (a ``time.monotonic()`` instant), ends the training cleanly
-    with the best so far; ``last_epoch`` ends it after that epoch.
+    with the best so far; ``last_epoch`` ends it after that epoch. ``settings`` are what differs
+    between members.
     """
     trainer = Trainer(
         task.build(net, device),
@@ -98,6 +100,7 @@ def train_members(
         train,
         task.score_logits,
         trace=trace,
+        settings=settings,
     )
     with stop_on_interrupt() as stop:
         state = trainer.run(deadline=deadline, stop=stop, last_epoch=last_epoch)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from train_helpers import PAPER, SMALL, make_members, make_table, make_trainer, one, some
 
-from tabnet_auto.config import TrainConfig
+from tabnet_auto.config import MemberSettings, TrainConfig
 from tabnet_auto.trace import Trace
 
 CASES = [
@@ -17,9 +19,11 @@ CASES = [
 ]
 
 
-def trained(design, members, task, net, dtype, epochs):
-    config = TrainConfig(max_epochs=epochs, batch_size=32, patience=3, lr=0.002)
-    trainer = make_trainer(design, members, task=task, net=net, config=config, dtype=dtype)
+def trained(design, members, task, net, dtype, epochs, settings=None, config=None):
+    config = config or TrainConfig(max_epochs=epochs, batch_size=32, patience=3, lr=0.002)
+    trainer = make_trainer(
+        design, members, task=task, net=net, config=config, dtype=dtype, settings=settings
+    )
     return trainer.run()
 
 
@@ -38,6 +42,60 @@ def test_side_by_side_equals_alone(task, net, weighted, dtype, tolerance):
             torch.testing.assert_close(
                 together.best[name][i], tensor[0], rtol=0, atol=tolerance, equal_nan=True
             )
+
+
+OWN = MemberSettings(
+    lr=(0.002, 0.01, 0.0005),
+    weight_decay=(0.0, 0.3, 0.02),
+    dropout=(0.4, 0.0, 0.1),
+    column_dropout=(0.0, 0.3, 0.1),
+    unknown_rate=(0.2, 0.01, 0.0),
+)
+
+
+@pytest.mark.parametrize(("task", "net", "weighted"), CASES)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-4)])
+def test_members_with_settings_of_their_own_equal_networks_set_up_alone(
+    task, net, weighted, dtype, tolerance
+):
+    design, members = make_table(task=task, weighted=weighted), make_members()
+    together = trained(design, members, task, net, dtype, 8, settings=OWN)
+    others = trained(design, members, task, net, dtype, 8)
+    for i in range(3):
+        own = {name: values[i] for name, values in vars(OWN).items()}
+        config = TrainConfig(
+            max_epochs=8, batch_size=32, patience=3, lr=own["lr"], weight_decay=own["weight_decay"]
+        )
+        drops = {k: own[k] for k in ("dropout", "column_dropout", "unknown_rate")}
+        alone_net = net if net is PAPER else replace(net, **drops)
+        one_only = None if net is not PAPER else MemberSettings(
+            column_dropout=(own["column_dropout"],), unknown_rate=(own["unknown_rate"],)
+        )  # fmt: skip
+        alone = trained(
+            design, one(members, i), task, alone_net, dtype, 8, settings=one_only, config=config
+        )
+        for name, tensor in alone.best.items():
+            torch.testing.assert_close(
+                together.best[name][i], tensor[0], rtol=0, atol=tolerance, equal_nan=True
+            )
+    # Negative control: the settings matter.
+    assert not np.allclose(together.best_loss, others.best_loss)
+
+
+def test_survivors_alone_go_on():
+    trainer = make_trainer(make_table(), make_members(), settings=OWN)
+    seen = []
+
+    def survivors(state, progress):
+        seen.append(progress)
+        return {1} if state.epoch == 2 else set(state.alive)
+
+    state = trainer.run(survivors=survivors)
+    assert trainer.optimizer.settings.lr == (0.01,)
+    assert trainer.random.settings.dropout == (0.0,)
+    assert seen[:2] == [pytest.approx(1 / 6), pytest.approx(2 / 6)]
+    assert state.epoch > 2
+    assert max(state.best_epoch[0], state.best_epoch[2]) <= 2
 
 
 def test_members_stop_at_different_epochs_and_leave_the_batch():
