@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tabnet_auto.automl import auto_fit
-    from tabnet_auto.config import Preset
+    from tabnet_auto.config import Preset, Search
     from tabnet_auto.errors import ArtifactError, InputError, TabNetAutoError
     from tabnet_auto.estimator import TabNetClassifier, TabNetRegressor
     from tabnet_auto.folds.plan import FoldPlan
@@ -25,6 +25,7 @@ _HOME = {
     "FoldPlan": "folds.plan",
     "InputError": "errors",
     "Preset": "config",
+    "Search": "config",
     "TabNetAutoError": "errors",
     "TabNetClassifier": "estimator",
     "TabNetRegressor": "estimator",
@@ -38,6 +39,7 @@ __all__ = [
     "FoldPlan",
     "InputError",
     "Preset",
+    "Search",
     "TabNetAutoError",
     "TabNetClassifier",
     "TabNetRegressor",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -174,6 +174,32 @@ class Preset:
     def seeds(self, n_rows: int, n_columns: int) -> int:
         """Networks a fold for a size of data: small data gain most from averaging."""
         return self.n_seeds or (SMALL_DATA_SEEDS if n_rows * n_columns <= SMALL_DATA else 1)
+
+
+@dataclass(frozen=True)
+class Search:
+    """How settings are searched, on rows that no reported score is of.
+
+    ``n_configurations``
+        Tried for every fold, the preset's own among them.
+    ``engine``
+        Who proposes them: ``"halving"`` spreads them evenly, ``"optuna"`` asks Optuna, which
+        must be installed, in two rounds. Either way those of a round train side by side as
+        members of one network, and the worse half leaves at every rung.
+    ``space``
+        Ranges ``{"lr": (low, high), ...}`` of ``lr``, ``weight_decay``, ``dropout`` and
+        ``column_dropout``; None: by the size of the data, around the preset's own values.
+    ``share``
+        Share of the training time that a search may take where there is a time limit.
+    ``max_rows``
+        Rows that the search looks at, at most, a random sample of more.
+    """
+
+    n_configurations: int = 16
+    engine: Literal["halving", "optuna"] = "halving"
+    space: Mapping[str, tuple[float, float]] | None = None
+    share: float = 0.4
+    max_rows: int = 20_000
 
 
 SMALL_DATA = 50_000

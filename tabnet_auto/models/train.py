@@ -11,7 +11,7 @@ from torch import nn
 
 from tabnet_auto.companions.table import Recipe
 from tabnet_auto.companions.train import Companion, Joined, train_companions
-from tabnet_auto.config import Preset
+from tabnet_auto.config import MemberSettings, Preset
 from tabnet_auto.ensemble.blend import HeldOut, held_out_rows
 from tabnet_auto.ensemble.choose import Chosen, choose_blend
 from tabnet_auto.models.scores import Scores, score_models
@@ -27,7 +27,8 @@ COMPANION_SHARE = 0.2
 class Plan:
     """What is trained, by which rule it is blended, where, and until when.
 
-    ``train_until`` and ``blend_until`` are ``time.monotonic()`` instants, None without a limit.
+    ``train_until`` and ``blend_until`` are ``time.monotonic()`` instants, None without a limit;
+    ``members`` are settings that differ between the networks.
     """
 
     settings: Preset
@@ -36,6 +37,7 @@ class Plan:
     device: torch.device
     train_until: float | None
     blend_until: float | None
+    members: MemberSettings | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +67,7 @@ def train_models(task: Task, plan: Plan, n_rows: int, trace: Trace) -> Models:
     )  # fmt: skip
     net, state = train_members(
         task, plan.settings.net, plan.settings.train, device=plan.device,
-        deadline=plan.train_until, trace=trace,
+        deadline=plan.train_until, trace=trace, settings=plan.members,
     )  # fmt: skip
     held = _held_out(net, task, joined, n_rows)
     chosen = choose_blend(held, task, plan.blend, n_companions=len(joined), until=plan.blend_until)

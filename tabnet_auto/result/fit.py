@@ -33,6 +33,7 @@ from tabnet_auto.reporting import (
 from tabnet_auto.result.attention import Attention
 from tabnet_auto.result.words import choice_words, in_words
 from tabnet_auto.schema import Schema
+from tabnet_auto.search.record import SearchRecord
 from tabnet_auto.table import Table
 from tabnet_auto.target import decode_labels
 from tabnet_auto.trace import Trace
@@ -78,6 +79,8 @@ class FitResult:
         What the networks minimised.
     trace : Trace
         What happened, as plain records.
+    search : SearchRecord or None
+        What a search tried and chose, fold by fold; ``fit.search.to_frame()``.
     """
 
     schema: Schema
@@ -103,6 +106,7 @@ class FitResult:
     held_out: HeldOut | None = None
     table: Table | None = None
     evidence: Evidence = field(default_factory=Evidence)
+    search: SearchRecord | None = None
 
     # --- predictions ----------------------------------------------------------------------------
 

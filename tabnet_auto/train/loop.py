@@ -16,6 +16,7 @@ from tabnet_auto.config import MemberSettings, TrainConfig
 from tabnet_auto.folds import Folds
 from tabnet_auto.net.layers import MemberRandom
 from tabnet_auto.trace import Trace
+from tabnet_auto.train.halving import Halving
 from tabnet_auto.train.loss import member_losses
 from tabnet_auto.train.optimizer import MemberAdamW, flat_cosine
 from tabnet_auto.train.pieces import is_out_of_memory, run_members
@@ -29,22 +30,22 @@ from tabnet_auto.train.state import (
 )
 from tabnet_auto.train.validate import ScoreMembers, validate
 
-Survivors = Callable[[TrainState, float], Collection[int]]
-"""``survivors(state, progress)``: which members go on after an epoch that ended at ``progress``."""
-
 
 class Clock:
     """How far the plan is: the larger of the share of epochs done and the share of time gone."""
 
-    def __init__(self, max_epochs: int, deadline: float | None) -> None:
-        self.max_epochs = max_epochs
+    def __init__(
+        self, max_epochs: int, deadline: float | None, halving: Halving | None = None
+    ) -> None:
+        self.max_epochs, self.halving = max_epochs, halving
         self.start, self.deadline = time.monotonic(), deadline
 
     def time_share(self) -> float:
-        """Share of the time until the deadline that is gone; 0 without a deadline."""
+        """Share of the plan that is due by the time that is gone; 0 without a deadline."""
         if self.deadline is None:
             return 0.0
-        return (time.monotonic() - self.start) / max(self.deadline - self.start, 1e-9)
+        share = (time.monotonic() - self.start) / max(self.deadline - self.start, 1e-9)
+        return share if self.halving is None else self.halving.pace(share)
 
     def progress(self, epochs: NDArray[np.float64]) -> NDArray[np.float64]:
         """Share of the plan done after (fractional) epochs, at most 1."""
@@ -94,25 +95,25 @@ class Trainer:
         deadline: float | None = None,
         stop: Callable[[], bool] = lambda: False,
         last_epoch: int | None = None,
-        survivors: Survivors | None = None,
+        halving: Halving | None = None,
     ) -> TrainState:
         """Train until every member has stopped, the plan ends, or ``stop()`` is true.
 
         ``deadline`` is a ``time.monotonic()`` instant; the schedule bends to end there. With
         ``last_epoch`` the training ends after it, in the middle of the schedule. A member
-        without validation rows keeps its latest snapshot. ``survivors`` lets members leave early.
+        without validation rows keeps its latest snapshot. ``halving`` lets members leave early.
         """
         state = self.state
-        clock = Clock(self.config.max_epochs, deadline)
+        clock = Clock(self.config.max_epochs, deadline, halving)
         end = self.config.max_epochs if last_epoch is None else last_epoch
         self._find_members_at_once()
         while not (reason := self._reason_to_stop(clock, end, stop)):
             state.epoch += 1
             losses = self._epoch(clock, stop)
             self._validate(losses, clock.left(state.epoch))
-            if survivors is not None:
+            if halving is not None:
                 progress = clock.progress(np.array(float(state.epoch))).item()
-                self._go_on(survivors(state, progress))
+                self._go_on(halving.survivors(state, progress))
         self.trace.add("stopped", reason=reason, epoch=state.epoch)
         return state
 

@@ -16,6 +16,7 @@ from tabnet_auto.metrics import Metric
 from tabnet_auto.metrics.objective import SQUARED, Objective
 from tabnet_auto.net.build import build_net
 from tabnet_auto.trace import Trace
+from tabnet_auto.train.halving import Halving
 from tabnet_auto.train.interrupt import stop_on_interrupt
 from tabnet_auto.train.loop import Trainer
 from tabnet_auto.train.predict import to_predictions
@@ -92,21 +93,43 @@ def train_members(
     with the best so far; ``last_epoch`` ends it after that epoch. ``settings`` are what differs
     between members.
     """
-    trainer = Trainer(
-        task.build(net, device),
-        RowStore(task.design, device),
-        Targets(task.design, task.tables, task.folds.train, device, task.objective),
-        task.folds,
-        train,
-        task.score_logits,
-        trace=trace,
-        settings=settings,
-    )
+    trainer = _trainer(task, net, train, device, trace, settings)
     with stop_on_interrupt() as stop:
         state = trainer.run(deadline=deadline, stop=stop, last_epoch=last_epoch)
     best = task.build(net, device)
     best.load_state_dict(state.best)
     return best.eval(), state
+
+
+def race_members(
+    task: Task,
+    net: NetConfig | PaperConfig,
+    train: TrainConfig,
+    settings: MemberSettings,
+    halving: Halving,
+    *,
+    device: torch.device,
+    deadline: float | None,
+) -> TrainState:
+    """Train members of different ``settings`` side by side; ``halving`` says who goes on."""
+    trainer = _trainer(task, net, train, device, Trace(), settings)
+    with stop_on_interrupt() as stop:
+        return trainer.run(deadline=deadline, stop=stop, halving=halving)
+
+
+def _trainer(
+    task: Task,
+    net: NetConfig | PaperConfig,
+    train: TrainConfig,
+    device: torch.device,
+    trace: Trace,
+    settings: MemberSettings | None,
+) -> Trainer:
+    targets = Targets(task.design, task.tables, task.folds.train, device, task.objective)
+    return Trainer(
+        task.build(net, device), RowStore(task.design, device), targets, task.folds, train,
+        task.score_logits, trace=trace, settings=settings,
+    )  # fmt: skip
 
 
 def predict_held_out(net: nn.Module, task: Task) -> list[NDArray[np.float64]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from train_helpers import PAPER, SMALL, make_members, make_table, make_trainer, 
 
 from tabnet_auto.config import MemberSettings, TrainConfig
 from tabnet_auto.trace import Trace
+from tabnet_auto.train.halving import RUNGS, Halving
 
 CASES = [
     pytest.param("binary", SMALL, False, id="default"),
@@ -82,20 +84,42 @@ def test_members_with_settings_of_their_own_equal_networks_set_up_alone(
     assert not np.allclose(together.best_loss, others.best_loss)
 
 
-def test_survivors_alone_go_on():
-    trainer = make_trainer(make_table(), make_members(), settings=OWN)
-    seen = []
+def test_the_worse_half_leaves_at_every_rung_and_the_seeded_stay():
+    loss = [0.5, 0.9, 0.1, 0.2, 0.3, 0.4, 0.6, 0.7]
+    halving = Halving(race=[0] * 8, seeded=[1])
+    state = SimpleNamespace(best_loss=loss)
+    assert halving.survivors(state, 0.05) == set(range(8))
+    assert halving.survivors(state, 0.07) == {1, 2, 3, 4, 5}
+    assert halving.survivors(state, 0.19) == {1, 2, 3, 4, 5}
+    assert halving.survivors(state, 0.5) == {1, 2, 3}
+    assert halving.survivors(state, 0.5) == {1, 2}
+    assert halving.rung == [0, 3, 3, 2, 1, 1, 0, 0]
 
-    def survivors(state, progress):
-        seen.append(progress)
-        return {1} if state.epoch == 2 else set(state.alive)
 
-    state = trainer.run(survivors=survivors)
-    assert trainer.optimizer.settings.lr == (0.01,)
-    assert trainer.random.settings.dropout == (0.0,)
-    assert seen[:2] == [pytest.approx(1 / 6), pytest.approx(2 / 6)]
-    assert state.epoch > 2
-    assert max(state.best_epoch[0], state.best_epoch[2]) <= 2
+def test_races_are_run_apart():
+    halving = Halving(race=[0, 0, 1, 1], seeded=[])
+    state = SimpleNamespace(best_loss=[0.1, 0.2, 0.9, 0.8])
+    assert halving.survivors(state, 0.1) == {0, 3}
+
+
+def test_every_rung_gets_an_equal_share_of_the_time():
+    assert [Halving.pace(share) for share in (0.25, 0.5, 0.75, 1.0)] == [*RUNGS, 1.0]
+
+
+def test_who_leaves_at_a_rung_changes_nothing_for_who_stays():
+    design, members = make_table(), make_members()
+    config = TrainConfig(max_epochs=15, batch_size=32, patience=15, lr=0.002)
+    plain = trained(design, members, "binary", SMALL, torch.float64, 15, config=config)
+    trace = Trace()
+    trainer = make_trainer(
+        design, members, config=config, dtype=torch.float64, trace=trace, settings=None
+    )
+    halving = Halving(race=(0, 0, 0), seeded=())
+    state = trainer.run(halving=halving)
+    assert [len(event["members"]) for event in trace.of("epoch")] == [3] + [2] * 2 + [1] * 12
+    assert len(halving.standing) == 1
+    for member in halving.standing:
+        assert state.best_loss[member] == pytest.approx(plain.best_loss[member], abs=1e-12)
 
 
 def test_members_stop_at_different_epochs_and_leave_the_batch():

@@ -1,0 +1,1 @@
+"""Search for better settings, on rows that no reported score is of."""
