@@ -29,6 +29,8 @@ def measure(name: str, n_rows: int, seed: int, folder: Path, search: Search | No
         train.reset_index(drop=True), data.target, search=search, seed=seed, verbose=False
     )
     seconds = monotonic() - start
+    if fit.task != "regression":  # a class without a training row cannot be predicted by anyone
+        test = test[test[data.target].isin(train[data.target])]
     predicted = fit.predict(test) if fit.task == "regression" else fit.predict_proba(test)
     y = encode_target(test[data.target].reset_index(drop=True), fit.schema)
     classes = None if fit.task == "regression" else np.array(fit.schema.classes)

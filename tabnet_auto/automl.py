@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -34,16 +34,14 @@ from tabnet_auto.models.train import Models, Plan, train_models
 from tabnet_auto.net.native import library
 from tabnet_auto.result.fit import FitResult
 from tabnet_auto.schema import Schema
-from tabnet_auto.search.inner import Rows
-from tabnet_auto.search.run import Terms, search_settings
-from tabnet_auto.search.space import check_search
+from tabnet_auto.search import Rows, SearchRecord, Terms, check_search, search_settings
 from tabnet_auto.table import Table, read_table
 from tabnet_auto.target import encode_target
-from tabnet_auto.trace import Emit, Event, Trace
+from tabnet_auto.trace import Emit, Trace
 from tabnet_auto.train.device import choose_device
 from tabnet_auto.train.members import Task
 from tabnet_auto.view.place import Mode
-from tabnet_auto.view.progress import choose_progress
+from tabnet_auto.view.progress import choose_listeners
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,9 +125,8 @@ def auto_fit(
         companions, else uniform. Weights are cross-fitted over the folds for the out-of-fold
         score, and where that is not better than the uniform mean's, the mean stays.
     search
-        True, or a :class:`Search` of one's own, tries settings of the networks first: every
-        fold within its own training rows, so that out-of-fold scores stay honest. It takes 40 %
-        of the training time where there is a limit. ``fit.search`` holds what was tried.
+        True or a :class:`Search`: try settings of the networks first, every fold within its own
+        training rows, so that out-of-fold scores stay honest. ``fit.search`` holds what came out.
     pseudo_labels
         True trains twice: each fold's own members label ``test``, and the same fold learns again
         with the rows whose class has a probability of 0.95 (another one: ``pseudo_labels=0.9``);
@@ -159,38 +156,30 @@ def auto_fit(
     NotInstalledError
         If a companion's package is not installed.
     """
-    trace, settings = Trace(emit=_listeners(verbose, emit)), get_preset(preset)
+    trace, settings = Trace(emit=choose_listeners(verbose, emit)), get_preset(preset)
     computed_on, problem = choose_device(device)
     times = _deadlines(time_limit)
+    terms = Terms(check_search(search), settings, computed_on, times.train)
     table = read_table(train, target, groups=groups, time=time, weight=weight)
     test = None if test is None else read_frame(test, what="test")
     schema, y = _describe(table, task, roles)
     wanted = settings.companions if companions is None else companions
-    sought = check_search(search)
     recipes, rule = check_companions(wanted, schema.task), check_blend(blend)
     pseudo = check_pseudo_labels(pseudo_labels, schema.task, has_test=test is not None)
     aim = _read_aim(metric, class_weight, schema, y)
     split = make_folds(
         schema.task, y, folds=folds, groups=table.groups, time=table.time,
-        n_seeds=settings.seeds(len(y), len(schema.used)), seed=seed,
-    )  # fmt: skip
+        n_seeds=settings.seeds(len(y), len(schema.used)), seed=seed)  # fmt: skip
     _note(trace, problem, *schema.notes, *_fold_notes(split, y, schema, aim.metric, table, folds))
     encoder, learned = _encode(table, schema, split, y, aim, settings.encode)
     later = _encode_test(encoder, test, trace)
     resolved = _plan(trace, learned, settings, computed_on, time_limit)
-    found = sought and search_settings(
-        Terms(sought, settings, computed_on, times.train), split,
-        Rows(schema.task, y, table.groups, table.time, table.weight),
-        lambda inner: _encode(table, schema, inner, y, aim, settings.encode)[1], trace,
-    )  # fmt: skip
-    members = found.member_settings(split.fold) if found else None
-    plan = Plan(resolved, recipes, rule, computed_on, times.train, times.blend, members)
+    found = _search(terms, learned, table, schema, aim, trace)
+    plan = Plan(resolved, recipes, rule, computed_on, times.train, times.blend, found)
     models = _train(learned, plan, trace, later, pseudo)
-    about = _about(preset, folds, seed, computed_on, companions)
+    about = _about(preset, folds, seed, computed_on, companions, terms.search)
     fit = _answer(learned, plan, models, table, schema, encoder, times.end, trace)
-    fit = _with_evidence(
-        replace(fit, about=about, search=found or None), learned, table, test, times.end
-    )
+    fit = _with_evidence(replace(fit, about=about), learned, table, test, times.end)
     trace.add("done", oof_score=fit.oof_score, seconds=monotonic() - times.start)
     return fit
 
@@ -216,7 +205,7 @@ def _answer(
         oof_score=scores.total, decision=scores.decision, target=task.design.y,
         has_target=table.has_target, member_scores=scores.members, fold_scores=scores.folds,
         objective=task.objective, trace=replace(trace, emit=None), about={},
-        companions=models.companions, held_out=models.held_out, table=table,
+        companions=models.companions, held_out=models.held_out, table=table, search=plan.search,
     )  # fmt: skip
 
 
@@ -365,6 +354,17 @@ def _plan(
     return filled
 
 
+def _search(
+    terms: Terms, task: Task, table: Table, schema: Schema, aim: Aim, trace: Trace
+) -> SearchRecord | None:
+    """Look for settings within each fold's training rows, by tables learned from part of them."""
+    y, config = cast("NDArray[Any]", task.design.y), terms.preset.encode
+    return search_settings(
+        terms, task.folds, Rows.of(schema.task, y, table),
+        lambda inner: _encode(table, schema, inner, y, aim, config)[1], trace,
+    )  # fmt: skip
+
+
 def _train(
     task: Task, plan: Plan, trace: Trace, test: Design | None, threshold: float | None
 ) -> Models:
@@ -380,6 +380,7 @@ def _about(
     seed: int,
     device: torch.device,
     companions: Sequence[Any] | None,
+    search: Search | None,
 ) -> dict[str, str]:
     """Return what a reader needs to reproduce the run."""
     named = repr(preset) if isinstance(preset, str) else "..."
@@ -387,6 +388,7 @@ def _about(
     split = str(folds) if isinstance(folds, int | np.integer) else split
     # What has no short name the reader fills in; estimators say how they are set up.
     joined = "" if companions is None else f", companions={list(companions)!r}"
+    joined += "" if search is None else f", search={search!r}"
     versions = {name: version(name) for name in ("torch", "pandas", "scikit-learn", "numpy")}
     return {
         "Call": f"preset={named}, folds={split}, seed={seed}{joined}",
@@ -395,15 +397,3 @@ def _about(
         "python": platform.python_version(),
         **versions,
     }
-
-
-def _listeners(verbose: bool | Mode, emit: Emit | None) -> Emit | None:  # noqa: FBT001
-    shown = choose_progress(verbose)
-    if shown is None or emit is None:
-        return shown or emit
-
-    def both(event: Event) -> None:
-        shown(event)
-        emit(event)
-
-    return both

@@ -11,10 +11,11 @@ from torch import nn
 
 from tabnet_auto.companions.table import Recipe
 from tabnet_auto.companions.train import Companion, Joined, train_companions
-from tabnet_auto.config import MemberSettings, Preset
+from tabnet_auto.config import Preset
 from tabnet_auto.ensemble.blend import HeldOut, held_out_rows
 from tabnet_auto.ensemble.choose import Chosen, choose_blend
 from tabnet_auto.models.scores import Scores, score_models
+from tabnet_auto.search.record import SearchRecord
 from tabnet_auto.trace import Trace
 from tabnet_auto.train.members import Task, predict_held_out, train_members
 from tabnet_auto.train.state import TrainState
@@ -28,7 +29,7 @@ class Plan:
     """What is trained, by which rule it is blended, where, and until when.
 
     ``train_until`` and ``blend_until`` are ``time.monotonic()`` instants, None without a limit;
-    ``members`` are settings that differ between the networks.
+    ``search`` found settings for each fold's networks.
     """
 
     settings: Preset
@@ -37,7 +38,7 @@ class Plan:
     device: torch.device
     train_until: float | None
     blend_until: float | None
-    members: MemberSettings | None = None
+    search: SearchRecord | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,9 +66,10 @@ def train_models(task: Task, plan: Plan, n_rows: int, trace: Trace) -> Models:
         plan.recipes, task, n_threads=torch.get_num_threads(), until=_companions_until(plan),
         trace=trace,
     )  # fmt: skip
+    own = None if plan.search is None else plan.search.member_settings(task.folds.fold)
     net, state = train_members(
         task, plan.settings.net, plan.settings.train, device=plan.device,
-        deadline=plan.train_until, trace=trace, settings=plan.members,
+        deadline=plan.train_until, trace=trace, settings=own,
     )  # fmt: skip
     held = _held_out(net, task, joined, n_rows)
     chosen = choose_blend(held, task, plan.blend, n_companions=len(joined), until=plan.blend_until)

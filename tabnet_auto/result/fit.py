@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from tabnet_auto.reporting import (
     leaderboard_rows,
     out_of_fold_sample,
     report_data,
+    shown_search,
     with_evidence,
     without_rows,
 )
@@ -295,6 +296,8 @@ class FitResult:
             self.schema, self.metric, self.trace, self.attention_summary, self._leaderboard(),
             predictions, summary, self._reproduce(),
         )  # fmt: skip
+        if self.search is not None:
+            data = replace(data, search=shown_search(self.search, self.oof_score))
         return with_evidence(data, self.schema, self.trace, self.member_scores, self.evidence)
 
     def _reproduce(self) -> str:

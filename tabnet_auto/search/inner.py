@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tabnet_auto.errors import InputError
 from tabnet_auto.folds import Folds, check_fold_weights, make_folds
+from tabnet_auto.table import Table
 from tabnet_auto.train.members import Task
 
 INNER_FOLDS = (4, 3, 2)
@@ -25,6 +26,11 @@ class Rows(NamedTuple):
     groups: NDArray[Any] | None
     time: NDArray[Any] | None
     weight: NDArray[np.floating] | None
+
+    @classmethod
+    def of(cls, task: str, y: NDArray[Any], table: Table) -> Rows:
+        """Gather what a table gives of its rows."""
+        return cls(task, y, table.groups, table.time, table.weight)
 
 
 def inner_folds(folds: Folds, given: Rows, max_rows: int) -> Folds:

@@ -22,13 +22,13 @@ from tabnet_auto.train.members import Task, race_members
 
 @dataclass(frozen=True)
 class Terms:
-    """On what terms to search: how, around which preset, where, and until when.
+    """On what terms to search: how (None: not at all), around which preset, where, until when.
 
     ``until`` is a ``time.monotonic()`` instant by which all training must have ended, None
     without a limit; the search takes its share of what is left.
     """
 
-    search: Search
+    search: Search | None
     preset: Preset
     device: torch.device
     until: float | None
@@ -49,7 +49,7 @@ def search_settings(
 
     What a fold holds out has no part in its search: neither in its tables (``encode`` learns
     them from the inner training rows), nor in its losses. So the out-of-fold score of a run
-    with these settings is as honest as without.
+    with these settings is as honest as without. Without a ``terms.search`` nothing is done.
 
     Raises
     ------
@@ -57,6 +57,8 @@ def search_settings(
         If the space or the engine cannot be used.
     """
     start, search = monotonic(), terms.search
+    if search is None:
+        return None
     try:
         inner = inner_folds(folds, given, search.max_rows)
     except InputError as error:
@@ -71,18 +73,18 @@ def search_settings(
     engines: list[Engine] = [
         ENGINES[search.engine](space, folds.seed[0]) for _ in range(inner.n_folds)
     ]
-    tried = _rounds(filled, task, engines)
+    tried = _rounds(filled, search, task, engines)
     trials = [trial for own in tried for trial in _ranked(own)]
     record = SearchRecord(tuple(trials), task.metric.name, monotonic() - start)
     trace.add("note", text=_words(record, search))
     return record
 
 
-def _rounds(terms: Terms, task: Task, engines: list[Engine]) -> list[list[_Tried]]:
+def _rounds(terms: Terms, search: Search, task: Task, engines: list[Engine]) -> list[list[_Tried]]:
     """Ask the engines round by round; what was tried, fold by fold."""
     default, now = default_settings(terms.preset), monotonic()
-    n_rounds, n = engines[0].rounds, terms.search.n_configurations
-    seconds = None if terms.until is None else terms.search.share * max(0.0, terms.until - now)
+    n_rounds, n = engines[0].rounds, search.n_configurations
+    seconds = None if terms.until is None else search.share * max(0.0, terms.until - now)
     tried: list[list[_Tried]] = [[] for _ in engines]
     for number in range(n_rounds):
         end = None if seconds is None else now + seconds * (number + 1) / n_rounds
