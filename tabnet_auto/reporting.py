@@ -249,11 +249,7 @@ def shown_search(search: SearchRecord, oof_score: float) -> SearchTrials:
         {**asdict(trial), "values": [trial.settings[name] for name in names]}
         for trial in search.trials
     ]
-    words = (
-        f"Inner {search.metric} {search.default_score():.4f} of the preset's own settings, "
-        f"{search.inner_score():.4f} of those chosen by it; out of fold {oof_score:.4f}."
-    )
-    return SearchTrials(names, trials, words)
+    return SearchTrials(names, trials, search.outcome(oof_score).capitalize() + ".")
 
 
 def without_rows(data: ReportData) -> ReportData:

@@ -76,6 +76,8 @@ def train_models(task: Task, plan: Plan, n_rows: int, trace: Trace) -> Models:
     if chosen.reason:
         trace.add("note", text=chosen.reason)
     scores = score_models(task, held, chosen.oof)
+    if plan.search is not None:
+        trace.add("note", text=f"search: {plan.search.outcome(scores.total)}")
     return Models(net, state, tuple(one.companion for one in joined), held, chosen, scores)
 
 

@@ -75,9 +75,7 @@ def search_settings(
     ]
     tried = _rounds(filled, search, task, engines)
     trials = [trial for own in tried for trial in _ranked(own)]
-    record = SearchRecord(tuple(trials), task.metric.name, monotonic() - start)
-    trace.add("note", text=_words(record, search))
-    return record
+    return SearchRecord(tuple(trials), task.metric.name, monotonic() - start)
 
 
 def _rounds(terms: Terms, search: Search, task: Task, engines: list[Engine]) -> list[list[_Tried]]:
@@ -137,13 +135,3 @@ def _ranked(tried: list[_Tried]) -> list[Trial]:
     order = [*sorted(better, key=lambda trial: trial.loss), own]
     rank = {trial.number: place for place, trial in enumerate(order, start=1)}
     return [replace(t.trial, rank=rank.get(t.trial.number, 0)) for t in tried]
-
-
-def _words(record: SearchRecord, search: Search) -> str:
-    stays = sum(len(record.ranked(fold)) == 1 for fold in range(record.n_folds))
-    return (
-        f"search: {search.n_configurations} configurations a fold, judged on inner rows of its "
-        f"training rows: {record.metric} {record.default_score():.4f} of the preset's own, "
-        f"{record.inner_score():.4f} of the chosen, which flatters what was chosen by it; the "
-        f"preset's own stays in {stays} of {record.n_folds} folds"
-    )
