@@ -15,11 +15,11 @@ from tabnet_auto import InputError, Preset, Search, auto_fit, load
 from tabnet_auto.config import MemberSettings, NetConfig, PaperConfig, TrainConfig, get_preset
 from tabnet_auto.folds import make_folds
 from tabnet_auto.search import Rows, check_search
-from tabnet_auto.search.engines import Spread
+from tabnet_auto.search.engines import Optuna, Spread
 from tabnet_auto.search.inner import inner_folds
 from tabnet_auto.search.record import SearchRecord, Trial
 from tabnet_auto.search.run import _ranked, _Tried
-from tabnet_auto.search.space import default_settings, search_space
+from tabnet_auto.search.space import Range, default_settings, search_space
 
 NET = NetConfig(n_steps=1, n_hidden=16, n_layers=1, n_bins=4, n_context=8)
 TINY = Preset(n_seeds=1, net=NET, train=TrainConfig(max_epochs=8, batch_size=32))
@@ -56,7 +56,11 @@ def learned():
 
 
 def trials_of(learned, fold):
-    return [trial for trial in learned.search.trials if trial.fold == fold]
+    return trials_of_record(learned.search, fold)
+
+
+def trials_of_record(record, fold):
+    return [trial for trial in record.trials if trial.fold == fold]
 
 
 # ---------------------------------------------------------------------------------- honesty
@@ -240,16 +244,31 @@ def test_a_search_ends_in_its_share_of_the_time():
     assert found.trace.of("stopped")[-1]["reason"] in ("time_limit", "converged")
 
 
-@pytest.mark.skipif(importlib.util.find_spec("optuna") is None, reason="Optuna is not installed")
+needs_optuna = pytest.mark.skipif(
+    importlib.util.find_spec("optuna") is None, reason="Optuna is not installed"
+)
+
+
+@needs_optuna
 def test_optuna_proposes_in_two_rounds():
     search = Search(n_configurations=8, engine="optuna")
     found = fit(make_frame(), search=search).search
     assert [t.number for t in found.trials] == [*range(8)] * 2
-    own = [{t.settings["lr"] for t in found.trials if t.fold == fold} for fold in range(2)]
-    assert len(own[0]) == 8
-    assert own[0] != own[1], "every fold's study hears of its own rows only"
-    again = fit(make_frame(), search=search).search
-    assert found.trials == again.trials
+    for fold in range(2):
+        assert len({t.settings["lr"] for t in trials_of_record(found, fold)}) == 8
+    assert found.trials == fit(make_frame(), search=search).search.trials
+
+
+@needs_optuna
+def test_optuna_learns_from_what_it_is_told():
+    def second(losses):
+        engine = Optuna({"lr": Range(0.001, 0.01, 0.1, log=True)}, seed=0)
+        engine.propose(8)
+        engine.tell(losses, [3] * 8)
+        return engine.propose(4)
+
+    rising = [0.1 * i for i in range(8)]
+    assert second(rising) == second(rising) != second(rising[::-1])
 
 
 def test_without_optuna_the_error_says_what_to_install(monkeypatch):
