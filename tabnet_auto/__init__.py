@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         NetConfig,
         PaperConfig,
         Preset,
+        Search,
         TrainConfig,
     )
     from tabnet_auto.errors import ArtifactError, InputError, TabNetAutoError
@@ -36,6 +37,7 @@ _HOME = {
     "PRESETS": "config",
     "PaperConfig": "config",
     "Preset": "config",
+    "Search": "config",
     "TabNetAutoError": "errors",
     "TabNetClassifier": "estimator",
     "TabNetRegressor": "estimator",
@@ -54,6 +56,7 @@ __all__ = [
     "NetConfig",
     "PaperConfig",
     "Preset",
+    "Search",
     "TabNetAutoError",
     "TabNetClassifier",
     "TabNetRegressor",

@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tabnet_auto.attention.summary import summarize_attention
 from tabnet_auto.companions.table import Recipe, check_companions
-from tabnet_auto.config import EncodeConfig, Preset, get_preset, resolve
+from tabnet_auto.config import EncodeConfig, Preset, Search, get_preset, resolve
 from tabnet_auto.design import UNKNOWN_CODE, Design
 from tabnet_auto.encode.encoder import Encoder, fit_encoder
 from tabnet_auto.ensemble.choose import check_blend
@@ -41,13 +41,14 @@ from tabnet_auto.models.train import Models, Plan, companion_share, train_models
 from tabnet_auto.net.native import library
 from tabnet_auto.result.fit import FitResult
 from tabnet_auto.schema import Schema
+from tabnet_auto.search import Rows, SearchRecord, Terms, check_search, search_settings
 from tabnet_auto.table import Table, read_table
 from tabnet_auto.target import encode_target
-from tabnet_auto.trace import Emit, Event, Trace
+from tabnet_auto.trace import Emit, Trace
 from tabnet_auto.train.device import choose_device
 from tabnet_auto.train.members import Task
 from tabnet_auto.view.place import Mode
-from tabnet_auto.view.progress import choose_progress
+from tabnet_auto.view.progress import choose_listeners
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,6 +73,7 @@ def auto_fit(
     time_limit: float | None = None,
     companions: Sequence[Any] | None = None,
     blend: str = "auto",
+    search: bool | Search | None = None,
     pseudo_labels: bool | float = False,
     roles: Mapping[str, str] | None = None,
     seed: int = 0,
@@ -130,6 +132,9 @@ def auto_fit(
         ``"stack"`` for a ridge or logistic stacker; ``"auto"`` is greedy where there are
         companions, else uniform. Weights are cross-fitted over the folds for the out-of-fold
         score, and where that is not better than the uniform mean's, the mean stays.
+    search
+        True or a :class:`Search`: try settings of the networks first, every fold within its own
+        training rows, so that out-of-fold scores stay honest. ``fit.search`` holds what came out.
     pseudo_labels
         True trains twice: each fold's own members label ``test``, and the same fold learns again
         with the rows whose class has a probability of 0.95 (another one: ``pseudo_labels=0.9``);
@@ -159,7 +164,7 @@ def auto_fit(
     NotInstalledError
         If a companion's package is not installed.
     """
-    trace, settings = Trace(emit=_listeners(verbose, emit)), get_preset(preset)
+    trace, settings = Trace(emit=choose_listeners(verbose, emit)), get_preset(preset)
     computed_on, problem = choose_device(device)
     times = read_time_limit(time_limit)
     table = read_table(train, target, groups=groups, time=time, weight=weight)
@@ -177,11 +182,13 @@ def auto_fit(
     _note(trace, problem, *schema.notes, *_fold_notes(split, y, schema, aim.metric, table, folds))
     encoder, learned = _encode(table, schema, split, y, aim, settings.encode)
     later = _encode_test(encoder, test, trace)
-    settings = _plan(trace, learned, settings, computed_on, time_limit)
-    learned, times = _budget(trace, learned, settings, computed_on, times, test, recipes)
-    plan = Plan(settings, recipes, rule, computed_on, times.first, times.train, times.blend)
+    resolved = _plan(trace, learned, settings, computed_on, time_limit)
+    terms = Terms(check_search(search), settings, computed_on, times.train)
+    found = _search(terms, learned, table, schema, aim, trace)
+    learned, times = _budget(trace, learned, resolved, computed_on, times, test, recipes)
+    plan = Plan(resolved, recipes, rule, computed_on, times.first, times.train, times.blend, found)
     models = _train(learned, plan, trace, later, pseudo)
-    about = _about(preset, folds, seed, computed_on, companions)
+    about = _about(preset, folds, seed, computed_on, companions, terms.search)
     fit = _answer(learned, plan, models, table, schema, encoder, times.report, trace)
     fit = _with_evidence(replace(fit, about=about), learned, table, test, times.report)
     trace.add("done", oof_score=fit.oof_score, seconds=monotonic() - times.start)
@@ -209,7 +216,7 @@ def _answer(
         oof_score=scores.total, decision=scores.decision, target=task.design.y,
         has_target=table.has_target, member_scores=scores.members, fold_scores=scores.folds,
         objective=task.objective, trace=replace(trace, emit=None), about={},
-        companions=models.companions, held_out=models.held_out, table=table,
+        companions=models.companions, held_out=models.held_out, table=table, search=plan.search,
     )  # fmt: skip
 
 
@@ -350,6 +357,17 @@ def _budget(
     return task, times
 
 
+def _search(
+    terms: Terms, task: Task, table: Table, schema: Schema, aim: Aim, trace: Trace
+) -> SearchRecord | None:
+    """Look for settings within each fold's training rows, by tables learned from part of them."""
+    y, config = cast("NDArray[Any]", task.design.y), terms.preset.encode
+    return search_settings(
+        terms, task.folds, Rows.of(schema.task, y, table),
+        lambda inner: _encode(table, schema, inner, y, aim, config)[1], trace,
+    )  # fmt: skip
+
+
 def _train(
     task: Task, plan: Plan, trace: Trace, test: Design | None, threshold: float | None
 ) -> Models:
@@ -365,6 +383,7 @@ def _about(
     seed: int,
     device: torch.device,
     companions: Sequence[Any] | None,
+    search: Search | None,
 ) -> dict[str, str]:
     """Return what a reader needs to reproduce the run."""
     named = repr(preset) if isinstance(preset, str) else "..."
@@ -372,6 +391,7 @@ def _about(
     split = str(folds) if isinstance(folds, int | np.integer) else split
     # What has no short name the reader fills in; estimators say how they are set up.
     joined = "" if companions is None else f", companions={list(companions)!r}"
+    joined += "" if search is None else f", search={search!r}"
     versions = {name: version(name) for name in ("torch", "pandas", "scikit-learn", "numpy")}
     return {
         "Call": f"preset={named}, folds={split}, seed={seed}{joined}",
@@ -380,15 +400,3 @@ def _about(
         "python": platform.python_version(),
         **versions,
     }
-
-
-def _listeners(verbose: bool | Mode, emit: Emit | None) -> Emit | None:  # noqa: FBT001
-    shown = choose_progress(verbose)
-    if shown is None or emit is None:
-        return shown or emit
-
-    def both(event: Event) -> None:
-        shown(event)
-        emit(event)
-
-    return both

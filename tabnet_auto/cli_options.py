@@ -100,6 +100,9 @@ _FIT_OPTIONS: tuple[Callable[[Any], Any], ...] = (
         help="How much effort: fast, balanced, best, or paper.",
     ),
     click.option(
+        "--search", is_flag=True, help="Try settings of the networks first, within every fold."
+    ),
+    click.option(
         "--folds",
         default="5",
         show_default=True,

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tabnet_auto.errors import InputError, did_you_mean
 
@@ -97,6 +101,30 @@ class TrainConfig:
 
 
 @dataclass(frozen=True)
+class MemberSettings:
+    """What may differ between members of one network: numbers of the training, never a shape.
+
+    One entry a member, in their order; None: as the run's own configuration says for all.
+    """
+
+    lr: tuple[float, ...] | None = None
+    weight_decay: tuple[float, ...] | None = None
+    dropout: tuple[float, ...] | None = None
+    column_dropout: tuple[float, ...] | None = None
+    unknown_rate: tuple[float, ...] | None = None
+
+    def of(self, name: str, n_members: int, default: float) -> NDArray[np.float64]:
+        """One setting of all members; ``(M,)``."""
+        own = getattr(self, name)
+        return np.full(n_members, default) if own is None else np.array(own, dtype=np.float64)
+
+    def select(self, members: Sequence[int]) -> MemberSettings:
+        """Return the settings of some members, in the given order."""
+        kept = {name: own and tuple(own[m] for m in members) for name, own in vars(self).items()}
+        return MemberSettings(**kept)
+
+
+@dataclass(frozen=True)
 class EncodeConfig:
     """How columns become numbers.
 
@@ -146,6 +174,32 @@ class Preset:
     def seeds(self, n_rows: int, n_columns: int) -> int:
         """Networks a fold for a size of data: small data gain most from averaging."""
         return self.n_seeds or (SMALL_DATA_SEEDS if n_rows * n_columns <= SMALL_DATA else 1)
+
+
+@dataclass(frozen=True)
+class Search:
+    """How settings are searched, on rows that no reported score is of.
+
+    ``n_configurations``
+        Tried for every fold, the preset's own among them.
+    ``engine``
+        Who proposes them: ``"halving"`` spreads them evenly, ``"optuna"`` asks Optuna, which
+        must be installed, in two rounds. Either way those of a round train side by side as
+        members of one network, and the worse half leaves at every rung.
+    ``space``
+        Ranges ``{"lr": (low, high), ...}`` of ``lr``, ``weight_decay``, ``dropout`` and
+        ``column_dropout``; None: by the size of the data, around the preset's own values.
+    ``share``
+        Share of the training time that a search may take where there is a time limit.
+    ``max_rows``
+        Rows that the search looks at, at most, a random sample of more.
+    """
+
+    n_configurations: int = 16
+    engine: Literal["halving", "optuna"] = "halving"
+    space: Mapping[str, tuple[float, float]] | None = None
+    share: float = 0.4
+    max_rows: int = 20_000
 
 
 SMALL_DATA = 50_000

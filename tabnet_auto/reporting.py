@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from tabnet_auto.evidence.shown import shown_cohorts, shown_drift, shown_rows, s
 from tabnet_auto.folds import Folds
 from tabnet_auto.metrics import Metric
 from tabnet_auto.schema import Schema
+from tabnet_auto.search.record import SearchRecord
 from tabnet_auto.trace import Trace
 from tabnet_auto.view.report_data import (
     BinaryPredictions,
@@ -27,6 +28,7 @@ from tabnet_auto.view.report_data import (
     Predictions,
     RegressionPredictions,
     ReportData,
+    SearchTrials,
     Trust,
     TrustCurves,
 )
@@ -238,6 +240,16 @@ def with_evidence(
         cohorts=shown_cohorts(evidence),
         drift=shown_drift(evidence, data.predictions),
     )
+
+
+def shown_search(search: SearchRecord, oof_score: float) -> SearchTrials:
+    """Return what a search tried and chose, with the honest score beside the one that chose."""
+    names = list(search.trials[0].settings)
+    trials = [
+        {**asdict(trial), "values": [trial.settings[name] for name in names]}
+        for trial in search.trials
+    ]
+    return SearchTrials(names, trials, search.outcome(oof_score).capitalize() + ".")
 
 
 def without_rows(data: ReportData) -> ReportData:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from tabnet_auto import cli
+from tabnet_auto import cli, load
 from tabnet_auto.errors import ArtifactError, InputError
 from tabnet_auto.folds.plan import FoldPlan
 
@@ -69,6 +69,15 @@ def test_fit_leaves_model_report_and_submission(folder):
     assert submission["id"].tolist() == list(range(150, 200))
     assert set(submission["bought"]) == {"yes", "no"}
     assert len(pd.read_csv(folder / "run" / "oof.csv")) == 150
+
+
+def test_fit_searches_settings_first(folder, tmp_path):
+    words = ["fit", folder / "train.csv", "--target", "bought", "--out", tmp_path, *FAST]
+    words += ["--search", "--time-limit", 8]
+    result = CliRunner().invoke(cli.cli, [str(word) for word in words], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert load(tmp_path / "model").search is not None
+    assert load(folder / "run" / "model").search is None
 
 
 def test_fit_says_what_columns_mean_and_the_leaderboard(folder, capsys, tmp_path):

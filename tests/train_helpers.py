@@ -69,7 +69,15 @@ LAYOUT = Layout(
 
 
 def make_trainer(
-    design, members, *, task="binary", net=SMALL, config=None, dtype=torch.float32, trace=None
+    design,
+    members,
+    *,
+    task="binary",
+    net=SMALL,
+    config=None,
+    dtype=torch.float32,
+    trace=None,
+    settings=None,
 ):
     config = config or TrainConfig(max_epochs=6, batch_size=32, patience=3)
     tables = make_tables(design, members, task)
@@ -85,7 +93,7 @@ def make_trainer(
         store.x_stat = store.x_stat.double()
     return Trainer(
         network, store, targets, members, config, lambda member, rows, outputs: 0.0,
-        trace=trace or Trace(),
+        trace=trace or Trace(), settings=settings,
     )  # fmt: skip
 
 

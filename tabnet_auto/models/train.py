@@ -19,6 +19,7 @@ from tabnet_auto.config import Preset
 from tabnet_auto.ensemble.blend import HeldOut, held_out_rows
 from tabnet_auto.ensemble.choose import Chosen, choose_blend
 from tabnet_auto.models.scores import Scores, score_models
+from tabnet_auto.search.record import SearchRecord
 from tabnet_auto.trace import Trace
 from tabnet_auto.train.interrupt import stop_on_interrupt
 from tabnet_auto.train.members import Task, Training, predict_held_out
@@ -32,7 +33,8 @@ COMPANION_SHARE = 0.2
 class Plan:
     """What is trained, by which rule it is blended, where, and until when.
 
-    The instants are ``time.monotonic()``'s, None without a limit.
+    The instants are ``time.monotonic()``'s, None without a limit; ``search`` found settings for
+    each fold's networks.
     """
 
     settings: Preset
@@ -42,6 +44,7 @@ class Plan:
     first_until: float | None
     train_until: float | None
     blend_until: float | None
+    search: SearchRecord | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +70,9 @@ def train_models(task: Task, plan: Plan, n_rows: int, trace: Trace) -> Models:
     with the best so far. ``n_rows`` counts the rows that are predicted out of fold: the first
     ones of the task.
     """
+    own = None if plan.search is None else plan.search.member_settings(task.folds.fold)
     training = Training(
-        task, plan.settings.net, plan.settings.train, device=plan.device, trace=trace
+        task, plan.settings.net, plan.settings.train, device=plan.device, trace=trace, settings=own
     )
     with stop_on_interrupt() as stop:
         training.begin(plan.first_until, stop)
@@ -85,6 +89,8 @@ def train_models(task: Task, plan: Plan, n_rows: int, trace: Trace) -> Models:
     for reason in (chosen.reason, scores.decision.reason()):
         if reason:
             trace.add("note", text=reason)
+    if plan.search is not None:
+        trace.add("note", text=f"search: {plan.search.outcome(scores.total)}")
     return Models(net, state, tuple(one.companion for one in joined), held, chosen, scores)
 
 

@@ -145,13 +145,15 @@ class MemberInputs(nn.Module):
 
     def _drop(self, missing: Tensor, level: Tensor, random: MemberRandom) -> tuple[Tensor, Tensor]:
         n_rows = missing.shape[1]
-        if self.column_dropout > 0:
-            gone = random.happens(self.column_dropout, n_rows, self.n_columns)
+        columns = random.rates("column_dropout", self.column_dropout)
+        if columns.any():
+            gone = random.happens(columns, n_rows, self.n_columns)
             gone = gone.to(missing.device)[:, :, self.feature_to_column]
             missing = missing | gone[:, :, : self.n_values]
             level = level.masked_fill(gone[:, :, self.n_values :], MISSING_CODE)
         if self.unknown_rate > 0 and level.shape[2]:
-            unknown = random.happens(self.unknown_rate, n_rows, level.shape[2])
+            rates = random.rates("unknown_rate", self.unknown_rate)
+            unknown = random.happens(rates, n_rows, level.shape[2])
             level = level.masked_fill(unknown.to(level.device), UNKNOWN_CODE)
         return missing, level
 

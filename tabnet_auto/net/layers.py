@@ -12,23 +12,30 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from tabnet_auto.config import MemberSettings
 from tabnet_auto.net.native import library
+
+Rates = NDArray[np.float64]
+"""Probabilities, one a member; ``(M,)``."""
 
 
 class MemberRandom:
     """One random generator a member, so that a member draws the same numbers in any company.
 
     numpy's SFC64 generators: a dropout mask needs one random byte an element, and those come
-    an order of magnitude faster than torch's Bernoulli draws on a CPU.
+    an order of magnitude faster than torch's Bernoulli draws on a CPU. ``settings`` say how often
+    things happen to a member where that differs between members.
     """
 
-    def __init__(self, seeds: Sequence[int]) -> None:
+    def __init__(self, seeds: Sequence[int], settings: MemberSettings | None = None) -> None:
         self.generators = [np.random.Generator(np.random.SFC64(int(seed))) for seed in seeds]
+        self.settings = settings or MemberSettings()
 
     @property
     def n_members(self) -> int:
@@ -44,15 +51,26 @@ class MemberRandom:
         """Uniform numbers in [0, 1); ``(M, *shape)``."""
         return torch.from_numpy(np.stack([g.random(shape, np.float32) for g in self.generators]))
 
-    def bytes(self, *shape: int) -> Tensor:
-        """Uniform whole numbers from 0 to 255; uint8 ``(M, *shape)``."""
+    def rates(self, name: str, default: float) -> Rates:
+        """How often something happens to each member: its own rate, or the default; ``(M,)``."""
+        return self.settings.of(name, self.n_members, default)
+
+    def bytes(self, rates: Rates, *shape: int) -> Tensor:
+        """Uniform whole numbers from 0 to 255; uint8 ``(M, *shape)``.
+
+        A member to whom nothing happens (rate 0) draws nothing, as it would alone.
+        """
         size = math.prod(shape)
-        drawn = [np.frombuffer(g.bytes(size), np.uint8) for g in self.generators]
+        drawn = [
+            np.frombuffer(g.bytes(size) if rate > 0.0 else bytes(size), np.uint8)
+            for g, rate in zip(self.generators, rates, strict=True)
+        ]
         return torch.from_numpy(np.stack(drawn).reshape(-1, *shape))
 
-    def happens(self, probability: float, *shape: int) -> Tensor:
-        """Independent events of a probability (to the nearest 1/256); bool ``(M, *shape)``."""
-        return self.bytes(*shape) < round(256 * probability)
+    def happens(self, rates: Rates, *shape: int) -> Tensor:
+        """Independent events of a rate a member (to the nearest 1/256); bool ``(M, *shape)``."""
+        below = torch.from_numpy(_in_256(rates)).view(-1, *[1] * len(shape))
+        return self.bytes(rates, *shape) < below
 
     def permutation(self, member: int, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Shuffle one member's values with its own generator."""
@@ -61,10 +79,11 @@ class MemberRandom:
     def select(self, members: Sequence[int]) -> None:
         """Keep only some members."""
         self.generators = [self.generators[m] for m in members]
+        self.settings = self.settings.select(members)
 
     def part(self, members: slice) -> MemberRandom:
         """Return the generators of some members, the very same."""
-        own = MemberRandom([])
+        own = MemberRandom([], self.settings.select(range(self.n_members)[members]))
         own.generators = self.generators[members]
         return own
 
@@ -87,6 +106,10 @@ class MemberRandom:
         for generator, state in zip(self.generators, states, strict=True):
             inner = {"state": np.array(state["state"]["state"], dtype=np.uint64)}
             generator.bit_generator.state = {**state, "state": inner}
+
+
+def _in_256(rates: Rates) -> NDArray[np.int64]:
+    return np.rint(256.0 * rates).astype(np.int64)
 
 
 def _plain(state: Any) -> Any:
@@ -131,8 +154,8 @@ class MemberLinear(nn.Module):
 class ParametricActivation(nn.Module):
     """An activation with a learned share a unit, ``(1 - a) x + a f(x)`` with a starting at 1.
 
-    In training (``random`` given) elements are then dropped at a rate, each member's by its own
-    generator, and the others scaled up.
+    In training (``random`` given) elements are then dropped at ``rates (M,)``, each member's by
+    its own generator, and the others scaled up.
 
     **Shape**: any ``(M, B, n)``.
     """
@@ -142,25 +165,37 @@ class ParametricActivation(nn.Module):
         self.function = function
         self.share = parameter(torch.ones(n_members, 1, n), lr=0.1, decay=0.0)
 
-    def forward(self, x: Tensor, rate: float = 0.0, random: MemberRandom | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, rates: Rates | None = None, random: MemberRandom | None = None
+    ) -> Tensor:
         """Apply the activation, then dropout."""
-        drawn = None if random is None or rate <= 0.0 else random.bytes(*x.shape[1:])
+        drawn = drop = None
+        if random is not None and rates is not None and rates.any():
+            drawn = random.bytes(rates, *x.shape[1:])
+            drop = torch.from_numpy(1.0 / (1.0 - rates)), torch.from_numpy(_in_256(rates))
         if self.function is functional.selu and library.is_usable(x, self.share):
-            return cast("Tensor", _NativeSelu.apply(x, self.share, drawn, rate))
+            return cast("Tensor", _NativeSelu.apply(x, self.share, drawn, drop))
         active = torch.lerp(x, self.function(x), self.share)
-        if drawn is None:
+        if drawn is None or drop is None:
             return active
-        kept = (drawn >= round(256 * rate)).to(x.device, x.dtype)
-        return active * kept.mul_(1.0 / (1.0 - rate))
+        scale, below = (part.view(-1, 1, 1) for part in drop)
+        kept = (drawn >= below).to(x.device, x.dtype)
+        return active * kept.mul_(scale.to(x.device, x.dtype))
 
 
 class _NativeSelu(Function):
     """Parametric SELU and dropout as one kernel each way."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, share: Tensor, drawn: Tensor | None, rate: float) -> Tensor:
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        share: Tensor,
+        drawn: Tensor | None,
+        drop: tuple[Tensor, Tensor] | None,
+    ) -> Tensor:
         x, y = x.contiguous(), torch.empty(x.shape)
-        ctx.drop = (1.0 / (1.0 - rate), round(256 * rate))
+        ctx.drop = (None, None) if drop is None else (drop[0].float(), drop[1])
         library.call("selu_forward", x, share, drawn, y, *ctx.drop, share.stride(0), *x.shape)
         ctx.save_for_backward(x, share, drawn)
         return y

@@ -84,9 +84,9 @@ class AttentionTabNet(nn.Module):
             seen = torch.relu(state)
             masks.append(attended.weights)
             sizes.append(attended.output.detach().norm(dim=2))
-        rate = self.dropout_rate * drop_scale
-        hidden = self.first(state, rate, random)
+        rates = random and random.rates("dropout", self.dropout_rate) * drop_scale
+        hidden = self.first(state, rates, random)
         for layer, activation in zip(self.layers, self.activations, strict=True):
-            hidden = activation(layer(hidden), rate, random)
+            hidden = activation(layer(hidden), rates, random)
         penalty = hidden.new_zeros(hidden.shape[0])
         return Output(self.head(hidden), torch.stack(masks), torch.stack(sizes), penalty)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +27,14 @@ from tabnet_auto.reporting import (
     leaderboard_rows,
     out_of_fold_sample,
     report_data,
+    shown_search,
     with_evidence,
     without_rows,
 )
 from tabnet_auto.result.attention import Attention
 from tabnet_auto.result.words import choice_words, in_words
 from tabnet_auto.schema import Schema
+from tabnet_auto.search.record import SearchRecord
 from tabnet_auto.table import Table
 from tabnet_auto.target import decode_labels
 from tabnet_auto.trace import Trace
@@ -78,6 +80,8 @@ class FitResult:
         What the networks minimised.
     trace : Trace
         What happened, as plain records.
+    search : SearchRecord or None
+        What a search tried and chose, fold by fold; ``fit.search.to_frame()``.
     """
 
     schema: Schema
@@ -103,6 +107,7 @@ class FitResult:
     held_out: HeldOut | None = None
     table: Table | None = None
     evidence: Evidence = field(default_factory=Evidence)
+    search: SearchRecord | None = None
 
     # --- predictions ----------------------------------------------------------------------------
 
@@ -291,6 +296,8 @@ class FitResult:
             self.schema, self.metric, self.trace, self.attention_summary, self._leaderboard(),
             predictions, summary, self._reproduce(),
         )  # fmt: skip
+        if self.search is not None:
+            data = replace(data, search=shown_search(self.search, self.oof_score))
         return with_evidence(data, self.schema, self.trace, self.member_scores, self.evidence)
 
     def _reproduce(self) -> str:

@@ -39,6 +39,7 @@ def refit_full(fit: FitResult, train: Any, device: str) -> FitResult:
     net, _ = train_members(
         task, fit.preset.net, config, device=computed_on, deadline=None, trace=Trace(),
         last_epoch=last_epoch,
+        settings=None if fit.search is None else fit.search.for_all_rows(fit.n_seeds),
     )  # fmt: skip
     companions = tuple(
         refit_companion(one, task, n_threads=torch.get_num_threads()) if weight else

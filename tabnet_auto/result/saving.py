@@ -24,6 +24,7 @@ from tabnet_auto.metrics import Objective, metric_by_name
 from tabnet_auto.net.build import build_net
 from tabnet_auto.result.fit import FitResult
 from tabnet_auto.schema import Schema
+from tabnet_auto.search.record import search_from_json
 from tabnet_auto.trace import Trace
 
 
@@ -57,6 +58,7 @@ def save(fit: FitResult, directory: str | Path, *, rows: bool = True) -> Path:
         "decision": asdict(fit.decision),
         "objective": asdict(fit.objective),
         "evidence": evidence,
+        "search": fit.search and fit.search.to_json(),
     }
     stored = {f"encoder.{name}": array for name, array in arrays.items()}
     stored |= {f"evidence.{name}": array for name, array in measured.items()}
@@ -120,6 +122,7 @@ def _rebuild(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> FitResult
         decision=_decision_from_json(data.get("decision", {})),
         objective=_objective_from_json(data.get("objective", {})),
         evidence=Evidence.from_state(data.get("evidence", {}), _under("evidence.", arrays)),
+        search=search_from_json(data["search"]) if data.get("search") else None,
     )  # fmt: skip
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tabnet_auto.config import TrainConfig
+from tabnet_auto.config import MemberSettings, TrainConfig
 from tabnet_auto.folds import Folds
 from tabnet_auto.net.layers import MemberRandom
 from tabnet_auto.trace import Trace
+from tabnet_auto.train.halving import Halving
 from tabnet_auto.train.loss import member_losses
 from tabnet_auto.train.optimizer import MemberAdamW, flat_cosine
 from tabnet_auto.train.pieces import is_out_of_memory, run_members
@@ -33,15 +34,18 @@ from tabnet_auto.train.validate import ScoreMembers, validate
 class Clock:
     """How far the plan is: the larger of the share of epochs done and the share of time gone."""
 
-    def __init__(self, max_epochs: int, deadline: float | None) -> None:
-        self.max_epochs = max_epochs
+    def __init__(
+        self, max_epochs: int, deadline: float | None, halving: Halving | None = None
+    ) -> None:
+        self.max_epochs, self.halving = max_epochs, halving
         self.start, self.deadline = time.monotonic(), deadline
 
     def time_share(self) -> float:
-        """Share of the time until the deadline that is gone; 0 without a deadline."""
+        """Share of the plan that is due by the time that is gone; 0 without a deadline."""
         if self.deadline is None:
             return 0.0
-        return (time.monotonic() - self.start) / max(self.deadline - self.start, 1e-9)
+        share = (time.monotonic() - self.start) / max(self.deadline - self.start, 1e-9)
+        return share if self.halving is None else self.halving.pace(share)
 
     def progress(self, epochs: NDArray[np.float64]) -> NDArray[np.float64]:
         """Share of the plan done after (fractional) epochs, at most 1."""
@@ -59,6 +63,7 @@ class Trainer:
     """Train all members; thrown away when done. :meth:`run` is the loop.
 
     The network's members that have finished leave the batch, and cost nothing from then on.
+    ``settings`` are what differs between members.
     """
 
     def __init__(
@@ -71,11 +76,12 @@ class Trainer:
         score: ScoreMembers,
         *,
         trace: Trace,
+        settings: MemberSettings | None = None,
     ) -> None:
         self.net, self.store, self.targets, self.folds = net, store, targets, folds
         self.config, self.score, self.trace = config, score, trace
-        self.optimizer = MemberAdamW(net, config)
-        self.random = MemberRandom([seed + 1 for seed in folds.seed])
+        self.optimizer = MemberAdamW(net, config, settings)
+        self.random = MemberRandom([seed + 1 for seed in folds.seed], settings)
         n = self.members_at_once = folds.n_members
         self.state = TrainState(
             epoch=0, n_steps=0, alive=list(range(n)), current={}, optimizer={}, random=[],
@@ -100,21 +106,25 @@ class Trainer:
         deadline: float | None = None,
         stop: Callable[[], bool] = lambda: False,
         last_epoch: int | None = None,
+        halving: Halving | None = None,
     ) -> TrainState:
         """Train until every member has stopped, the plan ends, or ``stop()`` is true.
 
         ``deadline`` is a ``time.monotonic()`` instant; the schedule bends to end there. With
         ``last_epoch`` the training ends after it, in the middle of the schedule. A member
-        without validation rows keeps its latest snapshot.
+        without validation rows keeps its latest snapshot. ``halving`` lets members leave early.
         """
         state = self.state
-        clock = Clock(self.config.max_epochs, deadline)
+        clock = Clock(self.config.max_epochs, deadline, halving)
         end = self.config.max_epochs if last_epoch is None else last_epoch
         self._find_members_at_once()
         while not (reason := self._reason_to_stop(clock, end, stop)):
             state.epoch += 1
             losses = self._epoch(clock, stop)
             self._validate(losses, clock.left(state.epoch))
+            if halving is not None:
+                progress = clock.progress(np.array(float(state.epoch))).item()
+                self._go_on(halving.survivors(state, progress))
         self.trace.add("stopped", reason=reason, epoch=state.epoch)
         return state
 
@@ -229,11 +239,13 @@ class Trainer:
 
     def _leave(self) -> None:
         """Take members whose patience has ended out of the batch."""
+        state, patience = self.state, self.config.patience
+        self._go_on([m for m in state.alive if state.epoch - state.best_epoch[m] < patience])
+
+    def _go_on(self, members: Collection[int]) -> None:
+        """Keep some of the members that are still training."""
         state = self.state
-        keep = [
-            i for i, m in enumerate(state.alive)
-            if state.epoch - state.best_epoch[m] < self.config.patience
-        ]  # fmt: skip
+        keep = [i for i, m in enumerate(state.alive) if m in members]
         if 0 < len(keep) < len(state.alive):
             self._select(keep)
         state.alive = [state.alive[i] for i in keep]

@@ -11,13 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from tabnet_auto.config import NetConfig, PaperConfig, TrainConfig
+from tabnet_auto.config import MemberSettings, NetConfig, PaperConfig, TrainConfig
 from tabnet_auto.design import Design, Layout, MemberTables
 from tabnet_auto.folds import Folds
 from tabnet_auto.metrics import Metric
 from tabnet_auto.metrics.objective import SQUARED, Objective
 from tabnet_auto.net.build import build_net
 from tabnet_auto.trace import Trace
+from tabnet_auto.train.halving import Halving
 from tabnet_auto.train.interrupt import stop_on_interrupt
 from tabnet_auto.train.loop import Trainer
 from tabnet_auto.train.predict import to_predictions
@@ -86,13 +87,15 @@ def train_members(
     deadline: float | None,
     trace: Trace,
     last_epoch: int | None = None,
+    settings: MemberSettings | None = None,
 ) -> tuple[nn.Module, TrainState]:
     """Train all members side by side; return a network of their best snapshots, and the state.
 
     An interrupt, or ``deadline`` (a ``time.monotonic()`` instant), ends the training cleanly
-    with the best so far; ``last_epoch`` ends it after that epoch.
+    with the best so far; ``last_epoch`` ends it after that epoch. ``settings`` are what differs
+    between members.
     """
-    training = Training(task, net, train, device=device, trace=trace)
+    training = Training(task, net, train, device=device, trace=trace, settings=settings)
     with stop_on_interrupt() as stop:
         return training.finish(deadline=deadline, stop=stop, last_epoch=last_epoch)
 
@@ -108,17 +111,10 @@ class Training:
         *,
         device: torch.device,
         trace: Trace,
+        settings: MemberSettings | None = None,
     ) -> None:
         self.build = partial(task.build, net, device)
-        self.trainer = Trainer(
-            self.build(),
-            RowStore(task.design, device),
-            Targets(task.design, task.tables, task.folds.train, device, task.objective),
-            task.folds,
-            train,
-            task.score_logits,
-            trace=trace,
-        )
+        self.trainer = _trainer(task, net, train, device, trace, settings)
 
     def begin(self, until: float | None, stop: Callable[[], bool]) -> None:
         """Train one epoch, until an instant at the latest: a first usable model."""
@@ -136,6 +132,37 @@ class Training:
         best = self.build()
         best.load_state_dict(state.best)
         return best.eval(), state
+
+
+def race_members(
+    task: Task,
+    net: NetConfig | PaperConfig,
+    train: TrainConfig,
+    settings: MemberSettings,
+    halving: Halving,
+    *,
+    device: torch.device,
+    deadline: float | None,
+) -> TrainState:
+    """Train members of different ``settings`` side by side; ``halving`` says who goes on."""
+    trainer = _trainer(task, net, train, device, Trace(), settings)
+    with stop_on_interrupt() as stop:
+        return trainer.run(deadline=deadline, stop=stop, halving=halving)
+
+
+def _trainer(
+    task: Task,
+    net: NetConfig | PaperConfig,
+    train: TrainConfig,
+    device: torch.device,
+    trace: Trace,
+    settings: MemberSettings | None,
+) -> Trainer:
+    targets = Targets(task.design, task.tables, task.folds.train, device, task.objective)
+    return Trainer(
+        task.build(net, device), RowStore(task.design, device), targets, task.folds, train,
+        task.score_logits, trace=trace, settings=settings,
+    )  # fmt: skip
 
 
 def predict_held_out(net: nn.Module, task: Task) -> list[NDArray[np.float64]]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.adamw import adamw
 
-from tabnet_auto.config import TrainConfig
+from tabnet_auto.config import MemberSettings, TrainConfig
 from tabnet_auto.net.layers import Scales
 from tabnet_auto.net.native import library
 
@@ -43,11 +43,14 @@ class MemberAdamW:
 
     The parameters of the network become views of one ``(M, P)`` matrix, those with equal
     :class:`Scales` side by side: letting members leave is an operation on its rows. Each member's
-    gradients are clipped to ``clip_norm``.
+    gradients are clipped to ``clip_norm``. ``settings`` hold learning rates and weight decays
+    where those differ between members.
     """
 
-    def __init__(self, net: nn.Module, config: TrainConfig) -> None:
-        self.config = config
+    def __init__(
+        self, net: nn.Module, config: TrainConfig, settings: MemberSettings | None = None
+    ) -> None:
+        self.config, self.settings = config, settings or MemberSettings()
         self.scales = {p: getattr(p, "scales", Scales()) for p in net.parameters()}
         self.parameters = sorted(self.scales, key=lambda p: self.scales[p])
         n_members = self.parameters[0].shape[0]
@@ -74,8 +77,11 @@ class MemberAdamW:
     @torch.no_grad()
     def step(self, progress: Shares, paused: Sequence[int] = ()) -> None:
         """Take one step; ``progress (M,)`` is each member's share of the planned training."""
-        lr = self.config.lr * schedule_factor(self.config.schedule, progress)
-        decay = self.config.weight_decay * flat_cosine(progress)
+        config, n_members = self.config, len(self.values)
+        lr = self.settings.of("lr", n_members, config.lr)
+        lr *= schedule_factor(config.schedule, progress)
+        decay = self.settings.of("weight_decay", n_members, config.weight_decay)
+        decay *= flat_cosine(progress)
         grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters]
         for p in self.parameters:
             p.grad = None
@@ -164,6 +170,7 @@ class MemberAdamW:
         rows = list(members)
         for name in ("values", "moment1", "moment2", "n_steps"):
             setattr(self, name, getattr(self, name)[rows])
+        self.settings = self.settings.select(rows)
         self._bind()
 
     def state(self) -> dict[str, Tensor]:

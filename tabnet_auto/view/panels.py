@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabnet_auto.view.figures import Cell, Chart, Heat, Paired, Series, Table, TableColumn
-from tabnet_auto.view.report_data import Curve, ReportData
+from tabnet_auto.view.report_data import Curve, ReportData, SearchTrials
 
 HEADLINE = ("score", "metric", "task", "target", "rows", "columns")
 """Summary entries that are shown large, in this order, where a key ends with the word."""
@@ -70,6 +70,28 @@ def _leader_row(row: dict[str, Any], n_folds: int) -> tuple[Cell, ...]:
     return (
         str(row["name"]), row["mean"], spread, *padded, row.get("seconds"), row.get("weight"),
     )  # fmt: skip
+
+
+def search_table(search: SearchTrials, metric_name: str) -> Table:
+    """Return every configuration of every fold, in order; ``Used`` ranks what a fold chose."""
+    columns = (
+        TableColumn("Configuration"),
+        TableColumn("Fold", "count"),
+        *(TableColumn(name, "score") for name in search.names),
+        TableColumn("Rung", "count"),
+        TableColumn("Inner loss", "score"),
+        TableColumn(f"Inner {metric_name}", "score"),
+        TableColumn("Used", "count"),
+    )
+    rows = tuple(
+        (
+            f"{trial['number'] + 1}" if trial["number"] else "1, the preset's own",
+            trial["fold"] + 1, *trial["values"], trial["rung"], trial["loss"], trial["score"],
+            trial["rank"] or None,
+        )
+        for trial in search.trials
+    )  # fmt: skip
+    return Table("Configurations by fold", columns, rows)
 
 
 def schema_table(data: ReportData) -> Table:

@@ -5,7 +5,7 @@ The displays only read :class:`~tabnet_auto.trace.Event` records.
 
 from __future__ import annotations
 
-from tabnet_auto.trace import Emit
+from tabnet_auto.trace import Emit, Event
 from tabnet_auto.view.notebook import notebook_progress
 from tabnet_auto.view.place import Mode, choose_place
 from tabnet_auto.view.terminal import terminal_progress
@@ -35,3 +35,16 @@ def choose_progress(verbose: bool | Mode = "auto") -> Emit | None:  # noqa: FBT0
         return None
     place = choose_place("auto" if verbose is True else verbose)
     return terminal_progress() if place == "text" else notebook_progress(watched=place == "live")
+
+
+def choose_listeners(verbose: bool | Mode, emit: Emit | None) -> Emit | None:  # noqa: FBT001
+    """Return the display of :func:`choose_progress` and a listener of the user's own in one."""
+    shown = choose_progress(verbose)
+    if shown is None or emit is None:
+        return shown or emit
+
+    def both(event: Event) -> None:
+        shown(event)
+        emit(event)
+
+    return both

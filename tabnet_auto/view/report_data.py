@@ -171,6 +171,20 @@ class Drift:
     n_test: int
 
 
+@dataclass(frozen=True)
+class SearchTrials:
+    """What a search of settings tried.
+
+    ``trials`` has one record a configuration and fold (from 0): ``fold, number`` (0 is the
+    preset's own), ``values`` in the order of ``names``, ``rung, loss, score`` and ``rank`` (0: not
+    used). ``words`` say what came of it.
+    """
+
+    names: list[str]
+    trials: list[dict[str, Any]]
+    words: str
+
+
 @dataclass(frozen=True, eq=False)
 class ReportData:
     """Everything a report shows, as plain data.
@@ -182,8 +196,8 @@ class ReportData:
     ``stability`` is the mean Spearman correlation between the folds' attention.
     ``schema_rows`` has one record a column: ``name, role, reason, dtype, n_unique, missing``.
     ``member_scores`` is ``(fold, seed)``, ``plan`` what was to be trained.
-    ``predictions``, ``trust``, ``trust_curves``, ``step_work``, ``rows``, ``cohorts`` and
-    ``drift`` may be missing.
+    ``predictions``, ``trust``, ``trust_curves``, ``step_work``, ``rows``, ``cohorts``,
+    ``drift`` and ``search`` may be missing.
     """
 
     title: str
@@ -208,6 +222,7 @@ class ReportData:
     rows: RowSample | None = None
     cohorts: Cohorts | None = None
     drift: Drift | None = None
+    search: SearchTrials | None = None
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit the column names: a shifted label would go unseen."""

@@ -22,6 +22,7 @@ from tabnet_auto.view.panels import (
     curve_charts,
     leaderboard_table,
     schema_table,
+    search_table,
     split_summary,
     stability_sentence,
     step_heat,
@@ -82,6 +83,19 @@ def _leaderboard(data: ReportData) -> str:
         "scores are of rows that none of the averaged models learned from."
     )
     return _lead(lead) + f'<div class="ta-card">{table_html(board, css="ta-sortable")}</div>'
+
+
+def _search(data: ReportData) -> str:
+    if data.search is None:
+        return ""
+    lead = (
+        "Settings that every fold tried on its own training rows: most learned, the rest judged, "
+        "and the worse half left at every rung. Inner scores chose, so they flatter what they "
+        "chose; the scores of the leaderboard are of rows that had no part in their fold's search."
+    )
+    table = table_html(search_table(data.search, data.metric_name), css="ta-sortable", sticky=True)
+    words = f'<div class="ta-callout"><p><strong>{escape(data.search.words)}</strong></p></div>'
+    return _lead(lead) + words + f'<div class="ta-card">{table}</div>'
 
 
 def _curves(data: ReportData) -> str:
@@ -259,6 +273,7 @@ class Section:
 SECTIONS = (
     Section("overview", "Overview", "Overview", _overview),
     Section("leaderboard", "Leaderboard", "Leaderboard", _leaderboard),
+    Section("search", "Search", "Search", _search),
     Section("curves", "Learning", "Learning curves", _curves),
     Section("attention", "Folds", "Attention per fold", _attention),
     Section("steps", "Steps", "Attention per step", _steps),

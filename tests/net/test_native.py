@@ -146,8 +146,9 @@ def test_parametric_selu_and_dropout(rate, width, plain):
 
     def active(own, share):
         activation.share.data = share.data
-        random = MemberRandom(range(M))
-        out = activation(own, rate, random)
+        # Rates differ between members; one of them drops nothing.
+        rates = rate * np.linspace(0.0, 1.0, M)
+        out = activation(own, rates, MemberRandom(range(M)))
         return out, torch.autograd.grad(out.square().sum(), activation.share, retain_graph=True)[0]
 
     def run():

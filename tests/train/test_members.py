@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from train_helpers import PAPER, SMALL, make_members, make_table, make_trainer, one, some
 
-from tabnet_auto.config import TrainConfig
+from tabnet_auto.config import MemberSettings, TrainConfig
 from tabnet_auto.trace import Trace
+from tabnet_auto.train.halving import RUNGS, Halving
 
 CASES = [
     pytest.param("binary", SMALL, False, id="default"),
@@ -17,9 +21,11 @@ CASES = [
 ]
 
 
-def trained(design, members, task, net, dtype, epochs):
-    config = TrainConfig(max_epochs=epochs, batch_size=32, patience=3, lr=0.002)
-    trainer = make_trainer(design, members, task=task, net=net, config=config, dtype=dtype)
+def trained(design, members, task, net, dtype, epochs, settings=None, config=None):
+    config = config or TrainConfig(max_epochs=epochs, batch_size=32, patience=3, lr=0.002)
+    trainer = make_trainer(
+        design, members, task=task, net=net, config=config, dtype=dtype, settings=settings
+    )
     return trainer.run()
 
 
@@ -38,6 +44,82 @@ def test_side_by_side_equals_alone(task, net, weighted, dtype, tolerance):
             torch.testing.assert_close(
                 together.best[name][i], tensor[0], rtol=0, atol=tolerance, equal_nan=True
             )
+
+
+OWN = MemberSettings(
+    lr=(0.002, 0.01, 0.0005),
+    weight_decay=(0.0, 0.3, 0.02),
+    dropout=(0.4, 0.0, 0.1),
+    column_dropout=(0.0, 0.3, 0.1),
+    unknown_rate=(0.2, 0.01, 0.0),
+)
+
+
+@pytest.mark.parametrize(("task", "net", "weighted"), CASES)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-4)])
+def test_members_with_settings_of_their_own_equal_networks_set_up_alone(
+    task, net, weighted, dtype, tolerance
+):
+    design, members = make_table(task=task, weighted=weighted), make_members()
+    together = trained(design, members, task, net, dtype, 8, settings=OWN)
+    others = trained(design, members, task, net, dtype, 8)
+    for i in range(3):
+        own = {name: values[i] for name, values in vars(OWN).items()}
+        config = TrainConfig(
+            max_epochs=8, batch_size=32, patience=3, lr=own["lr"], weight_decay=own["weight_decay"]
+        )
+        drops = {k: own[k] for k in ("dropout", "column_dropout", "unknown_rate")}
+        alone_net = net if net is PAPER else replace(net, **drops)
+        one_only = None if net is not PAPER else MemberSettings(
+            column_dropout=(own["column_dropout"],), unknown_rate=(own["unknown_rate"],)
+        )  # fmt: skip
+        alone = trained(
+            design, one(members, i), task, alone_net, dtype, 8, settings=one_only, config=config
+        )
+        for name, tensor in alone.best.items():
+            torch.testing.assert_close(
+                together.best[name][i], tensor[0], rtol=0, atol=tolerance, equal_nan=True
+            )
+    # Negative control: the settings matter.
+    assert not np.allclose(together.best_loss, others.best_loss)
+
+
+def test_the_worse_half_leaves_at_every_rung_and_the_seeded_stay():
+    loss = [0.5, 0.9, 0.1, 0.2, 0.3, 0.4, 0.6, 0.7]
+    halving = Halving(race=[0] * 8, seeded=[1])
+    state = SimpleNamespace(best_loss=loss)
+    assert halving.survivors(state, 0.05) == set(range(8))
+    assert halving.survivors(state, 0.07) == {1, 2, 3, 4, 5}
+    assert halving.survivors(state, 0.19) == {1, 2, 3, 4, 5}
+    assert halving.survivors(state, 0.5) == {1, 2, 3}
+    assert halving.survivors(state, 0.5) == {1, 2}
+    assert halving.rung == [0, 3, 3, 2, 1, 1, 0, 0]
+
+
+def test_races_are_run_apart():
+    halving = Halving(race=[0, 0, 1, 1], seeded=[])
+    state = SimpleNamespace(best_loss=[0.1, 0.2, 0.9, 0.8])
+    assert halving.survivors(state, 0.1) == {0, 3}
+
+
+def test_every_rung_gets_an_equal_share_of_the_time():
+    assert [Halving.pace(share) for share in (0.25, 0.5, 0.75, 1.0)] == [*RUNGS, 1.0]
+
+
+def test_who_leaves_at_a_rung_changes_nothing_for_who_stays():
+    design, members = make_table(), make_members()
+    config = TrainConfig(max_epochs=15, batch_size=32, patience=15, lr=0.002)
+    plain = trained(design, members, "binary", SMALL, torch.float64, 15, config=config)
+    trace = Trace()
+    trainer = make_trainer(
+        design, members, config=config, dtype=torch.float64, trace=trace, settings=None
+    )
+    halving = Halving(race=(0, 0, 0), seeded=())
+    state = trainer.run(halving=halving)
+    assert [len(event["members"]) for event in trace.of("epoch")] == [3] + [2] * 2 + [1] * 12
+    assert len(halving.standing) == 1
+    for member in halving.standing:
+        assert state.best_loss[member] == pytest.approx(plain.best_loss[member], abs=1e-12)
 
 
 def test_members_stop_at_different_epochs_and_leave_the_batch():

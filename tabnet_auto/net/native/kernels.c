@@ -642,10 +642,11 @@ static inline float selu(float x)
 }
 
 /* y (M, B, H) = keep ((1 - share) x + share selu(x)); share (M, H) of members `stride` apart.
- * keep is `scale` where the row's random byte is at least `threshold`, else 0; 1 without bytes. */
+ * keep is the member's scale where the row's random byte is at least its threshold, else 0; 1
+ * without bytes. */
 void selu_forward(const float *x, const float *share, const uint8_t *bytes, float *y,
-                  float scale, int64_t threshold, int64_t stride, int64_t n_members,
-                  int64_t n_batch, int64_t width)
+                  const float *scales, const int64_t *thresholds, int64_t stride,
+                  int64_t n_members, int64_t n_batch, int64_t width)
 {
 #pragma omp parallel for schedule(static)
     for (int64_t row = 0; row < n_members * n_batch; row++) {
@@ -653,6 +654,8 @@ void selu_forward(const float *x, const float *share, const uint8_t *bytes, floa
         const float *restrict a = share + (row / n_batch) * stride;
         const uint8_t *restrict random = bytes + row * width;
         float *restrict to = y + row * width;
+        float scale = bytes ? scales[row / n_batch] : 1.0f;
+        uint16_t threshold = bytes ? (uint16_t)thresholds[row / n_batch] : 0;
 #pragma omp simd
         for (int64_t k = 0; k < width; k++)
             to[k] = from[k] + a[k] * (selu(from[k]) - from[k]);
@@ -665,8 +668,9 @@ void selu_forward(const float *x, const float *share, const uint8_t *bytes, floa
 
 /* Gradients of x, and of share (M, H). */
 void selu_backward(const float *grad, const float *x, const float *share, const uint8_t *bytes,
-                   float *grad_x, float *grad_share, float scale, int64_t threshold,
-                   int64_t stride, int64_t n_members, int64_t n_batch, int64_t width)
+                   float *grad_x, float *grad_share, const float *scales,
+                   const int64_t *thresholds, int64_t stride, int64_t n_members,
+                   int64_t n_batch, int64_t width)
 {
     int64_t n_blocks = (width + BLOCK - 1) / BLOCK;
 #pragma omp parallel for schedule(static)
@@ -674,6 +678,8 @@ void selu_backward(const float *grad, const float *x, const float *share, const 
         int64_t m = task / n_blocks, start = (task % n_blocks) * BLOCK;
         int64_t n = least(BLOCK, width - start);
         const float *restrict a = share + m * stride + start;
+        float scale = bytes ? scales[m] : 1.0f;
+        uint16_t threshold = bytes ? (uint16_t)thresholds[m] : 0;
         float sum[BLOCK] = {0};
         for (int64_t b = 0; b < n_batch; b++) {
             int64_t at = (m * n_batch + b) * width + start;
