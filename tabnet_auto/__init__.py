@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tabnet_auto.auditing.run import audit
     from tabnet_auto.automl import auto_fit
     from tabnet_auto.config import Preset
     from tabnet_auto.errors import ArtifactError, InputError, TabNetAutoError
@@ -28,6 +29,7 @@ _HOME = {
     "TabNetAutoError": "errors",
     "TabNetClassifier": "estimator",
     "TabNetRegressor": "estimator",
+    "audit": "auditing.run",
     "auto_fit": "automl",
     "load": "result.saving",
 }
@@ -41,6 +43,7 @@ __all__ = [
     "TabNetAutoError",
     "TabNetClassifier",
     "TabNetRegressor",
+    "audit",
     "auto_fit",
     "load",
 ]

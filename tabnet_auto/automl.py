@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from tabnet_auto.attention.summary import summarize_attention
+from tabnet_auto.auditing.run import examine
 from tabnet_auto.companions.table import check_companions
 from tabnet_auto.config import EncodeConfig, Preset, get_preset, resolve
 from tabnet_auto.design import UNKNOWN_CODE, Design
@@ -69,6 +70,7 @@ def auto_fit(
     blend: str = "auto",
     pseudo_labels: bool | float = False,
     roles: Mapping[str, str] | None = None,
+    audit: str = "warn",
     seed: int = 0,
     device: str = "auto",
     verbose: bool | Mode = "auto",
@@ -128,6 +130,9 @@ def auto_fit(
         of values, with all rows. A note says the out-of-fold score before and after.
     roles
         Roles that win over the inferred ones: ``{"zip": "categorical", "note": "drop"}``.
+    audit
+        ``"warn"`` says before training what makes scores promise too much (:func:`audit`),
+        ``"act"`` also follows what it offers, ``"off"`` does not look.
     seed
         The same seed gives the same numbers on the same machine and number of threads.
     device
@@ -157,6 +162,7 @@ def auto_fit(
     table = read_table(train, target, groups=groups, time=time, weight=weight)
     test = None if test is None else read_frame(test, what="test")
     schema, y = _describe(table, task, roles)
+    table, schema = examine(audit, table, schema, y, test, folds, trace, time_limit)
     wanted = settings.companions if companions is None else companions
     recipes, rule = check_companions(wanted, schema.task), check_blend(blend)
     pseudo = check_pseudo_labels(pseudo_labels, schema.task, has_test=test is not None)

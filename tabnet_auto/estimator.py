@@ -112,6 +112,7 @@ class _TabNet(BaseEstimator):
             preset=self.preset,
             time_limit=self.time_limit,
             roles=roles,
+            audit="off",  # fitted many times over on parts of the same rows
             seed=self._seed(),
             device=self.device,
             verbose=self.verbose,

@@ -20,6 +20,8 @@ class Event:
 
     ``"note"``
         ``text``: something done to the data or the plan that the user should know.
+    ``"audit"``
+        ``findings, n_rows, of_rows, skipped``: what was found in the data before training.
     ``"plan"``
         ``n_members, n_folds, n_seeds, n_rows, n_columns, columns, max_epochs, batch_size,
         device, metric, greater_is_better, time_limit``: what is about to be trained.

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabnet_auto.view.figures import Cell, Chart, Heat, Paired, Series, Table, TableColumn
-from tabnet_auto.view.report_data import Curve, ReportData
+from tabnet_auto.view.report_data import AuditTable, Curve, ReportData
 
 HEADLINE = ("score", "metric", "task", "target", "rows", "columns")
 """Summary entries that are shown large, in this order, where a key ends with the word."""
@@ -70,6 +70,12 @@ def _leader_row(row: dict[str, Any], n_folds: int) -> tuple[Cell, ...]:
     return (
         str(row["name"]), row["mean"], spread, *padded, row.get("seconds"), row.get("weight"),
     )  # fmt: skip
+
+
+def audit_table(audit: AuditTable) -> Table:
+    """Return what was found in the data before training."""
+    columns = tuple(TableColumn(name) for name in ("Finding", "Level", "What", "Way out"))
+    return Table("Findings", columns, audit.findings)
 
 
 def schema_table(data: ReportData) -> Table:

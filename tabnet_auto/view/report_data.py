@@ -171,6 +171,18 @@ class Drift:
     n_test: int
 
 
+@dataclass(frozen=True)
+class AuditTable:
+    """What was found in the data before training.
+
+    ``findings`` are rows of four words: what, how grave, what was found, what can be done;
+    ``scope`` says what was looked at.
+    """
+
+    findings: tuple[tuple[str, str, str, str], ...]
+    scope: str
+
+
 @dataclass(frozen=True, eq=False)
 class ReportData:
     """Everything a report shows, as plain data.
@@ -182,8 +194,8 @@ class ReportData:
     ``stability`` is the mean Spearman correlation between the folds' attention.
     ``schema_rows`` has one record a column: ``name, role, reason, dtype, n_unique, missing``.
     ``member_scores`` is ``(fold, seed)``, ``plan`` what was to be trained.
-    ``predictions``, ``trust``, ``trust_curves``, ``step_work``, ``rows``, ``cohorts`` and
-    ``drift`` may be missing.
+    ``predictions``, ``trust``, ``trust_curves``, ``step_work``, ``rows``, ``cohorts``,
+    ``drift`` and ``audit`` may be missing.
     """
 
     title: str
@@ -208,6 +220,7 @@ class ReportData:
     rows: RowSample | None = None
     cohorts: Cohorts | None = None
     drift: Drift | None = None
+    audit: AuditTable | None = None
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit the column names: a shifted label would go unseen."""
