@@ -40,6 +40,7 @@ from tabnet_auto.target import encode_target
 from tabnet_auto.trace import Emit, Event, Trace
 from tabnet_auto.train.device import choose_device
 from tabnet_auto.train.members import Task
+from tabnet_auto.train.memory import fit_into_memory
 from tabnet_auto.view.place import Mode
 from tabnet_auto.view.progress import choose_progress
 
@@ -156,9 +157,8 @@ def auto_fit(
     NotInstalledError
         If a companion's package is not installed.
     """
-    trace, settings = Trace(emit=_listeners(verbose, emit)), get_preset(preset)
-    computed_on, problem = choose_device(device)
-    times = _deadlines(time_limit)
+    trace, times = Trace(emit=_listeners(verbose, emit)), _deadlines(time_limit)
+    settings, (computed_on, problem) = get_preset(preset), choose_device(device)
     table = read_table(train, target, groups=groups, time=time, weight=weight)
     test = None if test is None else read_frame(test, what="test")
     schema, y = _describe(table, task, roles)
@@ -172,6 +172,7 @@ def auto_fit(
         n_seeds=settings.seeds(len(y), len(schema.used)), seed=seed,
     )  # fmt: skip
     _note(trace, problem, *schema.notes, *_fold_notes(split, y, schema, aim.metric, table, folds))
+    split, settings = fit_into_memory(split, schema, settings, test, computed_on, trace)
     encoder, learned = _encode(table, schema, split, y, aim, settings.encode)
     later = _encode_test(encoder, test, trace)
     settings = _plan(trace, learned, settings, computed_on, time_limit)
