@@ -320,3 +320,19 @@ def test_no_time_means_said_not_silent():
 def test_bad_input_is_refused():
     with pytest.raises(InputError, match="target must name a column"):
         audit(clean(), "Y")
+
+
+def test_telling_test_from_train_waits_for_time(monkeypatch):
+    from tabnet_auto.infer import infer_schema
+    from tabnet_auto.table import read_table
+    from tabnet_auto.target import encode_target
+
+    train, test = halves(clean())
+    table = read_table(train, "y")
+    schema = infer_schema(table.frame, "y")
+    y = encode_target(table.frame["y"], schema)
+    monkeypatch.setattr(run, "monotonic", lambda: 0.0)
+    assert run.look(table, schema, y, test, 0.4).skipped == (
+        "test rows unlike train: no time left",
+    )
+    assert run.look(table, schema, y, test, 0.6).skipped == ()
