@@ -162,11 +162,11 @@ def auto_fit(
     table = read_table(train, target, groups=groups, time=time, weight=weight)
     test = None if test is None else read_frame(test, what="test")
     schema, y = _describe(table, task, roles)
-    table, schema = examine(audit, table, schema, y, test, folds, trace, time_limit)
     wanted = settings.companions if companions is None else companions
     recipes, rule = check_companions(wanted, schema.task), check_blend(blend)
     pseudo = check_pseudo_labels(pseudo_labels, schema.task, has_test=test is not None)
     aim = _read_aim(metric, class_weight, schema, y)
+    table, schema = examine(audit, table, schema, y, test, folds, trace, time_limit)
     split = make_folds(
         schema.task, y, folds=folds, groups=table.groups, time=table.time,
         n_seeds=settings.seeds(len(y), len(schema.used)), seed=seed,
