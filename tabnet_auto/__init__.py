@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tabnet_auto.auditing.run import audit
     from tabnet_auto.automl import auto_fit
     from tabnet_auto.config import (
         PRESETS,
@@ -42,6 +43,7 @@ _HOME = {
     "TabNetClassifier": "estimator",
     "TabNetRegressor": "estimator",
     "TrainConfig": "config",
+    "audit": "auditing.run",
     "auto_fit": "automl",
     "load": "result.saving",
 }
@@ -61,6 +63,7 @@ __all__ = [
     "TabNetClassifier",
     "TabNetRegressor",
     "TrainConfig",
+    "audit",
     "auto_fit",
     "load",
 ]

@@ -8,26 +8,23 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from tabnet_auto.attention.summary import summarize_attention
+from tabnet_auto.auditing.run import examine
 from tabnet_auto.companions.table import Recipe, check_companions
-from tabnet_auto.config import EncodeConfig, Preset, Search, get_preset, resolve
-from tabnet_auto.design import UNKNOWN_CODE, Design
-from tabnet_auto.encode.encoder import Encoder, fit_encoder
+from tabnet_auto.config import Preset, Search, get_preset, resolve
+from tabnet_auto.design import Design
+from tabnet_auto.encode.encoder import Encoder
 from tabnet_auto.ensemble.choose import check_blend
 from tabnet_auto.evidence.collect import collect_evidence
 from tabnet_auto.evidence.drift import measure_drift, sample_positions
-from tabnet_auto.folds import FoldPlan, Folds, check_fold_weights, make_folds, split_notes
-from tabnet_auto.folds.offers import offer_notes
+from tabnet_auto.folds import FoldPlan, make_folds
 from tabnet_auto.frames import read_frame
-from tabnet_auto.infer import infer_schema
-from tabnet_auto.metrics import Metric, Objective, get_metric
-from tabnet_auto.metrics.class_weight import read_class_weight
 from tabnet_auto.models.budget import (
     Deadlines,
     affordable_rows,
@@ -39,22 +36,20 @@ from tabnet_auto.models.budget import (
 from tabnet_auto.models.pseudo import check_pseudo_labels, train_twice
 from tabnet_auto.models.train import Models, Plan, companion_share, train_models
 from tabnet_auto.net.native import library
+from tabnet_auto.prepare import Aim, describe, encode, encode_test, fold_notes, read_aim
 from tabnet_auto.result.fit import FitResult
 from tabnet_auto.schema import Schema
 from tabnet_auto.search import Rows, SearchRecord, Terms, check_search, search_settings
 from tabnet_auto.table import Table, read_table
-from tabnet_auto.target import encode_target
 from tabnet_auto.trace import Emit, Trace
 from tabnet_auto.train.device import choose_device
 from tabnet_auto.train.members import Task
+from tabnet_auto.train.memory import fit_into_memory
 from tabnet_auto.view.place import Mode
 from tabnet_auto.view.progress import choose_listeners
 
 if TYPE_CHECKING:
     import pandas as pd
-
-UNSEEN_SHARE = 0.05
-"""Share of test rows with an unseen level from which a column is worth a note."""
 
 
 def auto_fit(
@@ -76,6 +71,7 @@ def auto_fit(
     search: bool | Search | None = None,
     pseudo_labels: bool | float = False,
     roles: Mapping[str, str] | None = None,
+    audit: str = "warn",
     seed: int = 0,
     device: str = "auto",
     verbose: bool | Mode = "auto",
@@ -141,6 +137,9 @@ def auto_fit(
         of values, with all rows. A note says the out-of-fold score before and after.
     roles
         Roles that win over the inferred ones: ``{"zip": "categorical", "note": "drop"}``.
+    audit
+        ``"warn"`` says before training what makes scores promise too much (:func:`audit`),
+        ``"act"`` also follows what it offers, ``"off"`` does not look.
     seed
         The same seed gives the same numbers on the same machine and number of threads.
     device
@@ -164,24 +163,25 @@ def auto_fit(
     NotInstalledError
         If a companion's package is not installed.
     """
-    trace, settings = Trace(emit=choose_listeners(verbose, emit)), get_preset(preset)
-    computed_on, problem = choose_device(device)
-    times = read_time_limit(time_limit)
+    trace, times = Trace(emit=choose_listeners(verbose, emit)), read_time_limit(time_limit)
+    settings, (computed_on, problem) = get_preset(preset), choose_device(device)
     table = read_table(train, target, groups=groups, time=time, weight=weight)
     table = affordable_rows(table, times, folds)
     test = None if test is None else read_frame(test, what="test")
-    schema, y = _describe(table, task, roles)
+    schema, y = describe(table, task, roles)
     wanted = settings.companions if companions is None else companions
     recipes, rule = check_companions(wanted, schema.task), check_blend(blend)
     pseudo = check_pseudo_labels(pseudo_labels, schema.task, has_test=test is not None)
-    aim = _read_aim(metric, class_weight, schema, y)
+    aim = read_aim(metric, class_weight, schema, y)
+    table, schema = examine(audit, table, schema, y, test, folds, trace, time_limit)
     split = make_folds(
         schema.task, y, folds=folds, groups=table.groups, time=table.time,
         n_seeds=affordable_seeds(settings, len(y), len(schema.used), times, computed_on), seed=seed,
     )  # fmt: skip
-    _note(trace, problem, *schema.notes, *_fold_notes(split, y, schema, aim.metric, table, folds))
-    encoder, learned = _encode(table, schema, split, y, aim, settings.encode)
-    later = _encode_test(encoder, test, trace)
+    trace.note(problem, *schema.notes, *fold_notes(split, y, schema, aim.metric, table, folds))
+    split, settings = fit_into_memory(split, schema, settings, test, computed_on, trace)
+    encoder, learned = encode(table, schema, split, y, aim, settings.encode)
+    later = encode_test(encoder, test, trace)
     resolved = _plan(trace, learned, settings, computed_on, time_limit)
     terms = Terms(check_search(search), settings, computed_on, times.train)
     found = _search(terms, learned, table, schema, aim, trace)
@@ -235,94 +235,6 @@ def _with_evidence(
     return replace(fit, evidence=collect_evidence(fit.net, task, oof, table, fit.schema, drift))
 
 
-def _describe(
-    table: Table, task: str, roles: Mapping[str, str] | None
-) -> tuple[Schema, NDArray[Any]]:
-    """Say what the columns mean, what was set aside first, and encode the target accordingly."""
-    schema = infer_schema(table.frame, table.target, task=task, roles=roles, ignore=table.ignore)
-    schema = replace(schema, notes=(*table.notes, *schema.notes))
-    return schema, encode_target(table.frame[table.target], schema)
-
-
-class Aim(NamedTuple):
-    """What a run is scored by, and what its networks minimise."""
-
-    metric: Metric
-    objective: Objective
-
-
-def _read_aim(
-    metric: Any,
-    class_weight: Mapping[Any, float] | str | None,
-    schema: Schema,
-    y: NDArray[Any],
-) -> Aim:
-    """Return a metric that is defined on the target, and what is minimised for it."""
-    scored = get_metric(metric, schema.task)
-    scored.check_target(y)
-    weights = read_class_weight(class_weight, schema)
-    return Aim(scored, replace(scored.objective, class_weight=weights))
-
-
-def _note(trace: Trace, *notes: str | None) -> None:
-    for text in notes:
-        if text:
-            trace.add("note", text=text)
-
-
-def _fold_notes(
-    split: Folds,
-    y: NDArray[Any],
-    schema: Schema,
-    metric: Metric,
-    table: Table,
-    folds: object,
-) -> list[str]:
-    """Check the weights of every fold, and say what the folds' scores do not see."""
-    check_fold_weights(split, table.weight)
-    notes = split_notes(split, y, schema.classes)
-    if table.groups is None and table.time is None:
-        notes += offer_notes(table.frame, schema, y, folds)
-    if table.weight is not None and not metric.weighted:
-        notes.append(f"metric {metric.name!r} takes no sample_weight: scores count all rows alike")
-    return notes
-
-
-def _encode(
-    table: Table,
-    schema: Schema,
-    split: Folds,
-    y: NDArray[Any],
-    aim: Aim,
-    config: EncodeConfig,
-) -> tuple[Encoder, Task]:
-    """Learn every member's tables from its own training rows, and lay down what is learned."""
-    encoder, design = fit_encoder(table.frame, schema, split, aim.objective.learned(y), config)
-    classes = np.array(schema.classes) if schema.classes else None
-    full = design.with_target(y, table.weight)
-    tables = encoder.tables
-    return encoder, Task(full, encoder.layout, tables, split, aim.metric, classes, aim.objective)
-
-
-def _encode_test(encoder: Encoder, test: pd.DataFrame | None, trace: Trace) -> Design | None:
-    """Encode the test rows once: raises where that fails, and notes which levels are new."""
-    if test is None:
-        return None
-    design = encoder.encode(test)
-    _note(trace, *_unseen_levels(encoder, design))
-    return design
-
-
-def _unseen_levels(encoder: Encoder, design: Design) -> list[str]:
-    shares = (design.codes == UNKNOWN_CODE).mean(axis=0)
-    return [
-        f"column {feature.column!r}: {share:.0%} of the test rows have a level that the training "
-        "rows do not have; they are read as unknown"
-        for feature, share in zip(encoder.layout.category, shares, strict=True)
-        if share >= UNSEEN_SHARE
-    ]
-
-
 def _plan(
     trace: Trace, task: Task, settings: Preset, device: torch.device, time_limit: float | None
 ) -> Preset:
@@ -353,7 +265,7 @@ def _budget(
     n_drift = 0 if test is None else len(sample_positions(len(test)))
     task, times, thinned = fit_into_time(times, task, settings, device, n_drift)
     names = [recipe.name for recipe in recipes]
-    _note(trace, thinned, budget_words(times, names, companion_share(len(recipes))))
+    trace.note(thinned, budget_words(times, names, companion_share(len(recipes))))
     return task, times
 
 
@@ -364,7 +276,7 @@ def _search(
     y, config = cast("NDArray[Any]", task.design.y), terms.preset.encode
     return search_settings(
         terms, task.folds, Rows.of(schema.task, y, table),
-        lambda inner: _encode(table, schema, inner, y, aim, config)[1], trace,
+        lambda inner: encode(table, schema, inner, y, aim, config)[1], trace,
     )  # fmt: skip
 
 

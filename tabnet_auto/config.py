@@ -86,7 +86,8 @@ class TrainConfig:
     stops after ``patience`` epochs without a better validation loss. Zero means: chosen by the
     number of rows (:func:`resolve`). AdamW with learning rate ``lr`` on a ``schedule``
     over the planned epochs, ``weight_decay`` and dropout falling along a flat cosine.
-    Gradients of each member are clipped to ``clip_norm``.
+    Gradients of each member are clipped to ``clip_norm``. At most ``members_at_once`` networks
+    take a step together, 0 means all: fewer need less memory, and give the same numbers.
     """
 
     max_epochs: int = 0
@@ -98,6 +99,7 @@ class TrainConfig:
     weight_decay: float = 0.02
     schedule: Literal["coslog4", "cosine", "constant"] = "coslog4"
     clip_norm: float = 10.0
+    members_at_once: int = 0
 
 
 @dataclass(frozen=True)

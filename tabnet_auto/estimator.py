@@ -125,6 +125,7 @@ class _TabNet(BaseEstimator):
             companions=self.companions,
             blend=self.blend,
             roles=roles,
+            audit="off",  # fitted many times over on parts of the same rows
             seed=self._seed(),
             device=self.device,
             verbose=self.verbose,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tabnet_auto.attention.controls import Controls
 from tabnet_auto.attention.summary import AttentionSummary
 from tabnet_auto.attention.trust import trust_of
+from tabnet_auto.auditing.record import Audit
 from tabnet_auto.companions.train import Companion
 from tabnet_auto.ensemble.blend import AnyBlend
 from tabnet_auto.evidence.record import Evidence
@@ -231,8 +232,10 @@ def with_evidence(
 ) -> ReportData:
     """Add what was seen on real rows, every member's score ``(M,)``, and the plan."""
     n_rows = trace.of("plan")[-1]["n_rows"]
+    audit = Audit.from_trace(trace)
     return replace(
         data,
+        audit=None if audit is None else audit.shown(),
         member_scores=member_scores.reshape(len(data.attention), -1),
         plan=plan_facts(trace),
         step_work=shown_steps(evidence, schema),

@@ -20,6 +20,8 @@ class Event:
 
     ``"note"``
         ``text``: something done to the data or the plan that the user should know.
+    ``"audit"``
+        ``findings, n_rows, of_rows, skipped``: what was found in the data before training.
     ``"plan"``
         ``n_members, n_folds, n_seeds, n_rows, n_columns, columns, max_epochs, batch_size,
         device, metric, greater_is_better, time_limit``: what is about to be trained.
@@ -65,6 +67,12 @@ class Trace:
         self.events.append(event)
         if self.emit is not None:
             self.emit(event)
+
+    def note(self, *texts: str | None) -> None:
+        """Record what was done to the data or the plan; what is None or empty says nothing."""
+        for text in texts:
+            if text:
+                self.add("note", text=text)
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         """Return the data of all events of one kind."""

@@ -233,7 +233,7 @@ def test_quiet_and_not(frame, capfd):
     assert err
     kinds = [event.kind for event in events]
     shown = [kind for kind in kinds if kind != "note"]
-    assert shown == ["plan", "epoch", "epoch", "epoch", "epoch", "stopped", "done"]
+    assert shown == ["audit", "plan", "epoch", "epoch", "epoch", "epoch", "stopped", "done"]
 
 
 def test_special_columns_are_not_learned_from(frame):

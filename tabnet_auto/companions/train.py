@@ -112,14 +112,14 @@ def train_companions(
         )  # fmt: skip
         if task.design.weight is not None and not recipe.weighted:
             text = f"companion {recipe.name!r} takes no sample_weight: it counts all rows alike"
-            trace.add("note", text=text)
+            trace.note(text)
         joined.append(one)
     return tuple(joined), False
 
 
 def _leave_out(trace: Trace, recipe: Recipe, reason: str) -> None:
     trace.add("companion", name=recipe.name, state="left out")
-    trace.add("note", text=f"companion {recipe.name!r} was left out: {reason:.300}")
+    trace.note(f"companion {recipe.name!r} was left out: {reason:.300}")
 
 
 class _TooSlowError(Exception):

@@ -65,7 +65,7 @@ def train_twice(task: Task, plan: Plan, trace: Trace, test: Design, threshold: f
     after are out of fold, on the same rows; a note says both.
     """
     n_rows = task.design.n_rows
-    trace.add("note", text="pseudo-labels: a first training, not shown, labels the test rows")
+    trace.note("pseudo-labels: a first training, not shown, labels the test rows")
     first = train_models(task, _first_half(plan), n_rows, Trace())
     labels = fold_labels(first, task, test)
     chosen = [_confident(own, threshold) for own in labels]

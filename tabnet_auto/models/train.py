@@ -86,11 +86,9 @@ def train_models(task: Task, plan: Plan, n_rows: int, trace: Trace) -> Models:
     held = _held_out(net, task, joined, n_rows)
     chosen = choose_blend(held, task, plan.blend, n_companions=len(joined), until=plan.blend_until)
     scores = score_models(task, held, chosen.oof)
-    for reason in (chosen.reason, scores.decision.reason()):
-        if reason:
-            trace.add("note", text=reason)
+    trace.note(chosen.reason, scores.decision.reason())
     if plan.search is not None:
-        trace.add("note", text=f"search: {plan.search.outcome(scores.total)}")
+        trace.note(f"search: {plan.search.outcome(scores.total)}")
     return Models(net, state, tuple(one.companion for one in joined), held, chosen, scores)
 
 

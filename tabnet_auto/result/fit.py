@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabnet_auto.attention.summary import AttentionSummary
+from tabnet_auto.auditing.record import Audit
 from tabnet_auto.companions.train import Companion
 from tabnet_auto.config import Preset
 from tabnet_auto.decisions import Decision, row_parts
@@ -228,6 +229,11 @@ class FitResult:
                  "seconds": row["seconds"], "weight": row["weight"]}
             )  # fmt: skip
         return pd.DataFrame(records)
+
+    @property
+    def audit(self) -> Audit | None:
+        """What was found in the data before training; None with ``audit="off"``."""
+        return Audit.from_trace(self.trace)
 
     @property
     def attention(self) -> Attention:

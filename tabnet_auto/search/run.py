@@ -62,7 +62,7 @@ def search_settings(
     try:
         inner = inner_folds(folds, given, search.max_rows)
     except InputError as error:
-        trace.add("note", text=f"search: left out, a fold's training rows cannot be split: {error}")
+        trace.note(f"search: left out, a fold's training rows cannot be split: {error}")
         return None
     task, n_rows = encode(inner), min(len(rows) for rows in inner.train)
     filled = replace(terms, preset=resolve(terms.preset, task=task.kind, n_train=n_rows))

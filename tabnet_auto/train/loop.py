@@ -82,7 +82,8 @@ class Trainer:
         self.config, self.score, self.trace = config, score, trace
         self.optimizer = MemberAdamW(net, config, settings)
         self.random = MemberRandom([seed + 1 for seed in folds.seed], settings)
-        n = self.members_at_once = folds.n_members
+        n = folds.n_members
+        self.members_at_once = config.members_at_once or n
         self.state = TrainState(
             epoch=0, n_steps=0, alive=list(range(n)), current={}, optimizer={}, random=[],
             best=weights_of(net), best_loss=[float("inf")] * n, best_score=[math.nan] * n,

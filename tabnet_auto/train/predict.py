@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from tabnet_auto.design import Design, MemberTables
 from tabnet_auto.metrics.objective import SQUARED, Objective
 from tabnet_auto.net.output import Output
+from tabnet_auto.train.memory import piece_rows
 from tabnet_auto.train.pieces import in_pieces
 from tabnet_auto.train.rows import RowStore
 
@@ -22,7 +23,8 @@ CHUNK_CELLS = 20_000_000
 def chunk_rows(net: nn.Module, n_members: int) -> int:
     """Rows of one forward pass that keep memory bounded, however wide the network."""
     widest = max((p.shape[1] for p in net.parameters() if p.ndim == 3), default=1)
-    return max(64, min(8192, CHUNK_CELLS // (n_members * max(widest, 64))))
+    rows = max(64, min(8192, CHUNK_CELLS // (n_members * max(widest, 64))))
+    return piece_rows(net, n_members, rows)
 
 
 @torch.no_grad()

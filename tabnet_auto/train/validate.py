@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tabnet_auto.train.loss import weighted_mean
+from tabnet_auto.train.memory import piece_rows
 from tabnet_auto.train.pieces import in_pieces
 from tabnet_auto.train.rows import RowStore, Targets, padded
 
@@ -78,5 +79,6 @@ def outputs_and_attention(
         step = output.step_size * counts / output.step_size.sum(0).clamp_min(1e-12)
         return output.logits, torch.einsum("smb,smbd->md", step, output.masks)
 
-    logits, weights = zip(*in_pieces(index.shape[1], VALID_CHUNK, chunk), strict=True)
+    n_rows = piece_rows(net, len(index), VALID_CHUNK)
+    logits, weights = zip(*in_pieces(index.shape[1], n_rows, chunk), strict=True)
     return torch.cat(logits, dim=1), torch.stack(weights).sum(0) / real.sum(1, keepdim=True)

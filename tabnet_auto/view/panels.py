@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabnet_auto.view.figures import Cell, Chart, Heat, Paired, Series, Table, TableColumn
-from tabnet_auto.view.report_data import Curve, ReportData, SearchTrials
+from tabnet_auto.view.report_data import AuditTable, Curve, ReportData, SearchTrials
 
 HEADLINE = ("score", "metric", "task", "target", "rows", "columns")
 """Summary entries that are shown large, in this order, where a key ends with the word."""
@@ -92,6 +92,12 @@ def search_table(search: SearchTrials, metric_name: str) -> Table:
         for trial in search.trials
     )  # fmt: skip
     return Table("Configurations by fold", columns, rows)
+
+
+def audit_table(audit: AuditTable) -> Table:
+    """Return what was found in the data before training."""
+    columns = tuple(TableColumn(name) for name in ("Finding", "Level", "What", "Way out"))
+    return Table("Findings", columns, audit.findings)
 
 
 def schema_table(data: ReportData) -> Table:

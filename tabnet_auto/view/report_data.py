@@ -185,6 +185,18 @@ class SearchTrials:
     words: str
 
 
+@dataclass(frozen=True)
+class AuditTable:
+    """What was found in the data before training.
+
+    ``findings`` are rows of four words: what, how grave, what was found, what can be done;
+    ``scope`` says what was looked at.
+    """
+
+    findings: tuple[tuple[str, str, str, str], ...]
+    scope: str
+
+
 @dataclass(frozen=True, eq=False)
 class ReportData:
     """Everything a report shows, as plain data.
@@ -197,7 +209,7 @@ class ReportData:
     ``schema_rows`` has one record a column: ``name, role, reason, dtype, n_unique, missing``.
     ``member_scores`` is ``(fold, seed)``, ``plan`` what was to be trained.
     ``predictions``, ``trust``, ``trust_curves``, ``step_work``, ``rows``, ``cohorts``,
-    ``drift`` and ``search`` may be missing.
+    ``drift``, ``audit`` and ``search`` may be missing.
     """
 
     title: str
@@ -223,6 +235,7 @@ class ReportData:
     cohorts: Cohorts | None = None
     drift: Drift | None = None
     search: SearchTrials | None = None
+    audit: AuditTable | None = None
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit the column names: a shifted label would go unseen."""

@@ -19,6 +19,7 @@ from tabnet_auto.view.evidence_panels import (
 from tabnet_auto.view.figures import Figure, Histogram
 from tabnet_auto.view.panels import (
     attention_heat,
+    audit_table,
     curve_charts,
     leaderboard_table,
     schema_table,
@@ -197,6 +198,18 @@ def _drift(data: ReportData) -> str:
     )
 
 
+def _audit(data: ReportData) -> str:
+    if data.audit is None:
+        return ""
+    lead = (
+        "What the data showed before anything was trained. A warning: scores may promise too "
+        f"much. A remark is worth knowing. Looked at: {escape(data.audit.scope)}."
+    )
+    if not data.audit.findings:
+        return _lead(f"{lead} <strong>Nothing was found.</strong>")
+    return _lead(lead) + f'<div class="ta-card">{table_html(audit_table(data.audit))}</div>'
+
+
 def _predictions(data: ReportData) -> str:
     figures = prediction_figures(data)
     if not figures:
@@ -281,6 +294,7 @@ SECTIONS = (
     Section("cohorts", "Groups", "Groups of rows", _cohorts),
     Section("trust", "Trust", "Trust", _trust),
     Section("drift", "Drift", "Drift", _drift),
+    Section("audit", "Data", "Before training", _audit),
     Section("predictions", "Predictions", "Predictions", _predictions),
     Section("columns", "Columns", "Columns", _columns),
     Section("reproduce", "Reproduce", "Reproduce", _reproduce),

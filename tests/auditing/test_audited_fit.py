@@ -1,0 +1,111 @@
+"""auto_fit looks before it trains: what it notes, what it does on request, what it keeps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabnet_auto import InputError, Preset, auto_fit, load
+from tabnet_auto.config import NetConfig, TrainConfig
+
+NET = NetConfig(n_steps=1, n_hidden=16, n_layers=1, n_bins=4, n_context=8)
+TINY = Preset(n_seeds=1, net=NET, train=TrainConfig(max_epochs=2, batch_size=64))
+N = 300
+
+
+def fit(frame, **options):
+    return auto_fit(frame, "y", **{"preset": TINY, "folds": 2, "verbose": False, **options})
+
+
+def leaky(seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=N)
+    y = np.where(x + rng.normal(size=N) > 0, "yes", "no")
+    frame = pd.DataFrame({"x": x, "z": rng.normal(size=N), "paid": y, "y": y})
+    frame["paid"] = frame.paid + "!"
+    return pd.concat([frame, frame.iloc[:60]], ignore_index=True)
+
+
+def notes(found):
+    return [event["text"] for event in found.trace.of("note") if event["text"].startswith("audit")]
+
+
+@pytest.fixture(scope="module")
+def warned():
+    return fit(leaky())
+
+
+def test_warnings_become_notes_before_the_plan(warned):
+    assert {one.kind for one in warned.audit.warnings} == {"leak", "duplicates"}
+    assert len(notes(warned)) == 2
+    kinds = [event.kind for event in warned.trace]
+    assert kinds.index("audit") < kinds.index("plan")
+    assert warned.schema["paid"].used, "to warn is not to act"
+
+
+def test_a_clean_table_has_no_notes():
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame(rng.normal(size=(N, 3)), columns=list("abc"))
+    frame["y"] = np.where(frame.a + rng.normal(size=N) > 0, "yes", "no")
+    found = fit(frame)
+    assert found.audit.findings == ()
+    assert notes(found) == []
+
+
+def test_acting_leaves_the_leak_out_and_keeps_copies_together():
+    frame = leaky()
+    acted = fit(frame, audit="act")
+    assert acted.schema["paid"].role == "drop"
+    assert "audit" in acted.schema["paid"].reason
+    assert any("left out" in note for note in notes(acted))
+    assert any("stay in one fold" in note for note in notes(acted))
+    for valid in acted.folds.valid:
+        held = set(valid.tolist())
+        assert all((i in held) == (i + N in held) for i in range(60))
+
+
+def test_without_acting_copies_fall_apart(warned):
+    held = set(warned.folds.valid[0].tolist())
+    assert any((i in held) != (i + N in held) for i in range(60))
+
+
+def test_what_the_user_gave_wins():
+    frame = leaky().assign(block=np.arange(N + 60) % 31)
+    acted = fit(frame, audit="act", roles={"paid": "categorical"}, groups="block")
+    assert acted.schema["paid"].used
+    assert any("kept: 'paid'" in note for note in notes(acted))
+    assert any("folds kept as you gave them" in note for note in notes(acted))
+
+
+def test_the_only_column_is_kept():
+    acted = fit(leaky()[["paid", "y"]], audit="act")
+    assert acted.schema["paid"].used
+    assert any("no other column is left" in note for note in notes(acted))
+
+
+def test_off_does_not_look():
+    found = fit(leaky(), audit="off")
+    assert found.audit is None
+    assert notes(found) == []
+
+
+def test_the_report_shows_it(warned, tmp_path):
+    page = warned.report(tmp_path / "report.html").read_text(encoding="utf-8")
+    assert 'id="audit"' in page
+    assert "alone nearly is the target" in page
+
+
+def test_it_survives_saving(warned, tmp_path):
+    assert load(warned.save(tmp_path / "model")).audit == warned.audit
+
+
+def test_no_time_is_noted():
+    found = fit(leaky(), time_limit=1e-6)
+    assert len(found.audit.skipped) > 0
+    assert any("no time left" in note for note in notes(found))
+
+
+def test_another_word_is_refused():
+    with pytest.raises(InputError, match=r"audit must be one of .*Did you mean 'warn'"):
+        fit(leaky(), audit="warm")
