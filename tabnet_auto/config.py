@@ -24,7 +24,8 @@ class NetConfig:
     ``n_hidden`` units. A value's token has ``n_bins`` piecewise-linear elements, a level's token
     ``level_width``. ``scaling`` is ``"robust"`` or
     ``"quantile"``. ``column_dropout`` turns whole columns missing in training, ``unknown_rate``
-    category levels unknown.
+    category levels unknown. ``column_sparsity`` weighs a penalty that takes the attention from
+    columns that no row needs (:func:`tabnet_auto.net.tabnet.mass_penalty`).
     """
 
     n_steps: int = 2
@@ -40,6 +41,7 @@ class NetConfig:
     scaling: Literal["robust", "quantile"] = "robust"
     unknown_rate: float = 0.01
     column_dropout: float = 0.1
+    column_sparsity: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,7 @@ class AttentionTabNet(nn.Module):
         )
         self.head = MemberLinear(hidden, n_outputs, random, gain=0.0)
         self.dropout_rate = config.dropout
+        self.column_sparsity = config.column_sparsity
 
     def forward(
         self, rows: RawRows, random: MemberRandom | None = None, drop_scale: float = 1.0
@@ -88,5 +89,25 @@ class AttentionTabNet(nn.Module):
         hidden = self.first(state, rates, random)
         for layer, activation in zip(self.layers, self.activations, strict=True):
             hidden = activation(layer(hidden), rates, random)
-        penalty = hidden.new_zeros(hidden.shape[0])
-        return Output(self.head(hidden), torch.stack(masks), torch.stack(sizes), penalty)
+        return self._output(self.head(hidden), torch.stack(masks), torch.stack(sizes))
+
+    def _output(self, logits: Tensor, masks: Tensor, sizes: Tensor) -> Output:
+        penalty = logits.new_zeros(logits.shape[0])
+        if self.training and self.column_sparsity:
+            penalty = self.column_sparsity * mass_penalty(masks, sizes)
+        return Output(logits, masks, sizes, penalty)
+
+
+def mass_penalty(masks: Tensor, sizes: Tensor) -> Tensor:
+    r"""Sum over the columns of :math:`\sqrt{m_i}`, m their shares of a batch's attention.
+
+    Concave: what a little-read column loses costs the others less than it saves, so columns
+    that no row needs leave for all rows at once, while rows may go on to differ. Even weights
+    are a stationary point.
+
+    **Shape**: masks ``(S, M, B, D)`` and sizes ``(S, M, B)`` of :class:`Output`; ``(M,)``.
+    """
+    shares = sizes / sizes.sum(0).clamp_min(1e-12)
+    mass = (shares.unsqueeze(3) * masks).sum(0).mean(1)
+    # The slope of the root at 0 has no end.
+    return (mass + 1e-4).sqrt().sum(1)
