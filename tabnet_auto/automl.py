@@ -8,11 +8,10 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from tabnet_auto.attention.summary import summarize_attention
 from tabnet_auto.auditing.run import examine
@@ -23,8 +22,7 @@ from tabnet_auto.encode.encoder import Encoder
 from tabnet_auto.ensemble.choose import check_blend
 from tabnet_auto.evidence.collect import collect_evidence
 from tabnet_auto.evidence.drift import measure_drift, sample_positions
-from tabnet_auto.folds import FoldPlan, make_folds
-from tabnet_auto.frames import read_frame
+from tabnet_auto.folds import FoldPlan
 from tabnet_auto.models.budget import (
     Deadlines,
     affordable_rows,
@@ -36,11 +34,10 @@ from tabnet_auto.models.budget import (
 from tabnet_auto.models.pseudo import check_pseudo_labels, train_twice
 from tabnet_auto.models.train import Models, Plan, companion_share, train_models
 from tabnet_auto.net.native import library
-from tabnet_auto.prepare import Aim, describe, encode, encode_test, fold_notes, read_aim
+from tabnet_auto.prepare import Given, encode, encode_test, fold_notes, read_given, split_rows
 from tabnet_auto.result.fit import FitResult
-from tabnet_auto.schema import Schema
 from tabnet_auto.search import Rows, SearchRecord, Terms, check_search, search_settings
-from tabnet_auto.table import Table, read_table
+from tabnet_auto.table import read_table
 from tabnet_auto.trace import Emit, Trace
 from tabnet_auto.train.device import choose_device
 from tabnet_auto.train.members import Task
@@ -166,31 +163,28 @@ def auto_fit(
     trace, times = Trace(emit=choose_listeners(verbose, emit)), read_time_limit(time_limit)
     settings, (computed_on, problem) = get_preset(preset), choose_device(device)
     table = read_table(train, target, groups=groups, time=time, weight=weight)
-    table = affordable_rows(table, times, folds)
-    test = None if test is None else read_frame(test, what="test")
-    schema, y = describe(table, task, roles)
+    given = read_given(
+        affordable_rows(table, times, folds), test, task, roles, metric, class_weight
+    )
     wanted = settings.companions if companions is None else companions
-    recipes, rule = check_companions(wanted, schema.task), check_blend(blend)
-    pseudo = check_pseudo_labels(pseudo_labels, schema.task, has_test=test is not None)
-    aim = read_aim(metric, class_weight, schema, y)
-    table, schema = examine(audit, table, schema, y, test, folds, trace, time_limit)
-    split = make_folds(
-        schema.task, y, folds=folds, groups=table.groups, time=table.time,
-        n_seeds=affordable_seeds(settings, len(y), len(schema.used), times, computed_on), seed=seed,
-    )  # fmt: skip
-    trace.note(problem, *schema.notes, *fold_notes(split, y, schema, aim.metric, table, folds))
-    split, settings = fit_into_memory(split, schema, settings, test, computed_on, trace)
-    encoder, learned = encode(table, schema, split, y, aim, settings.encode)
-    later = encode_test(encoder, test, trace)
-    resolved = _plan(trace, learned, settings, computed_on, time_limit)
+    recipes, rule = check_companions(wanted, given.schema.task), check_blend(blend)
+    pseudo = check_pseudo_labels(pseudo_labels, given.schema.task, has_test=test is not None)
     terms = Terms(check_search(search), settings, computed_on, times.train)
-    found = _search(terms, learned, table, schema, aim, trace)
-    learned, times = _budget(trace, learned, resolved, computed_on, times, test, recipes)
+    given = given.after(examine(audit, *given[:4], folds, trace, time_limit))
+    n_seeds = affordable_seeds(settings, *given.size, times, computed_on)
+    split = split_rows(given, folds, n_seeds, seed)
+    trace.note(problem, *given.schema.notes, *fold_notes(given, split, folds))
+    split, settings = fit_into_memory(split, given.schema, settings, given.test, computed_on, trace)
+    encoder, learned = encode(given, split, settings.encode)
+    later = encode_test(encoder, given.test, trace)
+    resolved = _plan(trace, learned, settings, computed_on, time_limit)
+    found = _search(terms, learned, given, trace)
+    learned, times = _budget(trace, learned, resolved, computed_on, times, given.test, recipes)
     plan = Plan(resolved, recipes, rule, computed_on, times.first, times.train, times.blend, found)
     models = _train(learned, plan, trace, later, pseudo)
     about = _about(preset, folds, seed, computed_on, companions, terms.search)
-    fit = _answer(learned, plan, models, table, schema, encoder, times.report, trace)
-    fit = _with_evidence(replace(fit, about=about), learned, table, test, times.report)
+    fit = _answer(learned, plan, models, given, encoder, times.report, trace)
+    fit = _with_evidence(replace(fit, about=about), learned, given, times.report)
     trace.add("done", oof_score=fit.oof_score, seconds=monotonic() - times.start)
     return fit
 
@@ -199,8 +193,7 @@ def _answer(
     task: Task,
     plan: Plan,
     models: Models,
-    table: Table,
-    schema: Schema,
+    given: Given,
     encoder: Encoder,
     end: float | None,
     trace: Trace,
@@ -210,23 +203,22 @@ def _answer(
     scores, chosen = models.scores, models.chosen
     read = models.state.n_steps * plan.settings.train.batch_size
     return FitResult(
-        schema=schema, folds=task.folds, metric=task.metric, preset=plan.settings, encoder=encoder,
+        schema=given.schema, folds=task.folds, metric=task.metric, preset=plan.settings,
+        encoder=encoder, table=given.table, search=plan.search,
         attention_summary=summarize_attention(models.net, task, end, read),
-        net=models.net.to("cpu"), blend=chosen.blend, oof=table.spread(chosen.oof),
+        net=models.net.to("cpu"), blend=chosen.blend, oof=given.table.spread(chosen.oof),
         oof_score=scores.total, decision=scores.decision, target=task.design.y,
-        has_target=table.has_target, member_scores=scores.members, fold_scores=scores.folds,
+        has_target=given.table.has_target, member_scores=scores.members, fold_scores=scores.folds,
         objective=task.objective, trace=replace(trace, emit=None), about={},
-        companions=models.companions, held_out=models.held_out, table=table, search=plan.search,
+        companions=models.companions, held_out=models.held_out,
     )  # fmt: skip
 
 
-def _with_evidence(
-    fit: FitResult, task: Task, table: Table, test: pd.DataFrame | None, end: float | None
-) -> FitResult:
+def _with_evidence(fit: FitResult, task: Task, given: Given, end: float | None) -> FitResult:
     """Add what the report shows of single rows, groups of rows and the test rows, if in time."""
     if end is not None and monotonic() >= end:
         return fit
-    drift = None
+    table, test, drift = given.table, given.test, None
     if test is not None:
         some = test.iloc[sample_positions(len(test))]
         predicted = fit.predict_proba(some) if fit.schema.classes else fit.predict(some)
@@ -269,14 +261,11 @@ def _budget(
     return task, times
 
 
-def _search(
-    terms: Terms, task: Task, table: Table, schema: Schema, aim: Aim, trace: Trace
-) -> SearchRecord | None:
+def _search(terms: Terms, task: Task, given: Given, trace: Trace) -> SearchRecord | None:
     """Look for settings within each fold's training rows, by tables learned from part of them."""
-    y, config = cast("NDArray[Any]", task.design.y), terms.preset.encode
     return search_settings(
-        terms, task.folds, Rows.of(schema.task, y, table),
-        lambda inner: encode(table, schema, inner, y, aim, config)[1], trace,
+        terms, task.folds, Rows.of(given.schema.task, given.y, given.table),
+        lambda inner: encode(given, inner, terms.preset.encode)[1], trace,
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 from tabnet_auto.config import EncodeConfig
 from tabnet_auto.design import UNKNOWN_CODE, Design
 from tabnet_auto.encode.encoder import Encoder, fit_encoder
-from tabnet_auto.folds import Folds, check_fold_weights, split_notes
+from tabnet_auto.folds import Folds, check_fold_weights, make_folds, split_notes
 from tabnet_auto.folds.offers import offer_notes
+from tabnet_auto.frames import read_frame
 from tabnet_auto.infer import infer_schema
 from tabnet_auto.metrics import Metric, Objective, get_metric
 from tabnet_auto.metrics.class_weight import read_class_weight
@@ -30,67 +32,81 @@ UNSEEN_SHARE = 0.05
 """Share of test rows with an unseen level from which a column is worth a note."""
 
 
-def describe(
-    table: Table, task: str, roles: Mapping[str, str] | None
-) -> tuple[Schema, NDArray[Any]]:
-    """Say what the columns mean, what was set aside first, and encode the target accordingly."""
-    schema = infer_schema(table.frame, table.target, task=task, roles=roles, ignore=table.ignore)
-    schema = replace(schema, notes=(*table.notes, *schema.notes))
-    return schema, encode_target(table.frame[table.target], schema)
+class Given(NamedTuple):
+    """What a run is given: rows, what their columns mean, the target, test rows, and the aim.
 
+    ``y`` is the target of the rows that have one: class positions, or values. The metric scores;
+    the objective is what networks minimise for it.
+    """
 
-class Aim(NamedTuple):
-    """What a run is scored by, and what its networks minimise."""
-
+    table: Table
+    schema: Schema
+    y: NDArray[Any]
+    test: pd.DataFrame | None
     metric: Metric
     objective: Objective
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows with a target, and columns that are used."""
+        return len(self.y), len(self.schema.used)
 
-def read_aim(
+    def after(self, audited: tuple[Table, Schema]) -> Given:
+        """Return the same with what an audit left of the columns, and of the rows' freedom."""
+        return self._replace(table=audited[0], schema=audited[1])
+
+
+def read_given(
+    table: Table,
+    test: pd.DataFrame | str | Path | None,
+    task: str,
+    roles: Mapping[str, str] | None,
     metric: Any,
     class_weight: Mapping[Any, float] | str | None,
-    schema: Schema,
-    y: NDArray[Any],
-) -> Aim:
-    """Return a metric that is defined on the target, and what is minimised for it."""
+) -> Given:
+    """Say what the columns mean, and encode the target; the metric must be defined on it."""
+    other = None if test is None else read_frame(test, what="test")
+    schema = infer_schema(table.frame, table.target, task=task, roles=roles, ignore=table.ignore)
+    # What was set aside first is said first.
+    schema = replace(schema, notes=(*table.notes, *schema.notes))
+    y = encode_target(table.frame[table.target], schema)
     scored = get_metric(metric, schema.task)
     scored.check_target(y)
     weights = read_class_weight(class_weight, schema)
-    return Aim(scored, replace(scored.objective, class_weight=weights))
+    objective = replace(scored.objective, class_weight=weights)
+    return Given(table, schema, y, other, scored, objective)
 
 
-def fold_notes(
-    split: Folds,
-    y: NDArray[Any],
-    schema: Schema,
-    metric: Metric,
-    table: Table,
-    folds: object,
-) -> list[str]:
+def split_rows(given: Given, folds: Any, n_seeds: int, seed: int) -> Folds:
+    """Make the folds of the rows with a target."""
+    table = given.table
+    return make_folds(
+        given.schema.task, given.y, folds=folds, groups=table.groups, time=table.time,
+        n_seeds=n_seeds, seed=seed,
+    )  # fmt: skip
+
+
+def fold_notes(given: Given, split: Folds, folds: object) -> list[str]:
     """Check the weights of every fold, and say what the folds' scores do not see."""
+    table, metric = given.table, given.metric
     check_fold_weights(split, table.weight)
-    notes = split_notes(split, y, schema.classes)
+    notes = split_notes(split, given.y, given.schema.classes)
     if table.groups is None and table.time is None:
-        notes += offer_notes(table.frame, schema, y, folds)
+        notes += offer_notes(table.frame, given.schema, given.y, folds)
     if table.weight is not None and not metric.weighted:
         notes.append(f"metric {metric.name!r} takes no sample_weight: scores count all rows alike")
     return notes
 
 
-def encode(
-    table: Table,
-    schema: Schema,
-    split: Folds,
-    y: NDArray[Any],
-    aim: Aim,
-    config: EncodeConfig,
-) -> tuple[Encoder, Task]:
+def encode(given: Given, split: Folds, config: EncodeConfig) -> tuple[Encoder, Task]:
     """Learn every member's tables from its own training rows, and lay down what is learned."""
-    encoder, design = fit_encoder(table.frame, schema, split, aim.objective.learned(y), config)
+    schema, objective = given.schema, given.objective
+    learned = objective.learned(given.y)
+    encoder, design = fit_encoder(given.table.frame, schema, split, learned, config)
     classes = np.array(schema.classes) if schema.classes else None
-    full = design.with_target(y, table.weight)
-    tables = encoder.tables
-    return encoder, Task(full, encoder.layout, tables, split, aim.metric, classes, aim.objective)
+    full = design.with_target(given.y, given.table.weight)
+    task = Task(full, encoder.layout, encoder.tables, split, given.metric, classes, objective)
+    return encoder, task
 
 
 def encode_test(encoder: Encoder, test: pd.DataFrame | None, trace: Trace) -> Design | None:
