@@ -70,6 +70,15 @@ class VirtualBatches(NamedTuple):
         return cls(n, size, member, count, later)
 
 
+def virtual_starts(n_rows: int, size: int) -> list[int]:
+    """First rows of the virtual batches that :class:`VirtualBatches` makes, and ``n_rows``."""
+    own = math.ceil(n_rows / math.ceil(n_rows / size))
+    starts = list(range(0, n_rows, own))
+    if len(starts) > 1 and n_rows - starts[-1] == 1:
+        starts.pop()
+    return [*starts, n_rows]
+
+
 class GhostNorm(nn.Module):
     """Batch norm over virtual batches, a member each.
 
