@@ -48,11 +48,13 @@ class Pool:
         """Return a buffer of at least ``size`` numbers, whatever they are."""
         while self.free:
             buffer = self.free.pop()
-            if size <= buffer.numel() <= 2 * size:
+            if size <= buffer.numel():
                 # Tells autograd that the numbers change: a second way back would be an error.
                 buffer[:1].zero_()
                 return buffer
-        return torch.empty(size)
+        buffer = torch.empty(size)
+        library.call("in_large_pages", buffer, size)
+        return buffer
 
     def give(self, buffer: Tensor) -> None:
         """Let a later step have a buffer."""

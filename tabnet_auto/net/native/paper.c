@@ -10,9 +10,11 @@
  * number of groups adds up its own, and the groups are added in order. So no result depends on
  * the number of threads.
  */
+#define _DEFAULT_SOURCE /* for madvise */
 #include <omp.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include "products.h"
 
 #define NORM_EPSILON 1e-5f
@@ -482,18 +484,13 @@ static Tape tape_at(const Net *net, float *tape, int64_t start, int64_t rows)
 static void gate(const float *z, int64_t ld_z, const float *before, float *h, int64_t ld_h,
                  const float *scale, const float *shift, int64_t padded, int64_t rows)
 {
-    for (int64_t k = 0; k < padded; k += LANES) {
-        Vector scale1 = load(scale + k), shift1 = load(shift + k);
-        Vector scale2 = load(scale + padded + k), shift2 = load(shift + padded + k);
-        for (int64_t r = 0; r < rows; r++) {
-            const float *from = z + r * ld_z + k;
-            Vector linear = load(from) * scale1 + shift1;
-            Vector y = linear * sigmoid_of(load(from + padded) * scale2 + shift2);
-            if (before)
-                y = (y + load(before + r * ld_h + k)) * HALF_ROOT;
-            store(h + r * ld_h + k, y);
+    for (int64_t r = 0; r < rows; r++, z += ld_z, h += ld_h)
+        for (int64_t k = 0; k < padded; k += LANES) {
+            Vector linear = load(z + k) * load(scale + k) + load(shift + k);
+            Vector y = linear * sigmoid_of(load(z + padded + k) * load(scale + padded + k)
+                                           + load(shift + padded + k));
+            store(h + k, before ? (y + load(before + r * ld_h + k)) * HALF_ROOT : y);
         }
-    }
 }
 
 /* The gradient of the normalised z from that of z1 sigmoid(z2). */
@@ -501,18 +498,32 @@ static void gate_backward(const float *z, float *grad_z, int64_t ld_z, const flo
                           int64_t ld_h, const float *scale, const float *shift, int64_t padded,
                           int64_t rows)
 {
-    for (int64_t k = 0; k < padded; k += LANES) {
-        Vector scale1 = load(scale + k), shift1 = load(shift + k);
-        Vector scale2 = load(scale + padded + k), shift2 = load(shift + padded + k);
-        for (int64_t r = 0; r < rows; r++) {
-            const float *from = z + r * ld_z + k;
-            Vector linear = load(from) * scale1 + shift1;
-            Vector open = sigmoid_of(load(from + padded) * scale2 + shift2);
-            Vector g = load(grad + r * ld_h + k) * open;
-            store(grad_z + r * ld_z + k, g);
-            store(grad_z + r * ld_z + padded + k, g * linear * (1.0f - open));
+    for (int64_t r = 0; r < rows; r++, z += ld_z, grad_z += ld_z, grad += ld_h)
+        for (int64_t k = 0; k < padded; k += LANES) {
+            Vector linear = load(z + k) * load(scale + k) + load(shift + k);
+            Vector open = sigmoid_of(load(z + padded + k) * load(scale + padded + k)
+                                     + load(shift + padded + k));
+            Vector g = load(grad + k) * open;
+            store(grad_z + k, g);
+            store(grad_z + padded + k, g * linear * (1.0f - open));
         }
-    }
+}
+
+/* Begin to read what the way back needs next, layer -1 being the last of the transformer before:
+ * it lies outside of the cache, and a walk down its columns would wait for every number. */
+static void fetch_layer(const Net *net, const Tape *tape, int64_t t, int64_t layer, int64_t rows)
+{
+    if (layer < 0 && t == 0)
+        return;
+    const float *z = layer < 0 ? z_of(net, tape, t - 1, net->layers - 1)
+                               : z_of(net, tape, t, layer);
+    const float *h = layer < 1 ? last_h(net, tape, t - (t > 0)) : h_of(net, tape, t, layer - 1);
+    for (int64_t k = 0; k < rows * net->ld_z; k += 16)
+        __builtin_prefetch(z + k, 0, 2);
+    for (int64_t k = 0; k < rows * net->ld_h; k += 16)
+        __builtin_prefetch(h + k, 0, 2);
+    for (int64_t k = 0; layer < 0 && k < rows * net->ld_columns; k += 16)
+        __builtin_prefetch(logits_of(tape, t) + k, 0, 2);
 }
 
 static void transform(const Net *net, const float *packed, float *statistics, const Tape *tape,
@@ -561,6 +572,7 @@ static void transform_backward(const Net *net, const Back *back, int64_t t, cons
             for (int64_t k = 0; k < rows * net->ld_h; k++)
                 grad[k] *= HALF_ROOT;
         }
+        fetch_layer(net, &back->tape, t, layer - 1, rows);
         scale_and_shift(net, back->packed, back->statistics, norm->at, width, scale, shift);
         gate_backward(z, grad_z, net->ld_z, grad, net->ld_h, scale, shift, w->padded, rows);
         norm_backward(net, back->packed, back->statistics, norm, z, grad_z, net->ld_z, rows,
@@ -844,11 +856,17 @@ static void mask_backward(const Net *net, const int64_t *groups, const float *we
 /* total += relu(decision); the sum over the decision is the step's size of the row. */
 static void add_decision(const Net *net, const float *h, float *total, float *sizes, int64_t rows)
 {
-    for (int64_t r = 0; r < rows; r++) {
-        float size = 0.0f;
-        for (int64_t k = 0; k < net->shape.n_d; k++) {
-            float decision = h[r * net->ld_h + k] > 0.0f ? h[r * net->ld_h + k] : 0.0f;
-            total[r * net->ld_decision + k] += decision;
+    int64_t n = net->shape.n_d, vectors = n / LANES * LANES;
+    for (int64_t r = 0; r < rows; r++, h += net->ld_h, total += net->ld_decision) {
+        Vector sum = all(0.0f);
+        for (int64_t k = 0; k < vectors; k += LANES) {
+            sum += positive(load(h + k));
+            store(total + k, load(total + k) + positive(load(h + k)));
+        }
+        float size = total_of(sum);
+        for (int64_t k = vectors; k < n; k++) {
+            float decision = h[k] > 0.0f ? h[k] : 0.0f;
+            total[k] += decision;
             size += decision;
         }
         if (sizes)
@@ -915,15 +933,15 @@ static void grad_output(const Net *net, const float *h, const float *grad_total,
                         const float *grad_sizes, const float *grad_attention, float *grad,
                         int64_t rows)
 {
-    const Shape *s = &net->shape;
+    int64_t n = h ? net->shape.n_d : 0, n_d = net->shape.n_d, n_a = net->shape.n_a;
     for (int64_t r = 0; r < rows; r++) {
         float *to = grad + r * net->ld_h, size = grad_sizes ? grad_sizes[r] : 0.0f;
-        memset(to, 0, (size_t)net->ld_h * sizeof(float));
-        for (int64_t k = 0; h && k < s->n_d; k++)
-            to[k] = h[r * net->ld_h + k] > 0.0f ? grad_total[r * net->ld_decision + k] + size
-                                                : 0.0f;
-        if (grad_attention)
-            memcpy(to + s->n_d, grad_attention + r * net->ld_z, (size_t)s->n_a * sizeof(float));
+        for (int64_t k = 0; k < n; k += LANES) /* the last may overshoot: set again below */
+            store(to + k, is_positive(load(h + r * net->ld_h + k))
+                              * (load(grad_total + r * net->ld_decision + k) + size));
+        memset(to + n, 0, (size_t)(net->ld_h - n) * sizeof(float));
+        for (int64_t k = 0; grad_attention && k < n_a; k++)
+            to[n_d + k] = grad_attention[r * net->ld_z + k];
     }
 }
 
@@ -1029,6 +1047,20 @@ static void backward_rows(const Net *net, Selecting how, const Tensors *tensors,
 }
 
 /* ---- what Python calls ---- */
+
+/* Let a fresh buffer lie in large pages, where the system has them: columns of wide rows touch a
+ * page a row. Only a wish. */
+void in_large_pages(float *buffer, int64_t size)
+{
+#ifdef MADV_HUGEPAGE
+    uintptr_t page = 1 << 21, start = ((uintptr_t)buffer + page - 1) / page * page;
+    uintptr_t end = ((uintptr_t)buffer + (uintptr_t)size * sizeof(float)) / page * page;
+    if (end > start)
+        madvise((void *)start, end - start, MADV_HUGEPAGE);
+#else
+    (void)buffer, (void)size;
+#endif
+}
 
 /* x (M, B, F) to logits (M, B, O), masks (T, M, B, D), sizes (T, M, B) and each virtual batch's
  * entropies, summed over rows and steps (M, virtual). `starts` are the virtual batches' first
