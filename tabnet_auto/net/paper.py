@@ -132,11 +132,11 @@ class PaperTabNet(nn.Module):
         without it are faster where ``B`` divides into equal virtual batches.
         """
         self._check_rows(x)
-        given = {"training": self.training, "config": self.config}
-        if valid is None and paper_native.is_usable(x, self.head, **given):
+        config, training = self.config, self.training
+        if valid is None and paper_native.is_usable(x, self.head, config, training=training):
             if not self.training:
                 return paper_native.evaluate(self._network(), x)
-            starts = virtual_starts(x.shape[1], self.config.virtual_batch_size)
+            starts = virtual_starts(x.shape[1], config.virtual_batch_size)
             return paper_native.run(self._network(), x, starts)
         whole, batches = self._virtual_batches(x, valid)
         x = self.initial_norm(x, whole)

@@ -106,15 +106,15 @@ class Network:
 
     def shape(self, x: Tensor, n_virtual: int, *, training: bool) -> Shape:
         """Sizes of a pass."""
-        config = self.config
+        config, (members, batch, features) = self.config, x.shape
         return Shape(
-            *x.shape, self.weights[-2].shape[2], self.weights[-1].shape[2], config.n_d,
+            members, batch, features, self.weights[-2].shape[2], self.weights[-1].shape[2], config.n_d,
             config.n_a, config.n_steps, config.n_shared, config.n_independent, n_virtual,
             MASK_CODES[config.mask], int(self.one_to_one), int(training),
         )  # fmt: skip
 
 
-def is_usable(x: Tensor, weight: Tensor, *, training: bool, config: PaperConfig) -> bool:
+def is_usable(x: Tensor, weight: Tensor, config: PaperConfig, *, training: bool) -> bool:
     """Tell whether the kernels take this pass: in evaluation, only where no gradient is asked."""
     return (training or not torch.is_grad_enabled()) and (
         config.mask in MASK_CODES and x.shape[1] > 0 and library.is_usable(x, weight)
