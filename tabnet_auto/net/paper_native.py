@@ -108,9 +108,9 @@ class Network:
         """Sizes of a pass."""
         config, (members, batch, features) = self.config, x.shape
         return Shape(
-            members, batch, features, self.weights[-2].shape[2], self.weights[-1].shape[2], config.n_d,
-            config.n_a, config.n_steps, config.n_shared, config.n_independent, n_virtual,
-            MASK_CODES[config.mask], int(self.one_to_one), int(training),
+            members, batch, features, self.weights[-2].shape[2], self.weights[-1].shape[2],
+            config.n_d, config.n_a, config.n_steps, config.n_shared, config.n_independent,
+            n_virtual, MASK_CODES[config.mask], int(self.one_to_one), int(training),
         )  # fmt: skip
 
 

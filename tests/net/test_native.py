@@ -248,3 +248,28 @@ def test_place_among_quantiles(plain):
     fused, plainly = inputs(rows), plain(lambda: inputs(rows))
     torch.testing.assert_close(fused.position, plainly.position)
     torch.testing.assert_close(fused.value, plainly.value)
+
+
+@needs_kernels
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize("n_statistics", [0, 2])
+def test_encoded_values(dropout, n_statistics, plain):
+    rng = np.random.default_rng(1)
+    features = tuple(Feature(c, c, "numeric") for c in "abc")
+    statistics = tuple(Feature(f"d{i}", "d", "statistic") for i in range(n_statistics))
+    layout = Layout(tuple("abcd"), features, (), statistics, ())
+    tables = MemberTables(
+        np.sort(rng.normal(size=(M, 3, 5))), rng.normal(size=(M, 3)), 1.0 + rng.random((M, 3)),
+        np.zeros((M, 0), np.int32), np.zeros(0, int), np.zeros(M), np.ones(M),
+    )  # fmt: skip
+    inputs = MemberInputs(layout, tables, column_dropout=dropout)
+    x = torch.from_numpy(rng.normal(size=(M, B, 3)) * 5.0)
+    x[:, 3, 1], x[:, 4, 0], x[:, 5, 0] = torch.nan, 1e12, -1e12
+    x_stat = torch.randn(M, B, n_statistics)
+    x_stat[:, 6] = torch.nan
+    rows = RawRows(x, torch.zeros(M, B, 0).int(), x_stat)
+    fused = inputs(rows, MemberRandom(range(M)))
+    plainly = plain(lambda: inputs(rows, MemberRandom(range(M))))
+    for own, other in zip(fused, plainly, strict=True):
+        torch.testing.assert_close(own, other)
+    assert fused.missing.float().mean() >= 0.5 * dropout

@@ -777,3 +777,39 @@ void rank_values(const double *values, const double *quantiles, float *place, in
             place[at] = (float)(((double)below + share) / (double)(n_quantiles - 1));
         }
 }
+
+/* ---- numeric values, scaled and clipped ---- */
+
+/* value (M, B, V) of raw numbers (M, B, P) and statistics (M, B, Q), V = P + Q: numbers are
+ * centred and scaled by each member's tables (M, P), all are clipped smoothly to (-3, 3). NaN and
+ * what is gone (M, B, columns; none without) is missing (M, B, V) and 0; `column` (V) says where
+ * to look. */
+void encode_values(const double *numbers, const float *statistics, const double *center,
+                   const double *scale, const uint8_t *gone, const int64_t *column, float *value,
+                   uint8_t *missing, int64_t n_members, int64_t n_batch, int64_t n_numbers,
+                   int64_t n_statistics, int64_t n_columns)
+{
+    int64_t n = n_numbers + n_statistics;
+#pragma omp parallel for schedule(static)
+    for (int64_t row = 0; row < n_members * n_batch; row++) {
+        const double *restrict from = numbers + row * n_numbers;
+        const double *restrict middle = center + (row / n_batch) * n_numbers;
+        const double *restrict width = scale + (row / n_batch) * n_numbers;
+        const uint8_t *own = gone + row * n_columns;
+        float *restrict to = value + row * n;
+        uint8_t *restrict lacks = missing + row * n;
+        for (int64_t k = 0; k < n_numbers; k++)
+            to[k] = (float)((from[k] - middle[k]) / width[k]);
+        memcpy(to + n_numbers, statistics + row * n_statistics,
+               (size_t)n_statistics * sizeof(float));
+        for (int64_t k = 0; k < n; k++)
+            lacks[k] = to[k] != to[k];
+        if (gone)
+            for (int64_t k = 0; k < n; k++)
+                lacks[k] |= own[column[k]];
+        for (int64_t k = 0; k < n; k++) {
+            float third = to[k] / 3.0f, clipped = to[k] / __builtin_sqrtf(1.0f + third * third);
+            to[k] = lacks[k] ? 0.0f : clipped;
+        }
+    }
+}
