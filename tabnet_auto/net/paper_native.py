@@ -9,6 +9,7 @@ Shapes: M members, B rows of a minibatch, F features, D columns, S steps.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from dataclasses import astuple, dataclass
 from typing import Any
@@ -46,13 +47,15 @@ class Pool:
 
     def take(self, size: int) -> Tensor:
         """Return a buffer of at least ``size`` numbers, whatever they are."""
-        while self.free:
-            buffer = self.free.pop()
-            if size <= buffer.numel():
-                # Tells autograd that the numbers change: a second way back would be an error.
-                buffer[:1].zero_()
-                return buffer
-        buffer = torch.empty(size)
+        # Another thread may be predicting with the same network: look and take at once.
+        with contextlib.suppress(IndexError):
+            while (buffer := self.free.pop()).numel() < size:
+                pass
+            # Tells autograd that the numbers change: a second way back would be an error.
+            buffer[:1].zero_()
+            return buffer
+        with torch.inference_mode(mode=False):  # it may serve outside of that mode, too
+            buffer = torch.empty(size)
         library.call("in_large_pages", buffer, size)
         return buffer
 

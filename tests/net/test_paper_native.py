@@ -235,6 +235,14 @@ def test_buffers_stay_at_home():
     assert not net.records.free  # the memory of training
 
 
+def test_predictions_in_inference_mode_and_out_of_it():
+    net, x = build(SMALL, PLAIN).eval(), rows(40, PLAIN)
+    with torch.inference_mode():
+        first = net(x).logits
+    with torch.no_grad():
+        assert torch.equal(first, net(x).logits)
+
+
 @pytest.mark.parametrize("n_rows", [2, 3, 16, 17, 31, 32, 33, 48, 50, 65, 128])
 def test_virtual_batches_start_where_their_rows_do(n_rows):
     split = VirtualBatches.split(torch.zeros(1, n_rows, 1), 16)
