@@ -16,8 +16,6 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from tabnet_auto.net.native import library
-
 _NORM_EPSILON = 1e-5
 _HALF_ROOT = math.sqrt(0.5)
 
@@ -70,6 +68,15 @@ class VirtualBatches(NamedTuple):
         return cls(n, size, member, count, later)
 
 
+def virtual_starts(n_rows: int, size: int) -> list[int]:
+    """First rows of the virtual batches that :class:`VirtualBatches` makes, and ``n_rows``."""
+    own = math.ceil(n_rows / math.ceil(n_rows / size))
+    starts = list(range(0, n_rows, own))
+    if len(starts) > 1 and n_rows - starts[-1] == 1:
+        starts.pop()
+    return [*starts, n_rows]
+
+
 class GhostNorm(nn.Module):
     """Batch norm over virtual batches, a member each.
 
@@ -98,8 +105,6 @@ class GhostNorm(nn.Module):
             scale = self.weight * (self.running_var + _NORM_EPSILON).rsqrt()
             shift = torch.addcmul(self.bias, self.running_mean, scale, value=-1.0)
             return torch.addcmul(shift.to(x.dtype), x, scale.to(x.dtype))
-        if batches.member is None and library.is_usable(x, self.weight):
-            return cast("Tensor", _NativeNorm.apply(x, self.weight, self.bias, self, batches))
         if batches.member is None:
             full = x.view(x.shape[0], batches.n, batches.size, x.shape[2])
             weight, bias = self.weight.unsqueeze(1), self.bias.unsqueeze(1)
@@ -118,10 +123,6 @@ class GhostNorm(nn.Module):
 
         With a ``residual (M, B, H)``: their sum, scaled by the root of one half.
         """
-        full = self.training and batches is not None and batches.member is None
-        if full and library.is_usable(x, self.weight, residual):
-            given = (x, self.weight, self.bias, residual, self, batches)
-            return cast("Tensor", _NativeGated.apply(*given))
         gated = functional.glu(self(x, batches), dim=-1)
         return gated if residual is None else (residual + gated).mul_(_HALF_ROOT)
 
@@ -139,81 +140,6 @@ class GhostNorm(nn.Module):
         unbiased = share * batches.rows / (batches.rows - 1.0).clamp(min=1.0)
         self.running_mean.mul_(keep).add_((share * mean).sum(1, keepdim=True))
         self.running_var.mul_(keep).add_((unbiased * var).sum(1, keepdim=True))
-
-
-class _NativeNorm(Function):
-    """The norm as one kernel each way; the running statistics are updated on the way."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, norm: GhostNorm, batches: VirtualBatches
-    ) -> Tensor:
-        x, y = x.contiguous(), torch.empty_like(x)
-        mean, inverse = _run_forward("ghost_norm_forward", (x, weight, bias, y), norm, batches)
-        ctx.save_for_backward(x, weight, mean, inverse)
-        ctx.size = batches.size
-        return y
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, mean, inverse = ctx.saved_tensors
-        given = (grad.contiguous(), x, weight, mean, inverse)
-        dx, d_weight, d_bias = torch.empty_like(x), torch.empty_like(mean), torch.empty_like(mean)
-        sizes = (*mean.shape[:2], ctx.size, x.shape[2])
-        library.call("ghost_norm_backward", *given, dx, d_weight, d_bias, weight.stride(0), *sizes)
-        return dx, d_weight.sum(1, keepdim=True), d_bias.sum(1, keepdim=True), None, None
-
-
-class _NativeGated(Function):
-    """Norm, gate and residual sum as one kernel each way."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        x: Tensor,
-        weight: Tensor,
-        bias: Tensor,
-        residual: Tensor | None,
-        norm: GhostNorm,
-        batches: VirtualBatches,
-    ) -> Tensor:
-        x = x.contiguous()
-        residual = None if residual is None else residual.contiguous()
-        y = x.new_empty(*x.shape[:2], x.shape[2] // 2)
-        given = (x, weight, bias, residual, y)
-        mean, inverse = _run_forward("ghost_glu_forward", given, norm, batches)
-        ctx.save_for_backward(x, weight, bias, mean, inverse)
-        ctx.size, ctx.factor = batches.size, 1.0 if residual is None else _HALF_ROOT
-        return y
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, bias, mean, inverse = ctx.saved_tensors
-        given = (grad.contiguous(), x, weight, bias, mean, inverse)
-        dx, d_weight, d_bias = torch.empty_like(x), torch.empty_like(mean), torch.empty_like(mean)
-        sizes = (*mean.shape[:2], ctx.size, grad.shape[2])
-        library.call(
-            "ghost_glu_backward", *given, dx, d_weight, d_bias, ctx.factor, weight.stride(0), *sizes
-        )
-        d_residual = None if ctx.factor == 1.0 else grad * _HALF_ROOT
-        own = d_weight.sum(1, keepdim=True), d_bias.sum(1, keepdim=True)
-        return dx, *own, d_residual, None, None
-
-
-def _run_forward(
-    kernel: str, given: tuple[Tensor | None, ...], norm: GhostNorm, batches: VirtualBatches
-) -> tuple[Tensor, Tensor]:
-    """Run a forward kernel; return means and inverse deviations ``(M, N, C)``."""
-    y, weight = given[-1], norm.weight
-    assert y is not None
-    mean = y.new_empty(weight.shape[0], batches.n, weight.shape[2])
-    variance, inverse = torch.empty_like(mean), torch.empty_like(mean)
-    statistics = (mean, variance, inverse, norm.running_mean, norm.running_var)
-    sizes = (weight.stride(0), weight.shape[0], batches.n, batches.size, y.shape[2])
-    library.call(kernel, *given, *statistics, norm.momentum, *sizes)
-    return mean, inverse
 
 
 class _Normalise(Function):

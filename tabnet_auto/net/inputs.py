@@ -101,25 +101,44 @@ class MemberInputs(nn.Module):
 
     def forward(self, rows: RawRows, random: MemberRandom | None = None) -> Encoded:
         """Encode raw rows; give ``random`` in training only."""
+        gone = self._gone(rows.x_num, random)
+        level = self._drop_levels(self._levels(rows.codes), gone, random)
+        if self.scaling == "robust" and self._is_native(rows):
+            value, missing = self._native_values(rows, gone)
+            return Encoded(value, self._position(rows, value.dtype, missing), missing, level)
         scaled = (rows.x_num - self.center) / self.scale
         value = torch.cat([scaled.to(rows.x_stat.dtype), rows.x_stat], dim=2)
-        rank = self._position(rows, value.dtype)
-        level = self._levels(rows.codes)
         missing = torch.isnan(value)
-        if random is not None:
-            missing, level = self._drop(missing, level, random)
+        if gone is not None:
+            missing = missing | gone[:, :, self.feature_to_column[: self.n_values]]
         value = value.masked_fill(missing, 0.0)
-        rank = rank.masked_fill(missing, 0.5)
+        rank = self._position(rows, value.dtype, missing)
         if self.scaling == "quantile":
             value = _normal_quantile(rank)
         return Encoded(_smooth_clip(value), rank, missing, level)
 
-    def _position(self, rows: RawRows, dtype: torch.dtype) -> Tensor:
-        """Place of each value among its training rows; 0.5 for all where no one asks."""
+    def _is_native(self, rows: RawRows) -> bool:
+        exact = rows.x_num.dtype == self.center.dtype == torch.float64
+        return exact and rows.x_num.device.type == "cpu" and library.is_usable(rows.x_stat)
+
+    def _native_values(self, rows: RawRows, gone: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Scaled and clipped values and what is missing, in one pass."""
+        value = torch.empty(*rows.x_num.shape[:2], self.n_values)
+        missing = torch.empty(value.shape, dtype=torch.bool)
+        library.call(
+            "encode_values", rows.x_num.contiguous(), rows.x_stat.contiguous(),
+            self.center.contiguous(), self.scale.contiguous(), gone, self.feature_to_column,
+            value, missing, *rows.x_num.shape, rows.x_stat.shape[2], self.n_columns,
+        )  # fmt: skip
+        return value, missing
+
+    def _position(self, rows: RawRows, dtype: torch.dtype, missing: Tensor) -> Tensor:
+        """Place of each value among its training rows; 0.5 where missing or no one asks."""
         if not self.needs_position:
             shape = (*rows.x_num.shape[:2], self.n_values)
             return torch.full((), 0.5, dtype=dtype, device=rows.x_num.device).expand(shape)
-        return torch.cat([self._rank(rows.x_num).to(dtype), _normal_cdf(rows.x_stat)], 2)
+        rank = torch.cat([self._rank(rows.x_num).to(dtype), _normal_cdf(rows.x_stat)], 2)
+        return rank.masked_fill_(missing, 0.5)
 
     def _rank(self, x: Tensor) -> Tensor:
         """Linearly interpolated place among the member's quantiles; ``(M, B, n_numeric)``."""
@@ -143,19 +162,28 @@ class MemberInputs(nn.Module):
         flat = (codes.long() + self.code_offset).flatten(1)
         return self.lookup.gather(1, flat).view(codes.shape)
 
-    def _drop(self, missing: Tensor, level: Tensor, random: MemberRandom) -> tuple[Tensor, Tensor]:
-        n_rows = missing.shape[1]
-        columns = random.rates("column_dropout", self.column_dropout)
-        if columns.any():
-            gone = random.happens(columns, n_rows, self.n_columns)
-            gone = gone.to(missing.device)[:, :, self.feature_to_column]
-            missing = missing | gone[:, :, : self.n_values]
-            level = level.masked_fill(gone[:, :, self.n_values :], MISSING_CODE)
-        if self.unknown_rate > 0 and level.shape[2]:
+    def _gone(self, x: Tensor, random: MemberRandom | None) -> Tensor | None:
+        """Which columns turn missing in training; bool ``(M, B, n_columns)``."""
+        if random is None:
+            return None
+        rates = random.rates("column_dropout", self.column_dropout)
+        if not rates.any():
+            return None
+        return random.happens(rates, x.shape[1], self.n_columns).to(x.device)
+
+    def _drop_levels(
+        self, level: Tensor, gone: Tensor | None, random: MemberRandom | None
+    ) -> Tensor:
+        if level.shape[2] == 0 or random is None:
+            return level
+        if gone is not None:
+            own = gone[:, :, self.feature_to_column[self.n_values :]]
+            level = level.masked_fill(own, MISSING_CODE)
+        if self.unknown_rate > 0:
             rates = random.rates("unknown_rate", self.unknown_rate)
-            unknown = random.happens(rates, n_rows, level.shape[2])
+            unknown = random.happens(rates, *level.shape[1:])
             level = level.masked_fill(unknown.to(level.device), UNKNOWN_CODE)
-        return missing, level
+        return level
 
 
 def _smooth_clip(x: Tensor) -> Tensor:

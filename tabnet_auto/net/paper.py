@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from tabnet_auto.config import PaperConfig
 from tabnet_auto.errors import InputError
-from tabnet_auto.net.ghost_norm import GhostNorm, VirtualBatches
+from tabnet_auto.net import paper_native
+from tabnet_auto.net.ghost_norm import GhostNorm, VirtualBatches, virtual_starts
 from tabnet_auto.net.layers import MemberRandom
 from tabnet_auto.net.output import Output
 from tabnet_auto.net.selection import select
@@ -109,6 +110,7 @@ class PaperTabNet(nn.Module):
         super().__init__()
         _check(config, n_features, groups)
         self.config = config
+        self.records, self.scratch = paper_native.Pool(), paper_native.Pool()
         self._place_groups(groups)
         n_columns, width = max(groups) + 1, config.n_d + config.n_a
         self.initial_norm = GhostNorm(random.n_members, n_features, _INITIAL_MOMENTUM)
@@ -129,6 +131,13 @@ class PaperTabNet(nn.Module):
         rows must hold finite numbers; what comes out for them means nothing. Minibatches
         without it are faster where ``B`` divides into equal virtual batches.
         """
+        self._check_rows(x)
+        config, training = self.config, self.training
+        if valid is None and paper_native.is_usable(x, self.head, config, training=training):
+            if not self.training:
+                return paper_native.evaluate(self._network(), x)
+            starts = virtual_starts(x.shape[1], config.virtual_batch_size)
+            return paper_native.run(self._network(), x, starts)
         whole, batches = self._virtual_batches(x, valid)
         x = self.initial_norm(x, whole)
         shared = list(self.shared)
@@ -174,19 +183,40 @@ class PaperTabNet(nn.Module):
             return mask @ self.spread.to(mask.dtype)
         return mask.gather(-1, self.groups.expand(*mask.shape[:-1], -1))
 
+    def _network(self) -> paper_native.Network:
+        """Name the parameters in the kernels' order."""
+        transformers = [self.splitter, *self.transformers]
+        attentions = list(self.attentions)
+        weights = (
+            *self.shared,
+            *(own for transformer in transformers for own in transformer.own),
+            *(attend.weight for attend in attentions),
+            self.head,
+        )
+        norms = (
+            self.initial_norm,
+            *(norm for transformer in transformers for norm in transformer.norms),
+            *(attend.norm for attend in attentions),
+        )
+        return paper_native.Network(
+            self.config, weights, norms, self.groups, self.share, self.one_to_one,
+            self.records, self.scratch,
+        )  # fmt: skip
+
+    def _check_rows(self, x: Tensor) -> None:
+        if self.training and x.shape[1] < 2:
+            raise InputError(
+                f"Batch norm needs at least 2 rows in training, got {x.shape[1]}. "
+                "Leave a last minibatch of one row out, or join it to another."
+            )
+
     def _virtual_batches(
         self, x: Tensor, valid: Tensor | None
     ) -> tuple[VirtualBatches | None, VirtualBatches | None]:
         """Return the whole minibatch as one virtual batch, and the virtual batches."""
         if not self.training:
             return None, None
-        n_rows = x.shape[1]
-        if n_rows < 2:
-            raise InputError(
-                f"Batch norm needs at least 2 rows in training, got {n_rows}. "
-                "Leave a last minibatch of one row out, or join it to another."
-            )
-        whole = VirtualBatches.split(x, n_rows, valid)
+        whole = VirtualBatches.split(x, x.shape[1], valid)
         return whole, VirtualBatches.split(x, self.config.virtual_batch_size, valid)
 
     def _penalty(self, entropy: Tensor, valid: Tensor | None) -> Tensor:

@@ -9,14 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from tabnet_auto.config import PaperConfig
 from tabnet_auto.design import Feature, Layout, MemberTables
-from tabnet_auto.net.ghost_norm import GhostNorm, VirtualBatches
 from tabnet_auto.net.inputs import MemberInputs, RawRows
 from tabnet_auto.net.layers import MemberRandom, ParametricActivation
 from tabnet_auto.net.native import library
 from tabnet_auto.net.piecewise import Piecewise, Weights, piecewise_dot, piecewise_sum
-from tabnet_auto.net.selection import select
 from tabnet_auto.net.sparse import entmax15, sparsemax
 
 M, B = 3, 24
@@ -98,42 +95,6 @@ def test_piecewise_maps_are_linear_maps_of_the_elements(n_values, n_bins, width,
 def test_sparse_maps(width, sparse_map, size, plain):
     torch.manual_seed(1)
     both_ways(sparse_map, [size * torch.randn(40, width)], plain)
-
-
-@needs_kernels
-@pytest.mark.parametrize("mask", ["sparsemax", "entmax15"])
-@pytest.mark.parametrize("first", [False, True])
-def test_selection(mask, first, plain):
-    torch.manual_seed(2)
-    logits, prior, config = torch.randn(M, B, 21), torch.rand(M, B, 21), PaperConfig(mask=mask)
-    if first:
-        both_ways(lambda own: tuple(select(own, None, config)), [logits], plain, atol=1e-4)
-    else:
-        both_ways(lambda *own: tuple(select(*own, config)), [logits, prior], plain, atol=1e-4)
-
-
-@needs_kernels
-@pytest.mark.parametrize("size", [4, 8, 24])
-@pytest.mark.parametrize("residual", [False, True])
-def test_ghost_norm_and_gate(size, residual, plain):
-    torch.manual_seed(3)
-    x = torch.randn(M, B, 10) * 3.0 + 5.0
-    before = torch.randn(M, B, 5)
-    norms = [GhostNorm(M, 10, 0.1) for _ in range(2)]
-    for norm in norms:
-        torch.manual_seed(4)
-        torch.nn.init.normal_(norm.weight)
-        torch.nn.init.normal_(norm.bias)
-    remaining = iter([*norms, *norms])
-
-    def gated(*own):
-        norm = next(remaining)
-        batches = VirtualBatches.split(x, size)
-        return norm.gated(own[0], batches, own[1] if residual else None), norm(own[0], batches)
-
-    both_ways(gated, [x, before] if residual else [x], plain, atol=2e-5)
-    for name in ("running_mean", "running_var"):
-        torch.testing.assert_close(getattr(norms[0], name), getattr(norms[1], name))
 
 
 @needs_kernels
@@ -249,3 +210,28 @@ def test_place_among_quantiles(plain):
     fused, plainly = inputs(rows), plain(lambda: inputs(rows))
     torch.testing.assert_close(fused.position, plainly.position)
     torch.testing.assert_close(fused.value, plainly.value)
+
+
+@needs_kernels
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize("n_statistics", [0, 2])
+def test_encoded_values(dropout, n_statistics, plain):
+    rng = np.random.default_rng(1)
+    features = tuple(Feature(c, c, "numeric") for c in "abc")
+    statistics = tuple(Feature(f"d{i}", "d", "statistic") for i in range(n_statistics))
+    layout = Layout(tuple("abcd"), features, (), statistics, ())
+    tables = MemberTables(
+        np.sort(rng.normal(size=(M, 3, 5))), rng.normal(size=(M, 3)), 1.0 + rng.random((M, 3)),
+        np.zeros((M, 0), np.int32), np.zeros(0, int), np.zeros(M), np.ones(M),
+    )  # fmt: skip
+    inputs = MemberInputs(layout, tables, column_dropout=dropout)
+    x = torch.from_numpy(rng.normal(size=(M, B, 3)) * 5.0)
+    x[:, 3, 1], x[:, 4, 0], x[:, 5, 0] = torch.nan, 1e12, -1e12
+    x_stat = torch.randn(M, B, n_statistics)
+    x_stat[:, 6] = torch.nan
+    rows = RawRows(x, torch.zeros(M, B, 0).int(), x_stat)
+    fused = inputs(rows, MemberRandom(range(M)))
+    plainly = plain(lambda: inputs(rows, MemberRandom(range(M))))
+    for own, other in zip(fused, plainly, strict=True):
+        torch.testing.assert_close(own, other)
+    assert fused.missing.float().mean() >= 0.5 * dropout

@@ -1,8 +1,7 @@
 /* Fused CPU kernels of the batched networks, single precision.
  *
  * Every array is contiguous with a leading member axis. Sizes: M members, B rows of a minibatch,
- * V piecewise-linear features, R rows of a feature's table, H columns of a table, N virtual
- * batches, C channels. Work is divided so that no two threads write the same number and every
+ * V piecewise-linear features, R rows of a feature's table, H columns of a table. Work is divided so that no two threads write the same number and every
  * sum runs in one fixed order: results do not depend on the number of threads.
  */
 #include <math.h>
@@ -13,10 +12,8 @@
 #define CHUNK 4096 /* numbers that one task works through */
 #define EXTRA_PASSES 64 /* of Newton's method, beyond one a column */
 #define TOLERANCE 9.5e-7f /* a threshold that moves by no more has arrived: 8 roundings */
-#define NORM_EPSILON 1e-5f
 #define SELU_SCALE 1.0507009873554805f
 #define SELU_ALPHA 1.6732632423543772f
-#define HALF_ROOT 0.70710678118654752f
 
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -40,31 +37,6 @@ static inline float fast_exp(float x)
     power.i = ((int32_t)n + 127) << 23;
     return p * power.f;
 }
-
-/* log of a normal positive number with a relative error of 2e-7 (Cephes). */
-static inline float fast_log(float x)
-{
-    union { float f; int32_t i; } number;
-    number.f = x;
-    float n = (float)((number.i >> 23) - 126);
-    number.i = (number.i & 0x007fffff) | 0x3f000000;
-    float m = number.f;
-    n = m < 0.70710678f ? n - 1.0f : n;
-    m = m < 0.70710678f ? m + m - 1.0f : m - 1.0f;
-    float p = 7.0376836292e-2f;
-    p = p * m - 1.1514610310e-1f;
-    p = p * m + 1.1676998740e-1f;
-    p = p * m - 1.2420140846e-1f;
-    p = p * m + 1.4249322787e-1f;
-    p = p * m - 1.6668057665e-1f;
-    p = p * m + 2.0000714765e-1f;
-    p = p * m - 2.4999993993e-1f;
-    p = p * m + 3.3333331174e-1f;
-    p = p * m * m * m - 2.12194440e-4f * n - 0.5f * m * m;
-    return m + p + 0.693359375f * n;
-}
-
-static inline float sigmoid(float x) { return 1.0f / (1.0f + fast_exp(-x)); }
 
 /* ---- piecewise-linear features: a row reads three rows of each feature's table at most ---- */
 
@@ -226,211 +198,6 @@ void knots_backward(const float *value, const float *position, const uint8_t *mi
     }
 }
 
-/* ---- ghost batch norm, alone and followed by a gated linear unit ---- */
-
-/* Mean, biased variance and inverse deviation of the C channels of one virtual batch. */
-static void batch_statistics(const float *restrict x, float *restrict mean,
-                             float *restrict variance, float *restrict inverse, int64_t size,
-                             int64_t width)
-{
-    memset(mean, 0, (size_t)width * sizeof(float));
-    memset(variance, 0, (size_t)width * sizeof(float));
-    for (int64_t r = 0; r < size; r++) {
-        const float *restrict row = x + r * width;
-#pragma omp simd
-        for (int64_t k = 0; k < width; k++)
-            mean[k] += row[k];
-    }
-    for (int64_t k = 0; k < width; k++)
-        mean[k] /= (float)size;
-    for (int64_t r = 0; r < size; r++) {
-        const float *restrict row = x + r * width;
-#pragma omp simd
-        for (int64_t k = 0; k < width; k++)
-            variance[k] += (row[k] - mean[k]) * (row[k] - mean[k]);
-    }
-    for (int64_t k = 0; k < width; k++) {
-        variance[k] /= (float)size;
-        inverse[k] = 1.0f / __builtin_sqrtf(variance[k] + NORM_EPSILON);
-    }
-}
-
-/* Running statistics take in the virtual batches one after the other, the variance unbiased. */
-static void update_running(const float *restrict mean, const float *restrict variance,
-                           float *restrict running_mean, float *restrict running_variance,
-                           float momentum, int64_t n_members, int64_t n_batches, int64_t size,
-                           int64_t width)
-{
-    float unbiased = size > 1 ? (float)size / (float)(size - 1) : 1.0f;
-    for (int64_t m = 0; m < n_members; m++)
-        for (int64_t b = 0; b < n_batches; b++)
-            for (int64_t k = 0; k < width; k++) {
-                int64_t from = (m * n_batches + b) * width + k, to = m * width + k;
-                running_mean[to] += momentum * (mean[from] - running_mean[to]);
-                running_variance[to] += momentum * (unbiased * variance[from]
-                                                    - running_variance[to]);
-            }
-}
-
-/* From the gradient of the normalised values of one virtual batch, which is overwritten, to that
- * of the values, weight and bias. */
-static void norm_backward(const float *restrict x, float *restrict grad,
-                          const float *restrict weight, const float *restrict mean,
-                          const float *restrict inverse, float *restrict grad_weight,
-                          float *restrict grad_bias, int64_t size, int64_t width)
-{
-    memset(grad_weight, 0, (size_t)width * sizeof(float));
-    memset(grad_bias, 0, (size_t)width * sizeof(float));
-    for (int64_t r = 0; r < size; r++) {
-        const float *restrict row = x + r * width, *restrict g = grad + r * width;
-#pragma omp simd
-        for (int64_t k = 0; k < width; k++) {
-            grad_bias[k] += g[k];
-            grad_weight[k] += g[k] * (row[k] - mean[k]) * inverse[k];
-        }
-    }
-    float scale[width], slope[width], shift[width];
-    for (int64_t k = 0; k < width; k++) {
-        scale[k] = weight[k] * inverse[k];
-        slope[k] = -scale[k] * inverse[k] * grad_weight[k] / (float)size;
-        shift[k] = -scale[k] * grad_bias[k] / (float)size - slope[k] * mean[k];
-    }
-    for (int64_t r = 0; r < size; r++) {
-        const float *restrict row = x + r * width;
-        float *restrict g = grad + r * width;
-#pragma omp simd
-        for (int64_t k = 0; k < width; k++)
-            g[k] = scale[k] * g[k] + slope[k] * row[k] + shift[k];
-    }
-}
-
-/* Normalising, then weight and bias, as one factor and one summand a channel. */
-static void to_scale_and_shift(const float *restrict weight, const float *restrict bias,
-                               const float *restrict mean, const float *restrict inverse,
-                               float *restrict scale, float *restrict shift, int64_t width)
-{
-    for (int64_t k = 0; k < width; k++) {
-        scale[k] = weight[k] * inverse[k];
-        shift[k] = bias[k] - mean[k] * scale[k];
-    }
-}
-
-/* y = normalised x (M, N S, C) times weight plus bias; weight and bias of members lie `stride`
- * numbers apart. Mean, variance and inverse deviation (M, N, C) are put out. */
-void ghost_norm_forward(const float *x, const float *weight, const float *bias, float *y,
-                        float *mean, float *variance, float *inverse, float *running_mean,
-                        float *running_variance, float momentum, int64_t stride,
-                        int64_t n_members, int64_t n_batches, int64_t size, int64_t width)
-{
-#pragma omp parallel for schedule(static)
-    for (int64_t task = 0; task < n_members * n_batches; task++) {
-        const float *own = x + task * size * width;
-        const float *w = weight + (task / n_batches) * stride;
-        const float *c = bias + (task / n_batches) * stride;
-        float *mu = mean + task * width, *inv = inverse + task * width;
-        batch_statistics(own, mu, variance + task * width, inv, size, width);
-        float scale[width], shift[width];
-        to_scale_and_shift(w, c, mu, inv, scale, shift, width);
-        for (int64_t r = 0; r < size; r++) {
-            const float *restrict from = own + r * width;
-            float *restrict to = y + (task * size + r) * width;
-#pragma omp simd
-            for (int64_t k = 0; k < width; k++)
-                to[k] = from[k] * scale[k] + shift[k];
-        }
-    }
-    update_running(mean, variance, running_mean, running_variance, momentum, n_members,
-                   n_batches, size, width);
-}
-
-/* Gradient of x, and each virtual batch's share of those of weight and bias (M, N, C). */
-void ghost_norm_backward(const float *grad, const float *x, const float *weight,
-                         const float *mean, const float *inverse, float *grad_x,
-                         float *grad_weight, float *grad_bias, int64_t stride,
-                         int64_t n_members, int64_t n_batches, int64_t size, int64_t width)
-{
-#pragma omp parallel for schedule(static)
-    for (int64_t task = 0; task < n_members * n_batches; task++) {
-        int64_t at = task * size * width, to = task * width;
-        memcpy(grad_x + at, grad + at, (size_t)(size * width) * sizeof(float));
-        norm_backward(x + at, grad_x + at, weight + (task / n_batches) * stride, mean + to,
-                      inverse + to, grad_weight + to, grad_bias + to, size, width);
-    }
-}
-
-/* y (M, N S, H) = x1 sigmoid(x2) of the normalised x = [x1, x2] (M, N S, 2 H), or where residual
- * is given (residual + x1 sigmoid(x2)) sqrt(1/2). */
-void ghost_glu_forward(const float *x, const float *weight, const float *bias,
-                       const float *residual, float *y, float *mean, float *variance,
-                       float *inverse, float *running_mean, float *running_variance,
-                       float momentum, int64_t stride, int64_t n_members, int64_t n_batches,
-                       int64_t size, int64_t half)
-{
-    int64_t width = 2 * half;
-#pragma omp parallel for schedule(static)
-    for (int64_t task = 0; task < n_members * n_batches; task++) {
-        const float *own = x + task * size * width;
-        const float *w = weight + (task / n_batches) * stride;
-        const float *c = bias + (task / n_batches) * stride;
-        float *mu = mean + task * width, *inv = inverse + task * width;
-        batch_statistics(own, mu, variance + task * width, inv, size, width);
-        float scale[width], shift[width];
-        to_scale_and_shift(w, c, mu, inv, scale, shift, width);
-        for (int64_t r = 0; r < size; r++) {
-            const float *restrict from = own + r * width;
-            float *restrict to = y + (task * size + r) * half;
-#pragma omp simd
-            for (int64_t k = 0; k < half; k++)
-                to[k] = (from[k] * scale[k] + shift[k])
-                        * sigmoid(from[half + k] * scale[half + k] + shift[half + k]);
-            if (residual) {
-                const float *restrict before = residual + (task * size + r) * half;
-#pragma omp simd
-                for (int64_t k = 0; k < half; k++)
-                    to[k] = (to[k] + before[k]) * HALF_ROOT;
-            }
-        }
-    }
-    update_running(mean, variance, running_mean, running_variance, momentum, n_members,
-                   n_batches, size, width);
-}
-
-/* Gradient of x, and each virtual batch's share of those of weight and bias (M, N, 2 H);
- * `factor` is that of the gated part in y. */
-void ghost_glu_backward(const float *grad, const float *x, const float *weight,
-                        const float *bias, const float *mean, const float *inverse,
-                        float *grad_x, float *grad_weight, float *grad_bias, float factor,
-                        int64_t stride, int64_t n_members, int64_t n_batches, int64_t size,
-                        int64_t half)
-{
-    int64_t width = 2 * half;
-#pragma omp parallel for schedule(static)
-    for (int64_t task = 0; task < n_members * n_batches; task++) {
-        const float *own = x + task * size * width;
-        const float *w = weight + (task / n_batches) * stride;
-        const float *c = bias + (task / n_batches) * stride;
-        const float *mu = mean + task * width, *inv = inverse + task * width;
-        float *dx = grad_x + task * size * width;
-        float scale[width], shift[width];
-        to_scale_and_shift(w, c, mu, inv, scale, shift, width);
-        for (int64_t r = 0; r < size; r++) {
-            const float *restrict from = own + r * width;
-            const float *restrict g = grad + (task * size + r) * half;
-            float *restrict to = dx + r * width;
-#pragma omp simd
-            for (int64_t k = 0; k < half; k++) {
-                float gate = sigmoid(from[half + k] * scale[half + k] + shift[half + k]);
-                float linear = from[k] * scale[k] + shift[k];
-                float d = factor * g[k] * gate;
-                to[k] = d;
-                to[half + k] = d * linear * (1.0f - gate);
-            }
-        }
-        norm_backward(own, dx, w, mu, inv, grad_weight + task * width, grad_bias + task * width,
-                      size, width);
-    }
-}
-
 /* ---- maps from logits to attention weights; rows of D columns ---- */
 
 enum { SPARSEMAX = 1, ENTMAX15 = 2 };
@@ -557,79 +324,6 @@ void excess_backward(const float *grad, const float *excess, float *grad_logits,
         load_row(g, grad + row * width, width, padded, 0.0f);
         load_row(e, excess + row * width, width, padded, 0.0f);
         excess_backward_row(g, e, padded, map);
-        store_row(grad_logits + row * width, g, width);
-    }
-}
-
-/* One selection of the published TabNet: weights = map(logits * prior), the next prior
- * prior * (gamma - weights), and the entropy - sum_k w log(w + epsilon) of each row. The first
- * step has no prior: 1. */
-void select_forward(const float *logits, const float *prior, float *excess, float *weights,
-                    float *next, float *entropy, float gamma, float epsilon, int64_t map,
-                    int64_t n_rows, int64_t width)
-{
-    int64_t n = whole_vectors(width);
-#pragma omp parallel for schedule(static)
-    for (int64_t row = 0; row < n_rows; row++) {
-        float e[n], p[n], w[n], following[n], sum = 0.0f;
-        load_row(e, logits + row * width, width, n, -INFINITY);
-        for (int64_t k = 0; k < n; k++)
-            p[k] = 1.0f;
-        if (prior)
-            load_row(p, prior + row * width, width, n, 1.0f);
-        for (int64_t k = 0; k < n; k++)
-            e[k] *= p[k];
-        excess_row(e, n, map);
-        for (int64_t k = 0; k < n; k++)
-            w[k] = map == ENTMAX15 ? e[k] * e[k] : e[k];
-#pragma omp simd reduction(+ : sum)
-        for (int64_t k = 0; k < n; k++) {
-            following[k] = p[k] * (gamma - w[k]);
-            sum -= w[k] * fast_log(w[k] + epsilon);
-        }
-        store_row(excess + row * width, e, width);
-        store_row(weights + row * width, w, width);
-        store_row(next + row * width, following, width);
-        entropy[row] = sum;
-    }
-}
-
-/* Gradients of logits and prior from those of weights, next prior and entropy (n,); that of the
- * next prior is missing in the last step. */
-void select_backward(const float *grad_weights, const float *grad_next, const float *grad_entropy,
-                     const float *logits, const float *prior, const float *excess,
-                     float *grad_logits, float *grad_prior, float gamma, float epsilon,
-                     int64_t map, int64_t n_rows, int64_t width)
-{
-    int64_t n = whole_vectors(width);
-#pragma omp parallel for schedule(static)
-    for (int64_t row = 0; row < n_rows; row++) {
-        float g[n], e[n], l[n], p[n], w[n], following[n], of_entropy = grad_entropy[row];
-        load_row(g, grad_weights + row * width, width, n, 0.0f);
-        load_row(e, excess + row * width, width, n, 0.0f);
-        for (int64_t k = 0; k < n; k++) {
-            p[k] = 1.0f;
-            following[k] = 0.0f;
-            w[k] = map == ENTMAX15 ? e[k] * e[k] : e[k];
-        }
-        if (prior)
-            load_row(p, prior + row * width, width, n, 1.0f);
-        if (grad_next)
-            load_row(following, grad_next + row * width, width, n, 0.0f);
-#pragma omp simd
-        for (int64_t k = 0; k < n; k++) {
-            float s = w[k] + epsilon;
-            g[k] -= of_entropy * (fast_log(s) + w[k] / s) + following[k] * p[k];
-        }
-        excess_backward_row(g, e, n, map);
-        if (prior) {
-            load_row(l, logits + row * width, width, n, 0.0f);
-            for (int64_t k = 0; k < n; k++) {
-                following[k] = g[k] * l[k] + following[k] * (gamma - w[k]);
-                g[k] *= p[k];
-            }
-            store_row(grad_prior + row * width, following, width);
-        }
         store_row(grad_logits + row * width, g, width);
     }
 }
@@ -782,4 +476,40 @@ void rank_values(const double *values, const double *quantiles, float *place, in
             share = share > 1.0 ? 1.0 : share;
             place[at] = (float)(((double)below + share) / (double)(n_quantiles - 1));
         }
+}
+
+/* ---- numeric values, scaled and clipped ---- */
+
+/* value (M, B, V) of raw numbers (M, B, P) and statistics (M, B, Q), V = P + Q: numbers are
+ * centred and scaled by each member's tables (M, P), all are clipped smoothly to (-3, 3). NaN and
+ * what is gone (M, B, columns; none without) is missing (M, B, V) and 0; `column` (V) says where
+ * to look. */
+void encode_values(const double *numbers, const float *statistics, const double *center,
+                   const double *scale, const uint8_t *gone, const int64_t *column, float *value,
+                   uint8_t *missing, int64_t n_members, int64_t n_batch, int64_t n_numbers,
+                   int64_t n_statistics, int64_t n_columns)
+{
+    int64_t n = n_numbers + n_statistics;
+#pragma omp parallel for schedule(static)
+    for (int64_t row = 0; row < n_members * n_batch; row++) {
+        const double *restrict from = numbers + row * n_numbers;
+        const double *restrict middle = center + (row / n_batch) * n_numbers;
+        const double *restrict width = scale + (row / n_batch) * n_numbers;
+        const uint8_t *own = gone + row * n_columns;
+        float *restrict to = value + row * n;
+        uint8_t *restrict lacks = missing + row * n;
+        for (int64_t k = 0; k < n_numbers; k++)
+            to[k] = (float)((from[k] - middle[k]) / width[k]);
+        memcpy(to + n_numbers, statistics + row * n_statistics,
+               (size_t)n_statistics * sizeof(float));
+        for (int64_t k = 0; k < n; k++)
+            lacks[k] = to[k] != to[k];
+        if (gone)
+            for (int64_t k = 0; k < n; k++)
+                lacks[k] |= own[column[k]];
+        for (int64_t k = 0; k < n; k++) {
+            float third = to[k] / 3.0f, clipped = to[k] / __builtin_sqrtf(1.0f + third * third);
+            to[k] = lacks[k] ? 0.0f : clipped;
+        }
+    }
 }

@@ -24,7 +24,8 @@ from torch import Tensor
 SWITCH = "TABNET_AUTO_KERNELS"
 """Environment variable: ``off`` leaves the kernels alone."""
 
-_SOURCE = Path(__file__).with_name("kernels.c")
+_SOURCES = sorted(Path(__file__).parent.glob("*.c"))
+_HEADERS = sorted(Path(__file__).parent.glob("*.h"))
 _FLAGS = (
     "-O3", "-march=native", "-fopenmp", "-shared", "-fPIC", "-ffp-contract=fast",
     # What vectorising sums needs of -ffast-math. Infinities and NaN keep their meaning, and the
@@ -90,7 +91,7 @@ def _folders() -> Iterator[Path]:
 
 def _compiled(compiler: str, folder: Path) -> Path:
     """Return the compiled kernels in a folder, compiled now if they are not there."""
-    key = hashlib.sha256(_SOURCE.read_bytes())
+    key = hashlib.sha256(b"".join(path.read_bytes() for path in (*_SOURCES, *_HEADERS)))
     key.update("\n".join([compiler, *_FLAGS, _cpu()]).encode())
     target = folder / f"kernels-{key.hexdigest()[:16]}.so"
     if target.exists() and target.stat().st_uid == os.getuid():
@@ -98,7 +99,7 @@ def _compiled(compiler: str, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         made = Path(scratch) / target.name
-        command = [compiler, *_FLAGS, str(_SOURCE), "-o", str(made), "-lm"]
+        command = [compiler, *_FLAGS, *map(str, _SOURCES), "-o", str(made), "-lm"]
         try:
             _run([*command[:-1], _WIDE, "-lm"])
         except subprocess.CalledProcessError:  # a compiler or a CPU without that option

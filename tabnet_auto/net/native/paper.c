@@ -1,0 +1,1157 @@
+/* The published TabNet (arXiv 1908.07442) as one kernel each way, single precision.
+ *
+ * Every member's virtual batch passes through the whole network on its own, so that what a layer
+ * puts out is still in the cache when the next one reads it. Sizes: M members, B rows of a
+ * minibatch, F features, D columns, O outputs, T steps, W = n_d + n_a, L layers of a transformer.
+ * Transformer 0 is the splitter, transformer t belongs to step t.
+ *
+ * Arrays within the kernel have rows of whole vectors, filled with zeros; a gated layer's two
+ * halves are filled each on its own. Gradients of weights are sums over virtual batches: a fixed
+ * number of groups adds up its own, and the groups are added in order. So no result depends on
+ * the number of threads.
+ */
+#define _DEFAULT_SOURCE /* for madvise */
+#include <omp.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include "products.h"
+
+#define NORM_EPSILON 1e-5f
+#define HALF_ROOT 0.70710678118654752f
+#define TOLERANCE 9.5e-7f /* a threshold that moves by no more has arrived: 8 roundings */
+#define EXTRA_PASSES 64 /* of Newton's method, beyond one a column */
+
+enum { SPARSEMAX = 1, ENTMAX15 = 2, SOFTMAX = 3 };
+
+/* What Python knows of the network; the order is that of paper_native.py. */
+typedef struct {
+    int64_t members, batch, features, columns, outputs, n_d, n_a, steps, shared, own;
+    int64_t virtual, map, one_to_one, training;
+} Shape;
+
+/* A weight (M, depth, halves * half) whose members lie `stride` numbers apart. */
+typedef struct { const float *values; int64_t stride; float *grad; } WeightTable;
+typedef struct {
+    const float *weight; int64_t weight_stride;
+    const float *bias; int64_t bias_stride;
+    float *mean; int64_t mean_stride;
+    float *variance; int64_t variance_stride;
+    float *grad_weight, *grad_bias;
+} NormTable;
+
+/* Where a weight lies in a member's packed parameters (`at`, rows of `ld`), and its transpose. */
+typedef struct { int64_t at, ld, back, back_ld, depth, half, halves, padded; } Weight;
+/* A norm's channels: `at` in each block of statistics or parameters of all norms. */
+typedef struct { int64_t at, half, halves, padded; } Norm;
+
+typedef struct {
+    Shape shape;
+    int64_t layers, width, ld_x, ld_columns, ld_h, ld_z, ld_decision, ld_outputs;
+    int64_t n_weights, n_norms, channels, packed, transposed, row_tape;
+    Weight *weights;
+    Norm *norms;
+} Net;
+
+static inline int64_t smaller_of(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t whole(int64_t n) { return (n + 15) / 16 * 16; }
+
+/* Distance of rows: not a multiple of 512 bytes, which would crowd into a part of the cache. */
+static inline int64_t spread(int64_t n) { return n % 128 == 0 ? n + 16 : n; }
+
+static inline int64_t count_weights(const Shape *s)
+{
+    return s->shared + (s->steps + 1) * s->own + s->steps + 1;
+}
+
+static inline int64_t count_norms(const Shape *s)
+{
+    return 1 + (s->steps + 1) * (s->shared + s->own) + s->steps;
+}
+
+static void place_weight(Net *net, int64_t i, int64_t depth, int64_t half, int64_t halves)
+{
+    Weight *w = net->weights + i;
+    w->depth = depth, w->half = half, w->halves = halves, w->padded = whole(half);
+    w->ld = spread(halves * w->padded), w->back_ld = spread(whole(depth));
+    w->at = net->packed, w->back = net->transposed;
+    net->packed += depth * w->ld;
+    net->transposed += halves * w->padded * w->back_ld;
+}
+
+static void place_norm(Net *net, int64_t i, int64_t half, int64_t halves)
+{
+    Norm *n = net->norms + i;
+    n->at = net->channels, n->half = half, n->halves = halves, n->padded = whole(half);
+    net->channels += halves * n->padded;
+}
+
+static inline int64_t own_weight(const Net *net, int64_t t, int64_t i)
+{
+    return net->shape.shared + t * net->shape.own + i;
+}
+static inline int64_t gated_weight(const Net *net, int64_t t, int64_t layer)
+{
+    return layer < net->shape.shared ? layer : own_weight(net, t, layer - net->shape.shared);
+}
+static inline int64_t step_weight(const Net *net, int64_t t)
+{
+    return own_weight(net, net->shape.steps + 1, 0) + t - 1;
+}
+static inline int64_t head_weight(const Net *net) { return net->n_weights - 1; }
+static inline int64_t gated_norm(const Net *net, int64_t t, int64_t layer)
+{
+    return 1 + t * net->layers + layer;
+}
+static inline int64_t step_norm(const Net *net, int64_t t)
+{
+    return (net->shape.steps + 1) * net->layers + t;
+}
+
+/* Fill in sizes and places; the caller has room for `weights` and `norms`. */
+static void lay_out(Net *net, const Shape *s, Weight *weights, Norm *norms)
+{
+    memset(net, 0, sizeof(*net));
+    net->shape = *s, net->weights = weights, net->norms = norms;
+    net->layers = s->shared + s->own, net->width = s->n_d + s->n_a;
+    net->ld_x = spread(whole(s->features)), net->ld_columns = spread(whole(s->columns));
+    net->ld_h = spread(whole(net->width)), net->ld_z = spread(2 * whole(net->width));
+    net->ld_decision = spread(whole(s->n_d)), net->ld_outputs = spread(whole(s->outputs));
+    net->n_weights = count_weights(s), net->n_norms = count_norms(s);
+    for (int64_t i = 0; i < s->shared; i++)
+        place_weight(net, i, i ? net->width : s->features, net->width, 2);
+    for (int64_t t = 0; t <= s->steps; t++)
+        for (int64_t i = 0; i < s->own; i++)
+            place_weight(net, own_weight(net, t, i), i || s->shared ? net->width : s->features,
+                         net->width, 2);
+    for (int64_t t = 1; t <= s->steps; t++)
+        place_weight(net, step_weight(net, t), s->n_a, s->columns, 1);
+    place_weight(net, head_weight(net), s->n_d, s->outputs, 1);
+    place_norm(net, 0, s->features, 1);
+    for (int64_t t = 0; t <= s->steps; t++)
+        for (int64_t layer = 0; layer < net->layers; layer++)
+            place_norm(net, gated_norm(net, t, layer), net->width, 2);
+    for (int64_t t = 1; t <= s->steps; t++)
+        place_norm(net, step_norm(net, t), s->columns, 1);
+    /* Numbers kept of a row for the way back: before each norm, and after each gate. */
+    net->row_tape = (s->steps + 1) * net->layers * (net->ld_z + net->ld_h)
+                    + s->steps * net->ld_columns;
+}
+
+#define LAY_OUT(net, shape) \
+    Net net; \
+    Weight weights_of_##net[count_weights(shape)]; \
+    Norm norms_of_##net[count_norms(shape)]; \
+    lay_out(&net, shape, weights_of_##net, norms_of_##net)
+
+/* A member's packed parameters are its weights, then all norms' weights, then their biases. */
+static inline int64_t parameters(const Net *net) { return net->packed + 2 * net->channels; }
+
+static inline int64_t forward_scratch(const Net *net, int64_t rows)
+{
+    return rows * (2 * net->ld_x + 2 * net->ld_columns + net->ld_decision + net->ld_outputs)
+           + rows * (net->ld_z + net->ld_h + net->ld_columns) + 8 * LANES * net->ld_columns;
+}
+
+static inline int64_t backward_scratch(const Net *net, int64_t rows)
+{
+    return rows * (4 * net->ld_x + (4 + net->shape.steps) * net->ld_columns + net->ld_h
+                   + net->ld_z + 2 * net->ld_decision + net->ld_outputs)
+           + 8 * LANES * net->ld_columns;
+}
+
+/* Numbers of: a member's packed parameters, their transposes, all norms' channels, a row's tape,
+ * and a thread's scratch on the way there and back for virtual batches of `rows`. */
+void paper_sizes(const Shape *shape, int64_t *sizes, int64_t rows)
+{
+    LAY_OUT(net, shape);
+    rows = (rows + LANES - 1) / LANES * LANES;
+    sizes[0] = parameters(&net);
+    sizes[1] = net.transposed;
+    sizes[2] = net.channels;
+    sizes[3] = net.row_tape;
+    sizes[4] = forward_scratch(&net, rows);
+    sizes[5] = backward_scratch(&net, rows);
+}
+
+/* ---- parameters, from their tensors to rows of whole vectors and back ---- */
+
+static void pack_halves(const float *restrict from, float *restrict to, int64_t half,
+                        int64_t halves, int64_t padded)
+{
+    for (int64_t h = 0; h < halves; h++) {
+        memcpy(to + h * padded, from + h * half, (size_t)half * sizeof(float));
+        memset(to + h * padded + half, 0, (size_t)(padded - half) * sizeof(float));
+    }
+}
+
+static void pack(const Net *net, const WeightTable *weights, const NormTable *norms,
+                 float *packed)
+{
+    int64_t n = net->n_weights + net->n_norms;
+#pragma omp parallel for schedule(dynamic)
+    for (int64_t task = 0; task < net->shape.members * n; task++) {
+        int64_t m = task / n, i = task % n;
+        float *own = packed + m * parameters(net);
+        if (i < net->n_weights) {
+            const Weight *w = net->weights + i;
+            const float *from = weights[i].values + m * weights[i].stride;
+            for (int64_t k = 0; k < w->depth; k++)
+                pack_halves(from + k * w->halves * w->half, own + w->at + k * w->ld, w->half,
+                            w->halves, w->padded);
+            continue;
+        }
+        const NormTable *table = norms + (i - net->n_weights);
+        const Norm *norm = net->norms + (i - net->n_weights);
+        float *to = own + net->packed + norm->at;
+        pack_halves(table->weight + m * table->weight_stride, to, norm->half, norm->halves,
+                    norm->padded);
+        pack_halves(table->bias + m * table->bias_stride, to + net->channels, norm->half,
+                    norm->halves, norm->padded);
+    }
+}
+
+static void pack_transposed(const Net *net, const float *packed, float *transposed)
+{
+    int64_t n = net->n_weights;
+#pragma omp parallel for schedule(dynamic)
+    for (int64_t task = 0; task < net->shape.members * n; task++) {
+        int64_t m = task / n;
+        const Weight *w = net->weights + task % n;
+        const float *from = packed + m * parameters(net) + w->at;
+        float *to = transposed + m * net->transposed + w->back;
+        int64_t width = w->halves * w->padded, inner = w->depth / LANES * LANES;
+        for (int64_t j = 0; j < width; j += LANES) {
+            for (int64_t k = 0; k < inner; k += LANES)
+                transpose(from + k * w->ld + j, w->ld, to + j * w->back_ld + k, w->back_ld);
+            for (int64_t i = j; i < j + LANES; i++)
+                for (int64_t k = inner; k < w->back_ld; k++)
+                    to[i * w->back_ld + k] = k < w->depth ? from[k * w->ld + i] : 0.0f;
+        }
+    }
+}
+
+static void add_halves(float *restrict to, const float *restrict from, int64_t half,
+                       int64_t halves, int64_t padded, int first)
+{
+    for (int64_t h = 0; h < halves; h++)
+        for (int64_t k = 0; k < half; k++)
+            to[h * half + k] = (first ? 0.0f : to[h * half + k]) + from[h * padded + k];
+}
+
+/* Add the groups' gradients (M, groups, parameters) in order. */
+static void unpack_gradients(const Net *net, const float *sums, const WeightTable *weights,
+                             const NormTable *norms, int64_t n_groups)
+{
+    int64_t n = net->n_weights + net->n_norms;
+#pragma omp parallel for schedule(dynamic)
+    for (int64_t task = 0; task < net->shape.members * n; task++) {
+        int64_t m = task / n, i = task % n;
+        for (int64_t g = 0; g < n_groups; g++) {
+            const float *own = sums + (m * n_groups + g) * parameters(net);
+            if (i < net->n_weights) {
+                const Weight *w = net->weights + i;
+                int64_t width = w->halves * w->half;
+                float *to = weights[i].grad + m * w->depth * width;
+                for (int64_t k = 0; k < w->depth; k++)
+                    add_halves(to + k * width, own + w->at + k * w->ld, w->half, w->halves,
+                               w->padded, g == 0);
+                continue;
+            }
+            const NormTable *table = norms + (i - net->n_weights);
+            const Norm *norm = net->norms + (i - net->n_weights);
+            int64_t width = norm->halves * norm->half;
+            const float *from = own + net->packed + norm->at;
+            add_halves(table->grad_weight + m * width, from, norm->half, norm->halves,
+                       norm->padded, g == 0);
+            add_halves(table->grad_bias + m * width, from + net->channels, norm->half,
+                       norm->halves, norm->padded, g == 0);
+        }
+    }
+}
+
+/* ---- norms; statistics of a virtual batch are blocks of mean, variance, inverse deviation ---- */
+
+static void invert_deviation(const float *restrict variance, float *restrict inverse,
+                             int64_t width)
+{
+    for (int64_t k = 0; k < width; k++)
+        inverse[k] = 1.0f / __builtin_sqrtf(variance[k] + NORM_EPSILON);
+}
+
+static inline Vector column_sum(const float *x, int64_t ld, int64_t rows)
+{
+    Vector a = all(0.0f), b = a, c = a, d = a;
+    int64_t r = 0;
+    for (; r + 4 <= rows; r += 4, x += 4 * ld) {
+        a += load(x);
+        b += load(x + ld);
+        c += load(x + 2 * ld);
+        d += load(x + 3 * ld);
+    }
+    for (; r < rows; r++, x += ld)
+        a += load(x);
+    return (a + b) + (c + d);
+}
+
+static inline Vector column_squares(const float *x, int64_t ld, int64_t rows, Vector mean)
+{
+    Vector a = all(0.0f), b = a, c = a, d = a;
+    int64_t r = 0;
+    for (; r + 4 <= rows; r += 4, x += 4 * ld) {
+        Vector e = load(x) - mean, f = load(x + ld) - mean;
+        Vector g = load(x + 2 * ld) - mean, h = load(x + 3 * ld) - mean;
+        a += e * e;
+        b += f * f;
+        c += g * g;
+        d += h * h;
+    }
+    for (; r < rows; r++, x += ld) {
+        Vector e = load(x) - mean;
+        a += e * e;
+    }
+    return (a + b) + (c + d);
+}
+
+static void take_statistics(const float *x, int64_t ld, int64_t rows, int64_t width,
+                            float *statistics, int64_t channels)
+{
+    float *mean = statistics, *variance = mean + channels, *inverse = variance + channels;
+    for (int64_t k = 0; k < width; k += LANES) {
+        Vector mu = column_sum(x + k, ld, rows) / (float)rows;
+        store(mean + k, mu);
+        store(variance + k, column_squares(x + k, ld, rows, mu) / (float)rows);
+    }
+    invert_deviation(variance, inverse, width);
+}
+
+/* Normalising, then weight and bias, as one factor and one summand a channel. */
+static void scale_and_shift(const Net *net, const float *packed, const float *statistics,
+                            int64_t at, int64_t width, float *restrict scale,
+                            float *restrict shift)
+{
+    const float *weight = packed + net->packed + at, *bias = weight + net->channels;
+    const float *mean = statistics + at, *inverse = mean + 2 * net->channels;
+    for (int64_t k = 0; k < width; k++) {
+        scale[k] = weight[k] * inverse[k];
+        shift[k] = bias[k] - mean[k] * scale[k];
+    }
+}
+
+/* From the gradient of the normalised values, which is overwritten, to that of the values; those
+ * of weight and bias are added to `sums`. */
+static void norm_backward(const Net *net, const float *packed, const float *statistics,
+                          const Norm *norm, const float *x, float *grad, int64_t ld,
+                          int64_t rows, float *sums)
+{
+    const float *weight = packed + net->packed + norm->at;
+    const float *mean = statistics + norm->at, *inverse = mean + 2 * net->channels;
+    float *grad_weight = sums + net->packed + norm->at;
+    float *grad_bias = grad_weight + net->channels;
+    for (int64_t k = 0; k < norm->halves * norm->padded; k += LANES) {
+        Vector mu = load(mean + k), inv = load(inverse + k);
+        Vector a = all(0.0f), b = a, c = a, d = a;
+        int64_t r = 0;
+        for (; r + 2 <= rows; r += 2) {
+            Vector g = load(grad + r * ld + k), h = load(grad + (r + 1) * ld + k);
+            a += g;
+            b += h;
+            c += g * (load(x + r * ld + k) - mu);
+            d += h * (load(x + (r + 1) * ld + k) - mu);
+        }
+        if (r < rows) {
+            a += load(grad + r * ld + k);
+            c += load(grad + r * ld + k) * (load(x + r * ld + k) - mu);
+        }
+        Vector total = a + b, moment = (c + d) * inv, scale = load(weight + k) * inv;
+        store(grad_bias + k, load(grad_bias + k) + total);
+        store(grad_weight + k, load(grad_weight + k) + moment);
+        Vector slope = -scale * inv * moment / (float)rows;
+        Vector shift = -scale * total / (float)rows - slope * mu;
+        for (r = 0; r < rows; r++) {
+            float *to = grad + r * ld + k;
+            store(to, scale * load(to) + slope * load(x + r * ld + k) + shift);
+        }
+    }
+}
+
+/* Running statistics take in virtual batches of `sizes` rows in order, the variance unbiased. */
+static void update_running(const Net *net, const float *statistics, int64_t block,
+                           const int64_t *starts, int64_t n, int64_t first, int64_t last,
+                           const NormTable *norms, float momentum)
+{
+    int64_t n_norms = last - first;
+#pragma omp parallel for schedule(static)
+    for (int64_t task = 0; task < net->shape.members * n_norms; task++) {
+        int64_t m = task / n_norms;
+        const Norm *norm = net->norms + first + task % n_norms;
+        const NormTable *table = norms + first + task % n_norms;
+        float *mean = table->mean + m * table->mean_stride;
+        float *variance = table->variance + m * table->variance_stride;
+        for (int64_t b = 0; b < n; b++) {
+            float size = (float)(starts[b + 1] - starts[b]), unbiased = size / (size - 1.0f);
+            const float *own = statistics + (m * n + b) * block + norm->at;
+            for (int64_t h = 0; h < norm->halves; h++)
+                for (int64_t k = 0; k < norm->half; k++) {
+                    int64_t from = h * norm->padded + k, to = h * norm->half + k;
+                    mean[to] += momentum * (own[from] - mean[to]);
+                    variance[to] += momentum * (unbiased * own[net->channels + from]
+                                                - variance[to]);
+                }
+        }
+    }
+}
+
+/* In evaluation the running statistics stand in for those of the virtual batch. */
+static void take_running(const Net *net, const NormTable *norms, float *statistics)
+{
+    for (int64_t m = 0; m < net->shape.members; m++)
+        for (int64_t i = 0; i < net->n_norms; i++) {
+            const Norm *norm = net->norms + i;
+            float *mean = statistics + 3 * m * net->channels + norm->at;
+            float *variance = mean + net->channels;
+            pack_halves(norms[i].mean + m * norms[i].mean_stride, mean, norm->half,
+                        norm->halves, norm->padded);
+            pack_halves(norms[i].variance + m * norms[i].variance_stride, variance, norm->half,
+                        norm->halves, norm->padded);
+            invert_deviation(variance, variance + net->channels,
+                              norm->halves * norm->padded);
+        }
+}
+
+/* Statistics of the input over the whole minibatch (M, 3 channels of all norms, the first used). */
+static void take_input_statistics(const Net *net, const float *x, float *statistics)
+{
+    int64_t batch = net->shape.batch, features = net->shape.features;
+    int64_t blocks = whole(features) / 16;
+#pragma omp parallel for schedule(dynamic)
+    for (int64_t task = 0; task < net->shape.members * blocks; task++) {
+        int64_t start = task % blocks * 16, n = smaller_of(16, features - start);
+        const float *from = x + task / blocks * batch * features + start;
+        float *mean = statistics + task / blocks * 3 * net->channels + start;
+        float *variance = mean + net->channels;
+        float sum[16] = {0}, squares[16] = {0};
+        for (int64_t r = 0; r < batch; r++)
+            for (int64_t k = 0; k < n; k++)
+                sum[k] += from[r * features + k];
+        for (int64_t k = 0; k < 16; k++)
+            mean[k] = sum[k] / (float)batch;
+        for (int64_t r = 0; r < batch; r++)
+            for (int64_t k = 0; k < n; k++) {
+                float centred = from[r * features + k] - mean[k];
+                squares[k] += centred * centred;
+            }
+        for (int64_t k = 0; k < 16; k++)
+            variance[k] = squares[k] / (float)batch;
+        invert_deviation(variance, variance + net->channels, 16);
+    }
+}
+
+/* ---- transformers: gated layers one after the other ---- */
+
+/* Where a virtual batch's numbers lie: z before each norm, h after each gate, logits of each step
+ * before their norm. In evaluation all layers share one place. */
+typedef struct { float *z, *h, *logits; int64_t z_step, h_step, logits_step; } Tape;
+
+static inline float *z_of(const Net *net, const Tape *tape, int64_t t, int64_t layer)
+{
+    return tape->z + (t * net->layers + layer) * tape->z_step;
+}
+static inline float *h_of(const Net *net, const Tape *tape, int64_t t, int64_t layer)
+{
+    return tape->h + (t * net->layers + layer) * tape->h_step;
+}
+static inline float *last_h(const Net *net, const Tape *tape, int64_t t)
+{
+    return h_of(net, tape, t, net->layers - 1);
+}
+static inline float *logits_of(const Tape *tape, int64_t t)
+{
+    return tape->logits + (t - 1) * tape->logits_step;
+}
+
+static Tape tape_at(const Net *net, float *tape, int64_t start, int64_t rows)
+{
+    int64_t n = (net->shape.steps + 1) * net->layers;
+    Tape own = {tape + start * net->row_tape, NULL, NULL, rows * net->ld_z, rows * net->ld_h,
+                rows * net->ld_columns};
+    own.h = own.z + n * own.z_step;
+    own.logits = own.h + n * own.h_step;
+    return own;
+}
+
+/* h = z1 sigmoid(z2) of the normalised z = [z1, z2]; or (before + that) sqrt(1/2). */
+static void gate(const float *z, int64_t ld_z, const float *before, float *h, int64_t ld_h,
+                 const float *scale, const float *shift, int64_t padded, int64_t rows)
+{
+    for (int64_t r = 0; r < rows; r++, z += ld_z, h += ld_h)
+        for (int64_t k = 0; k < padded; k += LANES) {
+            Vector linear = load(z + k) * load(scale + k) + load(shift + k);
+            Vector y = linear * sigmoid_of(load(z + padded + k) * load(scale + padded + k)
+                                           + load(shift + padded + k));
+            store(h + k, before ? (y + load(before + r * ld_h + k)) * HALF_ROOT : y);
+        }
+}
+
+/* The gradient of the normalised z from that of z1 sigmoid(z2). */
+static void gate_backward(const float *z, float *grad_z, int64_t ld_z, const float *grad,
+                          int64_t ld_h, const float *scale, const float *shift, int64_t padded,
+                          int64_t rows)
+{
+    for (int64_t r = 0; r < rows; r++, z += ld_z, grad_z += ld_z, grad += ld_h)
+        for (int64_t k = 0; k < padded; k += LANES) {
+            Vector linear = load(z + k) * load(scale + k) + load(shift + k);
+            Vector open = sigmoid_of(load(z + padded + k) * load(scale + padded + k)
+                                     + load(shift + padded + k));
+            Vector g = load(grad + k) * open;
+            store(grad_z + k, g);
+            store(grad_z + padded + k, g * linear * (1.0f - open));
+        }
+}
+
+/* Begin to read what the way back needs next, layer -1 being the last of the transformer before:
+ * it lies outside of the cache, and a walk down its columns would wait for every number. */
+static void fetch_layer(const Net *net, const Tape *tape, int64_t t, int64_t layer, int64_t rows)
+{
+    if (layer < 0 && t == 0)
+        return;
+    const float *z = layer < 0 ? z_of(net, tape, t - 1, net->layers - 1)
+                               : z_of(net, tape, t, layer);
+    const float *h = layer < 1 ? last_h(net, tape, t - (t > 0)) : h_of(net, tape, t, layer - 1);
+    for (int64_t k = 0; k < rows * net->ld_z; k += 16)
+        __builtin_prefetch(z + k, 0, 2);
+    for (int64_t k = 0; k < rows * net->ld_h; k += 16)
+        __builtin_prefetch(h + k, 0, 2);
+    for (int64_t k = 0; layer < 0 && k < rows * net->ld_columns; k += 16)
+        __builtin_prefetch(logits_of(tape, t) + k, 0, 2);
+}
+
+static void transform(const Net *net, const float *packed, float *statistics, const Tape *tape,
+                      int64_t t, const float *x, int64_t rows)
+{
+    float scale[net->ld_z], shift[net->ld_z];
+    for (int64_t layer = 0; layer < net->layers; layer++) {
+        const Weight *w = net->weights + gated_weight(net, t, layer);
+        const Norm *norm = net->norms + gated_norm(net, t, layer);
+        const float *before = layer ? h_of(net, tape, t, layer - 1) : NULL;
+        float *z = z_of(net, tape, t, layer);
+        product(layer ? before : x, layer ? net->ld_h : net->ld_x, 1, packed + w->at, w->ld, z,
+                net->ld_z, rows, 2 * w->padded, w->depth, 0);
+        if (net->shape.training)
+            take_statistics(z, net->ld_z, rows, 2 * w->padded, statistics + norm->at,
+                            net->channels);
+        scale_and_shift(net, packed, statistics, norm->at, 2 * w->padded, scale, shift);
+        gate(z, net->ld_z, before, h_of(net, tape, t, layer), net->ld_h, scale, shift,
+             w->padded, rows);
+    }
+}
+
+/* What the way back works on, for one virtual batch. */
+typedef struct {
+    const float *packed, *transposed, *statistics;
+    float *sums; /* gradients of parameters so far, laid out as `packed` */
+    Tape tape;
+    int64_t rows;
+} Back;
+
+/* From the gradient of a transformer's output in `grad`, which is overwritten, to that of its
+ * input x in `grad_x`. */
+static void transform_backward(const Net *net, const Back *back, int64_t t, const float *x,
+                               float *grad, float *grad_z, float *grad_x)
+{
+    float scale[net->ld_z], shift[net->ld_z];
+    int64_t rows = back->rows;
+    for (int64_t layer = net->layers - 1; layer >= 0; layer--) {
+        const Weight *w = net->weights + gated_weight(net, t, layer);
+        const Norm *norm = net->norms + gated_norm(net, t, layer);
+        const float *z = z_of(net, &back->tape, t, layer), *in = x;
+        const float *transposed = back->transposed + w->back;
+        int64_t ld_in = net->ld_x, width = 2 * w->padded;
+        if (layer) {
+            in = h_of(net, &back->tape, t, layer - 1), ld_in = net->ld_h;
+            for (int64_t k = 0; k < rows * net->ld_h; k++)
+                grad[k] *= HALF_ROOT;
+        }
+        fetch_layer(net, &back->tape, t, layer - 1, rows);
+        scale_and_shift(net, back->packed, back->statistics, norm->at, width, scale, shift);
+        gate_backward(z, grad_z, net->ld_z, grad, net->ld_h, scale, shift, w->padded, rows);
+        norm_backward(net, back->packed, back->statistics, norm, z, grad_z, net->ld_z, rows,
+                      back->sums);
+        product(in, 1, ld_in, grad_z, net->ld_z, back->sums + w->at, w->ld, w->depth, width,
+                rows, 1);
+        if (layer)
+            product(grad_z, net->ld_z, 1, transposed, w->back_ld, grad, net->ld_h, rows,
+                    whole(net->width), width, 1);
+        else
+            product(grad_z, net->ld_z, 1, transposed, w->back_ld, grad_x, net->ld_x, rows,
+                    whole(net->shape.features), width, 0);
+    }
+}
+
+/* ---- selections: LANES rows at a time, each in a lane of its own, columns one by one ---- */
+
+/* Newton's method from below for the threshold of sparsemax: exact once the support is right. A
+ * row that has arrived stands still, whatever its neighbours need. */
+static Vector sparsemax_threshold(const float *z, int64_t n)
+{
+    Vector tau = all(-1.0f);
+    Whole moving = tau == tau;
+    for (int64_t pass = 0; pass < n + EXTRA_PASSES && any(moving); pass++) {
+        Vector sum = all(0.0f), count = sum, sum2 = sum, count2 = sum;
+        int64_t k = 0;
+        for (; k + 2 <= n; k += 2) {
+            Vector a = load(z + k * LANES) - tau, b = load(z + (k + 1) * LANES) - tau;
+            sum += positive(a);
+            count += is_positive(a);
+            sum2 += positive(b);
+            count2 += is_positive(b);
+        }
+        if (k < n) {
+            sum += positive(load(z + k * LANES) - tau);
+            count += is_positive(load(z + k * LANES) - tau);
+        }
+        Vector change = (sum + sum2 - 1.0f) / (count + count2);
+        tau = where(moving, tau + change, tau);
+        moving &= change > TOLERANCE;
+    }
+    return tau;
+}
+
+/* The same for 1.5-entmax, on the norm of the excess: convex and nearly linear in tau. */
+static Vector entmax15_threshold(const float *z, int64_t n)
+{
+    Vector tau = all(-1.0f);
+    Whole moving = tau == tau;
+    for (int64_t pass = 0; pass < n + EXTRA_PASSES && any(moving); pass++) {
+        Vector sum = all(0.0f), squares = sum, sum2 = sum, squares2 = sum;
+        int64_t k = 0;
+        for (; k + 2 <= n; k += 2) {
+            Vector a = positive(load(z + k * LANES) - tau);
+            Vector b = positive(load(z + (k + 1) * LANES) - tau);
+            sum += a;
+            squares += a * a;
+            sum2 += b;
+            squares2 += b * b;
+        }
+        if (k < n) {
+            Vector a = positive(load(z + k * LANES) - tau);
+            sum += a;
+            squares += a * a;
+        }
+        Vector norm = root(squares + squares2);
+        Vector change = (norm - 1.0f) * norm / (sum + sum2);
+        tau = where(moving, tau + change, tau);
+        moving &= change > TOLERANCE;
+    }
+    return tau;
+}
+
+/* Logits (n, LANES) become weights, in place. */
+static void map_columns(float *z, int64_t n, int64_t map)
+{
+    Vector top = load(z), total = all(0.0f);
+    for (int64_t k = 1; k < n; k++)
+        top = larger(top, load(z + k * LANES));
+    if (map == SOFTMAX) {
+        for (int64_t k = 0; k < n; k++) {
+            Vector w = exp_of(load(z + k * LANES) - top);
+            total += w;
+            store(z + k * LANES, w);
+        }
+        total = 1.0f / total;
+        for (int64_t k = 0; k < n; k++)
+            store(z + k * LANES, load(z + k * LANES) * total);
+        return;
+    }
+    float factor = map == ENTMAX15 ? 0.5f : 1.0f;
+    for (int64_t k = 0; k < n; k++)
+        store(z + k * LANES, larger((load(z + k * LANES) - top) * factor, all(-1.0f)));
+    Vector tau = map == ENTMAX15 ? entmax15_threshold(z, n) : sparsemax_threshold(z, n);
+    for (int64_t k = 0; k < n; k++) {
+        Vector w = positive(load(z + k * LANES) - tau);
+        store(z + k * LANES, map == ENTMAX15 ? w * w : w);
+    }
+}
+
+/* What the derivative of a weight holds on to: of sparsemax the support, of 1.5-entmax the root,
+ * of softmax the weight itself. */
+static inline Vector slope_of(Vector weight, int64_t map)
+{
+    if (map == SPARSEMAX)
+        return is_positive(weight);
+    return map == ENTMAX15 ? root(weight) : weight;
+}
+
+static void transpose_columns(const float *from, int64_t ld, float *to, int64_t n)
+{
+    for (int64_t k = 0; k < n; k += LANES)
+        transpose(from + k, ld, to + k * LANES, LANES);
+}
+
+static void transpose_back(const float *from, float *to, int64_t ld, int64_t n)
+{
+    for (int64_t k = 0; k < n; k += LANES)
+        transpose(from + k * LANES, LANES, to + k, ld);
+}
+
+typedef struct { float gamma, epsilon; } Selecting;
+
+/* Weights (rows, ld_columns) = map(normalised logits * prior), the next prior, and the sum of the
+ * rows' entropies - sum_k w log(w + epsilon). Priors lie in blocks of LANES rows, transposed. */
+static double select_columns(const Net *net, Selecting how, const float *logits,
+                             const float *scale, const float *shift, float *prior,
+                             float *weights, float *block, int64_t rows)
+{
+    int64_t n = net->shape.columns, ld = net->ld_columns;
+    double entropy = 0.0;
+    for (int64_t start = 0; start < rows; start += LANES) {
+        float *p = prior + start * ld;
+        transpose_columns(logits + start * ld, ld, block, n);
+        for (int64_t k = 0; k < n; k++) {
+            Vector z = load(block + k * LANES) * scale[k] + shift[k];
+            store(block + k * LANES, z * load(p + k * LANES));
+        }
+        map_columns(block, n, net->shape.map);
+        Vector sum = all(0.0f);
+        for (int64_t k = 0; k < n; k++) {
+            Vector w = load(block + k * LANES);
+            sum -= w * log_of(w + how.epsilon);
+            store(p + k * LANES, load(p + k * LANES) * (how.gamma - w));
+        }
+        memset(block + n * LANES, 0, (size_t)((whole(n) - n) * LANES) * sizeof(float));
+        transpose_back(block, weights + start * ld, ld, n);
+        for (int64_t i = 0; i < smaller_of(LANES, rows - start); i++)
+            entropy += sum[i];
+    }
+    return entropy;
+}
+
+/* From the gradients of weights (rows, ld_columns; overwritten by that of the normalised logits)
+ * and of the next prior (blocks; overwritten by that of this prior). `chosen` holds all steps'
+ * weights in blocks, `grad_entropy` is the same for every row. */
+static void select_backward(const Net *net, Selecting how, const float *logits,
+                            const float *scale, const float *shift, int64_t step,
+                            const float *chosen, int64_t chosen_step, float grad_entropy,
+                            float *grad, float *grad_prior, float *block, int64_t rows)
+{
+    int64_t n = net->shape.columns, ld = net->ld_columns, map = net->shape.map;
+    int is_last = step == net->shape.steps;
+    float *g = block, *l = g + LANES * ld, *p = l + LANES * ld, *s = p + LANES * ld;
+    for (int64_t start = 0; start < rows; start += LANES) {
+        const float *w = chosen + (step - 1) * chosen_step + start * ld;
+        float *following = grad_prior + start * ld;
+        transpose_columns(grad + start * ld, ld, g, n);
+        transpose_columns(logits + start * ld, ld, l, n);
+        Vector sum = all(0.0f), total = sum;
+        for (int64_t k = 0; k < n; k++) {
+            Vector weight = load(w + k * LANES), prior = all(1.0f), own = load(g + k * LANES);
+            for (int64_t j = 1; j < step; j++)
+                prior *= how.gamma - load(chosen + (j - 1) * chosen_step + start * ld + k * LANES);
+            if (grad_entropy != 0.0f) {
+                Vector inner = weight + how.epsilon;
+                own -= grad_entropy * (log_of(inner) + weight / inner);
+            }
+            if (!is_last)
+                own -= load(following + k * LANES) * prior;
+            Vector slope = slope_of(weight, map);
+            sum += own * slope;
+            total += slope;
+            store(g + k * LANES, own);
+            store(p + k * LANES, prior);
+            store(s + k * LANES, slope);
+        }
+        Vector mean = map == SOFTMAX ? sum : sum / total;
+        for (int64_t k = 0; k < n; k++) {
+            Vector own = load(s + k * LANES) * (load(g + k * LANES) - mean);
+            Vector of_prior = own * (load(l + k * LANES) * scale[k] + shift[k]);
+            if (!is_last)
+                of_prior += load(following + k * LANES) * (how.gamma - load(w + k * LANES));
+            store(following + k * LANES, of_prior);
+            store(g + k * LANES, own * load(p + k * LANES));
+        }
+        memset(g + n * LANES, 0, (size_t)((whole(n) - n) * LANES) * sizeof(float));
+        transpose_back(g, grad + start * ld, ld, n);
+    }
+}
+
+/* ---- the whole network, one virtual batch ---- */
+
+/* Rows of whole vectors from rows of n numbers. */
+static void widen(const float *from, int64_t n, float *to, int64_t ld, int64_t rows)
+{
+    for (int64_t r = 0; r < rows; r++) {
+        memcpy(to + r * ld, from + r * n, (size_t)n * sizeof(float));
+        memset(to + r * ld + n, 0, (size_t)(whole(n) - n) * sizeof(float));
+    }
+}
+
+static void narrow(const float *from, int64_t ld, float *to, int64_t n, int64_t rows)
+{
+    for (int64_t r = 0; r < rows; r++)
+        memcpy(to + r * n, from + r * ld, (size_t)n * sizeof(float));
+}
+
+static void normalise_input(const Net *net, const float *packed, const float *statistics,
+                            const float *x, float *to, int64_t rows)
+{
+    int64_t n = net->shape.features, padded = whole(n);
+    float scale[padded], shift[padded];
+    scale_and_shift(net, packed, statistics, 0, padded, scale, shift);
+    widen(x, n, to, net->ld_x, rows);
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t k = 0; k < padded; k++)
+            to[r * net->ld_x + k] = to[r * net->ld_x + k] * scale[k] + shift[k];
+}
+
+/* Each feature's share of its column's weight; nothing where every column is one feature. */
+static void apply_share(const Net *net, const float *share, float *x, int64_t rows)
+{
+    for (int64_t r = 0; !net->shape.one_to_one && r < rows; r++)
+        for (int64_t k = 0; k < net->shape.features; k++)
+            x[r * net->ld_x + k] *= share[k];
+}
+
+/* masked (rows, ld_x) = x times the weight of each feature's column. */
+static void mask_features(const Net *net, const int64_t *groups, const float *weights,
+                          const float *x, float *masked, int64_t rows)
+{
+    int64_t n = net->shape.features;
+    for (int64_t r = 0; r < rows; r++) {
+        const float *w = weights + r * net->ld_columns, *from = x + r * net->ld_x;
+        float *to = masked + r * net->ld_x;
+        if (net->shape.one_to_one)
+            for (int64_t k = 0; k < n; k += LANES)
+                store(to + k, load(from + k) * load(w + k));
+        else
+            for (int64_t k = 0; k < n; k++)
+                to[k] = from[k] * w[groups[k]];
+    }
+}
+
+/* Gradients of weights, and of x added to `grad_x`, from that of the masked features. */
+static void mask_backward(const Net *net, const int64_t *groups, const float *weights,
+                          const float *x, const float *grad, float *grad_weights, float *grad_x,
+                          int64_t rows)
+{
+    int64_t n = net->shape.features;
+    for (int64_t r = 0; r < rows; r++) {
+        const float *w = weights + r * net->ld_columns, *g = grad + r * net->ld_x;
+        const float *from = x + r * net->ld_x;
+        float *to = grad_weights + r * net->ld_columns, *to_x = grad_x + r * net->ld_x;
+        if (net->shape.one_to_one) {
+            for (int64_t k = 0; k < n; k += LANES) {
+                store(to + k, load(g + k) * load(from + k));
+                store(to_x + k, load(to_x + k) + load(g + k) * load(w + k));
+            }
+            continue;
+        }
+        memset(to, 0, (size_t)whole(net->shape.columns) * sizeof(float));
+        for (int64_t k = 0; k < n; k++) {
+            to[groups[k]] += g[k] * from[k];
+            to_x[k] += g[k] * w[groups[k]];
+        }
+    }
+}
+
+/* total += relu(decision); the sum over the decision is the step's size of the row. */
+static void add_decision(const Net *net, const float *h, float *total, float *sizes, int64_t rows)
+{
+    int64_t n = net->shape.n_d, vectors = n / LANES * LANES;
+    for (int64_t r = 0; r < rows; r++, h += net->ld_h, total += net->ld_decision) {
+        Vector sum = all(0.0f);
+        for (int64_t k = 0; k < vectors; k += LANES) {
+            sum += positive(load(h + k));
+            store(total + k, load(total + k) + positive(load(h + k)));
+        }
+        float size = total_of(sum);
+        for (int64_t k = vectors; k < n; k++) {
+            float decision = h[k] > 0.0f ? h[k] : 0.0f;
+            total[k] += decision;
+            size += decision;
+        }
+        if (sizes)
+            sizes[r] = size;
+    }
+}
+
+/* Buffers of one call; tensors as in paper_forward and paper_backward. */
+typedef struct {
+    const float *x, *share;
+    const int64_t *groups;
+    float *logits, *masks, *sizes;
+} Tensors;
+
+static double forward_rows(const Net *net, Selecting how, const Tensors *tensors, int64_t m,
+                           int64_t start, int64_t rows, const float *packed, float *statistics,
+                           const float *input_statistics, Tape tape, float *scratch)
+{
+    const Shape *s = &net->shape;
+    int64_t padded = (rows + LANES - 1) / LANES * LANES, ld = net->ld_columns;
+    float *x = scratch, *masked = x + rows * net->ld_x, *weights = masked + rows * net->ld_x;
+    float *prior = weights + padded * ld, *total = prior + padded * ld;
+    float *outputs = total + rows * net->ld_decision, *block = outputs + rows * net->ld_outputs;
+    float scale[ld], shift[ld];
+    double entropy = 0.0;
+    int64_t first = m * s->batch + start;
+    normalise_input(net, packed, input_statistics, tensors->x + first * s->features, x, rows);
+    transform(net, packed, statistics, &tape, 0, x, rows);
+    apply_share(net, tensors->share, x, rows);
+    memset(total, 0, (size_t)(rows * net->ld_decision) * sizeof(float));
+    for (int64_t k = 0; k < padded * ld; k++)
+        prior[k] = 1.0f;
+    memset(masked, 0, (size_t)(rows * net->ld_x) * sizeof(float));
+    for (int64_t t = 1; t <= s->steps; t++) {
+        const Weight *w = net->weights + step_weight(net, t);
+        const Norm *norm = net->norms + step_norm(net, t);
+        float *logits = logits_of(&tape, t);
+        int64_t row = (t - 1) * s->members * s->batch + first;
+        product(last_h(net, &tape, t - 1) + s->n_d, net->ld_h, 1, packed + w->at, w->ld, logits,
+                ld, rows, w->padded, w->depth, 0);
+        if (s->training)
+            take_statistics(logits, ld, rows, w->padded, statistics + norm->at, net->channels);
+        scale_and_shift(net, packed, statistics, norm->at, w->padded, scale, shift);
+        entropy += select_columns(net, how, logits, scale, shift, prior, weights, block, rows);
+        narrow(weights, ld, tensors->masks + row * s->columns, s->columns, rows);
+        mask_features(net, tensors->groups, weights, x, masked, rows);
+        transform(net, packed, statistics, &tape, t, masked, rows);
+        add_decision(net, last_h(net, &tape, t), total, tensors->sizes + row, rows);
+    }
+    const Weight *w = net->weights + head_weight(net);
+    product(total, net->ld_decision, 1, packed + w->at, w->ld, outputs, net->ld_outputs, rows,
+            w->padded, w->depth, 0);
+    narrow(outputs, net->ld_outputs, tensors->logits + first * s->outputs, s->outputs, rows);
+    return entropy;
+}
+
+typedef struct {
+    const float *logits, *masks, *sizes;
+    float *x;
+} Gradients;
+
+/* The gradient of a step's output: decisions that are positive, and what attention hands back. */
+static void grad_output(const Net *net, const float *h, const float *grad_total,
+                        const float *grad_sizes, const float *grad_attention, float *grad,
+                        int64_t rows)
+{
+    int64_t n = h ? net->shape.n_d : 0, n_d = net->shape.n_d, n_a = net->shape.n_a;
+    for (int64_t r = 0; r < rows; r++) {
+        float *to = grad + r * net->ld_h, size = grad_sizes ? grad_sizes[r] : 0.0f;
+        for (int64_t k = 0; k < n; k += LANES) /* the last may overshoot: set again below */
+            store(to + k, is_positive(load(h + r * net->ld_h + k))
+                              * (load(grad_total + r * net->ld_decision + k) + size));
+        memset(to + n, 0, (size_t)(net->ld_h - n) * sizeof(float));
+        for (int64_t k = 0; grad_attention && k < n_a; k++)
+            to[n_d + k] = grad_attention[r * net->ld_z + k];
+    }
+}
+
+/* Gradients of the input norm, summed over rows; that of its output is put out where wanted. */
+static void input_backward(const Net *net, const Back *back, const float *input_statistics,
+                           const float *x, const float *share, const float *grad_masked,
+                           float *grad, float *put_out)
+{
+    const Shape *s = &net->shape;
+    int64_t padded = whole(s->features);
+    const float *mean = input_statistics, *inverse = mean + 2 * net->channels;
+    float total[padded], moment[padded];
+    memset(total, 0, sizeof(total));
+    memset(moment, 0, sizeof(moment));
+    apply_share(net, share, (float *)grad_masked, back->rows);
+    for (int64_t r = 0; r < back->rows; r++) {
+        const float *restrict from = x + r * s->features;
+        const float *restrict extra = grad_masked + r * net->ld_x;
+        float *restrict g = grad + r * net->ld_x;
+        for (int64_t k = 0; k < s->features; k++) {
+            g[k] += extra[k];
+            total[k] += g[k];
+            moment[k] += g[k] * (from[k] - mean[k]);
+        }
+    }
+    for (int64_t k = 0; k < s->features; k++) {
+        back->sums[net->packed + k] += moment[k] * inverse[k];
+        back->sums[net->packed + net->channels + k] += total[k];
+    }
+    if (put_out)
+        narrow(grad, net->ld_x, put_out, s->features, back->rows);
+}
+
+static void backward_rows(const Net *net, Selecting how, const Tensors *tensors,
+                          const Gradients *given, int64_t m, int64_t start, const Back *back,
+                          const float *input_statistics, float grad_entropy, float *scratch)
+{
+    const Shape *s = &net->shape;
+    int64_t rows = back->rows, padded = (rows + LANES - 1) / LANES * LANES;
+    int64_t ld = net->ld_columns, first = m * s->batch + start;
+    float *x = scratch, *masked = x + rows * net->ld_x, *grad_in = masked + rows * net->ld_x;
+    float *grad_x = grad_in + rows * net->ld_x, *weights = grad_x + rows * net->ld_x;
+    float *grad_logits = weights + padded * ld, *grad_prior = grad_logits + padded * ld;
+    float *chosen = grad_prior + padded * ld, *grad = chosen + s->steps * padded * ld;
+    float *grad_z = grad + rows * net->ld_h, *total = grad_z + rows * net->ld_z;
+    float *grad_total = total + rows * net->ld_decision;
+    float *outputs = grad_total + rows * net->ld_decision;
+    float *block = outputs + rows * net->ld_outputs, scale[ld], shift[ld];
+    const float *raw = tensors->x + first * s->features;
+
+    normalise_input(net, back->packed, input_statistics, raw, x, rows);
+    apply_share(net, tensors->share, x, rows);
+    memset(grad_x, 0, (size_t)(rows * net->ld_x) * sizeof(float));
+    memset(masked, 0, (size_t)(rows * net->ld_x) * sizeof(float));
+    memset(total, 0, (size_t)(rows * net->ld_decision) * sizeof(float));
+    for (int64_t t = 1; t <= s->steps; t++) {
+        int64_t row = (t - 1) * s->members * s->batch + first;
+        widen(tensors->masks + row * s->columns, s->columns, weights, ld, rows);
+        for (int64_t r = 0; r < rows; r += LANES)
+            transpose_columns(weights + r * ld, ld, chosen + ((t - 1) * padded + r) * ld,
+                              s->columns);
+        add_decision(net, last_h(net, &back->tape, t), total, NULL, rows);
+    }
+    const Weight *w = net->weights + head_weight(net);
+    widen(given->logits + first * s->outputs, s->outputs, outputs, net->ld_outputs, rows);
+    product(total, 1, net->ld_decision, outputs, net->ld_outputs, back->sums + w->at, w->ld,
+            w->depth, w->padded, rows, 1);
+    product(outputs, net->ld_outputs, 1, back->transposed + w->back, w->back_ld, grad_total,
+            net->ld_decision, rows, whole(s->n_d), s->outputs, 0);
+
+    for (int64_t t = s->steps; t >= 1; t--) {
+        int64_t row = (t - 1) * s->members * s->batch + first;
+        const Norm *norm = net->norms + step_norm(net, t);
+        const float *before = last_h(net, &back->tape, t - 1) + s->n_d;
+        float *logits = logits_of(&back->tape, t);
+        widen(tensors->masks + row * s->columns, s->columns, weights, ld, rows);
+        mask_features(net, tensors->groups, weights, x, masked, rows);
+        grad_output(net, last_h(net, &back->tape, t), grad_total,
+                    given->sizes ? given->sizes + row : NULL,
+                    t < s->steps ? grad_z : NULL, grad, rows);
+        transform_backward(net, back, t, masked, grad, grad_z, grad_in);
+        mask_backward(net, tensors->groups, weights, x, grad_in, grad_logits, grad_x, rows);
+        for (int64_t r = 0; given->masks && r < rows; r++)
+            for (int64_t k = 0; k < s->columns; k++)
+                grad_logits[r * ld + k] += given->masks[(row + r) * s->columns + k];
+        scale_and_shift(net, back->packed, back->statistics, norm->at, norm->padded, scale, shift);
+        select_backward(net, how, logits, scale, shift, t, chosen, padded * ld, grad_entropy,
+                        grad_logits, grad_prior, block, rows);
+        norm_backward(net, back->packed, back->statistics, norm, logits, grad_logits, ld, rows,
+                      back->sums);
+        w = net->weights + step_weight(net, t);
+        product(before, 1, net->ld_h, grad_logits, ld, back->sums + w->at, w->ld, w->depth,
+                w->padded, rows, 1);
+        /* The gradient of the attention part waits in grad_z for the step before. */
+        product(grad_logits, ld, 1, back->transposed + w->back, w->back_ld, grad_z, net->ld_z,
+                rows, whole(s->n_a), s->columns, 0);
+    }
+    grad_output(net, NULL, NULL, NULL, grad_z, grad, rows);
+    normalise_input(net, back->packed, input_statistics, raw, x, rows);
+    transform_backward(net, back, 0, x, grad, grad_z, grad_in);
+    input_backward(net, back, input_statistics, raw, tensors->share, grad_x, grad_in,
+                   given->x ? given->x + first * s->features : NULL);
+}
+
+/* ---- what Python calls ---- */
+
+/* Let a fresh buffer lie in large pages, where the system has them: columns of wide rows touch a
+ * page a row. Only a wish. */
+void in_large_pages(float *buffer, int64_t size)
+{
+#ifdef MADV_HUGEPAGE
+    uintptr_t page = 1 << 21, start = ((uintptr_t)buffer + page - 1) / page * page;
+    uintptr_t end = ((uintptr_t)buffer + (uintptr_t)size * sizeof(float)) / page * page;
+    if (end > start)
+        madvise((void *)start, end - start, MADV_HUGEPAGE);
+#else
+    (void)buffer, (void)size;
+#endif
+}
+
+/* x (M, B, F) to logits (M, B, O), masks (T, M, B, D), sizes (T, M, B) and each virtual batch's
+ * entropies, summed over rows and steps (M, virtual). `starts` are the virtual batches' first
+ * rows, and B. In training tape, packed and statistics are kept for the way back, and running
+ * statistics are updated; in evaluation these normalise, and there is no tape. */
+void paper_forward(const Shape *shape, const int64_t *starts, const WeightTable *weights,
+                   const NormTable *norms, const float *x, const int64_t *groups,
+                   const float *share, float *logits, float *masks, float *sizes,
+                   double *entropies, float *packed, float *statistics, float *input_statistics,
+                   float *tape, float *scratch, float gamma, float epsilon, float momentum,
+                   float input_momentum, int64_t n_threads, int64_t scratch_size)
+{
+    LAY_OUT(net, shape);
+    int64_t n = shape->virtual, block = 3 * net.channels;
+    int64_t whole_batch[2] = {0, shape->batch};
+    Tensors tensors = {x, share, groups, logits, masks, sizes};
+    Selecting how = {gamma, epsilon};
+    pack(&net, weights, norms, packed);
+    if (shape->training)
+        take_input_statistics(&net, x, input_statistics);
+    else
+        take_running(&net, norms, statistics);
+#pragma omp parallel for schedule(dynamic) num_threads(n_threads)
+    for (int64_t task = 0; task < shape->members * n; task++) {
+        int64_t m = task / n, start = starts[task % n], rows = starts[task % n + 1] - start;
+        float *own = scratch + omp_get_thread_num() * scratch_size;
+        float *of_batch = statistics + (shape->training ? task : m) * block;
+        float *of_input = shape->training ? input_statistics + m * block : of_batch;
+        float *after = own + scratch_size - rows * (net.ld_z + net.ld_h + net.ld_columns)
+                       - LANES * net.ld_columns;
+        Tape shared = {after, after + rows * net.ld_z, after + rows * (net.ld_z + net.ld_h),
+                       0, 0, 0};
+        Tape place = shape->training ? tape_at(&net, tape, m * shape->batch + start, rows) : shared;
+        entropies[task] = forward_rows(&net, how, &tensors, m, start, rows,
+                                       packed + m * parameters(&net), of_batch, of_input, place,
+                                       own);
+    }
+    if (!shape->training)
+        return;
+    update_running(&net, input_statistics, block, whole_batch, 1, 0, 1, norms, input_momentum);
+    update_running(&net, statistics, block, starts, n, 1, net.n_norms, norms, momentum);
+}
+
+/* Gradients of all parameters, into the tensors named in the tables, and of x where wanted. Those
+ * of masks (T, M, B, D) and sizes (T, M, B) may be missing. `sums` (M, groups, parameters). */
+void paper_backward(const Shape *shape, const int64_t *starts, const WeightTable *weights,
+                    const NormTable *norms, const float *x, const int64_t *groups,
+                    const float *share, const float *masks, const float *grad_logits,
+                    const float *grad_masks, const float *grad_sizes, const float *grad_entropy,
+                    float *grad_x, const float *packed, const float *statistics,
+                    const float *input_statistics, float *tape, float *transposed, float *sums,
+                    float *scratch, float gamma, float epsilon, int64_t n_threads,
+                    int64_t scratch_size, int64_t n_groups)
+{
+    LAY_OUT(net, shape);
+    int64_t n = shape->virtual, block = 3 * net.channels, features = shape->features;
+    Tensors tensors = {x, share, groups, NULL, (float *)masks, NULL};
+    Gradients given = {grad_logits, grad_masks, grad_sizes, grad_x};
+    Selecting how = {gamma, epsilon};
+    pack_transposed(&net, packed, transposed);
+#pragma omp parallel for schedule(dynamic) num_threads(n_threads)
+    for (int64_t task = 0; task < shape->members * n_groups; task++) {
+        int64_t m = task / n_groups, group = task % n_groups;
+        float *own = sums + task * parameters(&net);
+        memset(own, 0, (size_t)parameters(&net) * sizeof(float));
+        for (int64_t b = group * n / n_groups; b < (group + 1) * n / n_groups; b++) {
+            int64_t start = starts[b], rows = starts[b + 1] - start;
+            Back back = {packed + m * parameters(&net), transposed + m * net.transposed,
+                         statistics + (m * n + b) * block, own,
+                         tape_at(&net, tape, m * shape->batch + start, rows), rows};
+            backward_rows(&net, how, &tensors, &given, m, start, &back,
+                          input_statistics + m * block, grad_entropy[m],
+                          scratch + omp_get_thread_num() * scratch_size);
+        }
+    }
+    unpack_gradients(&net, sums, weights, norms, n_groups);
+    if (!grad_x)
+        return;
+    /* The input norm's own way back, which needs the sums over the whole minibatch. */
+#pragma omp parallel for schedule(static)
+    for (int64_t row = 0; row < shape->members * shape->batch; row++) {
+        int64_t m = row / shape->batch;
+        const float *weight = packed + m * parameters(&net) + net.packed;
+        const float *mean = input_statistics + m * block, *inverse = mean + 2 * net.channels;
+        const float *moment = norms[0].grad_weight + m * features;
+        const float *total = norms[0].grad_bias + m * features;
+        float count = (float)shape->batch;
+        for (int64_t k = 0; k < features; k++) {
+            float centred = (x[row * features + k] - mean[k]) * inverse[k];
+            float own = grad_x[row * features + k] - (total[k] + centred * moment[k]) / count;
+            grad_x[row * features + k] = weight[k] * inverse[k] * own;
+        }
+    }
+}

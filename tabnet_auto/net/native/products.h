@@ -1,0 +1,74 @@
+/* Products of matrices that fit into the cache, single precision. */
+#ifndef PRODUCTS_H
+#define PRODUCTS_H
+#include "vectors.h"
+
+/* A tile of the result stays in registers: 16 of 32, or 12 of 16. */
+#if LANES == 16
+#define TILE_ROWS 8
+#else
+#define TILE_ROWS 6
+#endif
+#define TILE_COLUMNS (2 * LANES)
+
+/* One tile: c = a b, or c + a b. Element (i, p) of a lies at i * row + p * term. */
+static inline __attribute__((always_inline)) void tile(
+    const float *a, int64_t row, int64_t term, const float *b, int64_t ld_b, float *c,
+    int64_t ld_c, int64_t depth, int add, const int n_rows, const int n_vectors)
+{
+    Vector sum[TILE_ROWS][2];
+#pragma GCC unroll 8
+    for (int i = 0; i < n_rows; i++) {
+        sum[i][0] = add ? load(c + i * ld_c) : all(0.0f);
+        if (n_vectors > 1)
+            sum[i][1] = add ? load(c + i * ld_c + LANES) : all(0.0f);
+    }
+    for (int64_t p = 0; p < depth; p++) {
+        Vector b0 = load(b), b1 = n_vectors > 1 ? load(b + LANES) : b0;
+#pragma GCC unroll 8
+        for (int i = 0; i < n_rows; i++) {
+            Vector factor = all(a[i * row]);
+            sum[i][0] += factor * b0;
+            if (n_vectors > 1)
+                sum[i][1] += factor * b1;
+        }
+        a += term;
+        b += ld_b;
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < n_rows; i++) {
+        store(c + i * ld_c, sum[i][0]);
+        if (n_vectors > 1)
+            store(c + i * ld_c + LANES, sum[i][1]);
+    }
+}
+
+static inline __attribute__((always_inline)) void panel(
+    const float *a, int64_t row, int64_t term, const float *b, int64_t ld_b, float *c,
+    int64_t ld_c, int64_t n_rows, int64_t depth, int add, const int n_vectors)
+{
+    int64_t i = 0;
+    for (; i + TILE_ROWS <= n_rows; i += TILE_ROWS)
+        tile(a + i * row, row, term, b, ld_b, c + i * ld_c, ld_c, depth, add, TILE_ROWS,
+             n_vectors);
+    for (; i + 2 <= n_rows; i += 2)
+        tile(a + i * row, row, term, b, ld_b, c + i * ld_c, ld_c, depth, add, 2, n_vectors);
+    if (i < n_rows)
+        tile(a + i * row, row, term, b, ld_b, c + i * ld_c, ld_c, depth, add, 1, n_vectors);
+}
+
+/* c (n_rows, n_columns) = a (n_rows, depth) b (depth, n_columns), added to c where told. The
+ * columns of b and c are whole vectors; element (i, p) of a lies at i * row + p * term, so that a
+ * may be the transpose of what is stored. */
+static void product(const float *a, int64_t row, int64_t term, const float *b, int64_t ld_b,
+                    float *c, int64_t ld_c, int64_t n_rows, int64_t n_columns, int64_t depth,
+                    int add)
+{
+    int64_t j = 0;
+    for (; j + TILE_COLUMNS <= n_columns; j += TILE_COLUMNS)
+        panel(a, row, term, b + j, ld_b, c + j, ld_c, n_rows, depth, add, 2);
+    for (; j < n_columns; j += LANES)
+        panel(a, row, term, b + j, ld_b, c + j, ld_c, n_rows, depth, add, 1);
+}
+
+#endif
