@@ -26,7 +26,6 @@ from tabnet_auto.folds import FoldPlan
 from tabnet_auto.models.budget import (
     Deadlines,
     affordable_rows,
-    affordable_seeds,
     budget_words,
     fit_into_time,
     read_time_limit,
@@ -163,16 +162,14 @@ def auto_fit(
     trace, times = Trace(emit=choose_listeners(verbose, emit)), read_time_limit(time_limit)
     settings, (computed_on, problem) = get_preset(preset), choose_device(device)
     table = read_table(train, target, groups=groups, time=time, weight=weight)
-    given = read_given(
-        affordable_rows(table, times, folds), test, task, roles, metric, class_weight
-    )
-    wanted = settings.companions if companions is None else companions
-    recipes, rule = check_companions(wanted, given.schema.task), check_blend(blend)
-    pseudo = check_pseudo_labels(pseudo_labels, given.schema.task, has_test=test is not None)
+    table = affordable_rows(table, times, folds)
+    given = read_given(table, test, task, roles, metric, class_weight)
+    named, kind = settings.companions if companions is None else companions, given.schema.task
+    recipes, rule = check_companions(named, kind), check_blend(blend)
+    pseudo = check_pseudo_labels(pseudo_labels, kind, has_test=test is not None)
     terms = Terms(check_search(search), settings, computed_on, times.train)
     given = given.after(examine(audit, *given[:4], folds, trace, time_limit))
-    n_seeds = affordable_seeds(settings, *given.size, times, computed_on)
-    split = split_rows(given, folds, n_seeds, seed)
+    split = split_rows(given, folds, settings, times, computed_on, seed)
     trace.note(problem, *given.schema.notes, *fold_notes(given, split, folds))
     split, settings = fit_into_memory(split, given.schema, settings, given.test, computed_on, trace)
     encoder, learned = encode(given, split, settings.encode)
@@ -182,8 +179,8 @@ def auto_fit(
     learned, times = _budget(trace, learned, resolved, computed_on, times, given.test, recipes)
     plan = Plan(resolved, recipes, rule, computed_on, times.first, times.train, times.blend, found)
     models = _train(learned, plan, trace, later, pseudo)
-    about = _about(preset, folds, seed, computed_on, companions, terms.search)
     fit = _answer(learned, plan, models, given, encoder, times.report, trace)
+    about = _about(preset, folds, seed, computed_on, companions, terms.search)
     fit = _with_evidence(replace(fit, about=about), learned, given, times.report)
     trace.add("done", oof_score=fit.oof_score, seconds=monotonic() - times.start)
     return fit

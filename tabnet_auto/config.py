@@ -213,7 +213,7 @@ SMALL_DATA_SEEDS = 3
 PRESETS: dict[str, Preset] = {
     "fast": Preset(net=NetConfig(n_steps=1, n_hidden=128, n_layers=2), n_seeds=1, effort=0.5),
     "balanced": Preset(),
-    "best": Preset(n_seeds=4, effort=1.5, companions=("hist_gradient_boosting",)),
+    "best": Preset(n_seeds=4, companions=("hist_gradient_boosting",)),
     "paper": Preset(
         n_seeds=1,
         net=PaperConfig(),
@@ -278,7 +278,7 @@ def resolve(preset: Preset, *, task: str, n_train: int) -> Preset:
 
 BATCH_SIZES = ((1_500, 128), (25_000, 256), (60_000, 512), (200_000, 1024), (math.inf, 2048))
 """Batch size up to a number of training rows."""
-BASE_STEPS = {"binary": 500, "multiclass": 2000, "regression": 1000}
+BASE_STEPS = {"binary": 1000, "multiclass": 3000, "regression": 2000}
 """Steps of preset effort 1 up to 6,400 training rows."""
-MAX_EPOCHS = 64
+MAX_EPOCHS = 128
 """Epochs of preset effort 1 at most: small data stop being worth more."""

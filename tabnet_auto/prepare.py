@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from tabnet_auto.config import EncodeConfig
+from tabnet_auto.config import EncodeConfig, Preset
 from tabnet_auto.design import UNKNOWN_CODE, Design
 from tabnet_auto.encode.encoder import Encoder, fit_encoder
 from tabnet_auto.folds import Folds, check_fold_weights, make_folds, split_notes
@@ -19,6 +20,7 @@ from tabnet_auto.frames import read_frame
 from tabnet_auto.infer import infer_schema
 from tabnet_auto.metrics import Metric, Objective, get_metric
 from tabnet_auto.metrics.class_weight import read_class_weight
+from tabnet_auto.models.budget import Deadlines, affordable_seeds
 from tabnet_auto.schema import Schema
 from tabnet_auto.table import Table
 from tabnet_auto.target import encode_target
@@ -77,9 +79,19 @@ def read_given(
     return Given(table, schema, y, other, scored, objective)
 
 
-def split_rows(given: Given, folds: Any, n_seeds: int, seed: int) -> Folds:
-    """Make the folds of the rows with a target."""
+def split_rows(
+    given: Given,
+    folds: Any,
+    preset: Preset,
+    times: Deadlines,
+    device: torch.device,
+    seed: int,
+) -> Folds:
+    """Make the folds of the rows with a target, with as many seeds as the time allows."""
     table = given.table
+    n_seeds = preset.seeds(*given.size)
+    if device.type == "cpu":
+        n_seeds = affordable_seeds(preset, given.size, given.schema.task, folds, times)
     return make_folds(
         given.schema.task, given.y, folds=folds, groups=table.groups, time=table.time,
         n_seeds=n_seeds, seed=seed,

@@ -90,14 +90,24 @@ def test_the_plan_is_said_before_training():
     assert budget_words(Deadlines(0.0), ["linear"], 0.2) == ""
 
 
+def seeds(name, size, times):
+    return affordable_seeds(PRESETS[name], size, "binary", 5, times)
+
+
 def test_seeds_are_fewer_where_time_is_short():
-    best = PRESETS["best"]
-    cpu = torch.device("cpu")
-    one = affordable_seeds(best, 30_000, 14, limits(1), cpu)
-    some = affordable_seeds(best, 30_000, 14, limits(80 / torch.get_num_threads()), cpu)
-    assert (one, affordable_seeds(best, 30_000, 14, limits(3600), cpu)) == (1, 4)
+    size = (30_000, 14)
+    one, many = seeds("best", size, limits(1)), seeds("best", size, limits(3600))
+    some = seeds("best", size, limits(80 / torch.get_num_threads()))
+    assert (one, many) == (1, 4)
     assert one < some < 4
-    assert affordable_seeds(best, 10**7, 100, Deadlines(0.0), cpu) == 4
+    assert seeds("best", (10**7, 100), Deadlines(0.0)) == 4
+
+
+def test_an_open_number_of_seeds_uses_the_time_that_is_given():
+    size = (30_000, 14)
+    assert seeds("balanced", size, Deadlines(0.0)) == seeds("balanced", size, limits(10)) == 1
+    assert seeds("balanced", size, limits(36_000)) == 4
+    assert seeds("fast", size, limits(36_000)) == 1
 
 
 def test_rows_are_sampled_where_time_is_short_and_rare_classes_stay():

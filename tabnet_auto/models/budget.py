@@ -15,11 +15,11 @@ import numpy as np
 import torch
 
 from tabnet_auto.attention.summary import COMMON_ROWS, SAMPLE_ROWS
-from tabnet_auto.config import Preset
+from tabnet_auto.config import Preset, resolve
 from tabnet_auto.errors import InputError
 from tabnet_auto.evidence.read import SURVEY_ROWS
 from tabnet_auto.folds import Folds
-from tabnet_auto.folds.plan import read_plan
+from tabnet_auto.folds.plan import FoldPlan, read_plan
 from tabnet_auto.table import Table
 from tabnet_auto.train.members import Task
 from tabnet_auto.train.predict import forward_chunks
@@ -36,8 +36,15 @@ PROBE_ROWS = 128
 """Rows of each member that the pace is measured on."""
 ENCODE_SHARE, ENCODE_SECONDS = 0.2, 4e-7
 """Share of a time limit for inferring roles and encoding, and about how long that takes a cell."""
+MIN_ROWS = 1_000
+"""Rows that are read in any case: fewer teach nothing worth the name."""
 MIN_LEVEL_ROWS = 20
 """Rows of a class that a sample of the rows holds at least, if there are so many."""
+EPOCH_PASSES, TRAIN_SHARE = 1.25, 0.8
+"""What a planned epoch of a network takes, in passes of all rows through it (2.5, and early
+stopping spares about half of the epochs); the share of a time limit that all of them may take."""
+TIMED_SEEDS = 4
+"""Networks a fold at most where a time limit has room for them and the preset says nothing."""
 SEED_SHARE = 0.01
 """Share of a time limit that passing all rows through one seed of each fold may take."""
 ROW_SECONDS, CELL_SECONDS = 6e-6, 3e-7
@@ -91,7 +98,8 @@ def affordable_rows(table: Table, times: Deadlines, folds: object) -> Table:
     n_rows, n_columns = table.frame.shape
     if times.end is None or read_plan(folds) is None:
         return table
-    rows = int(ENCODE_SHARE * (times.end - times.start) / (ENCODE_SECONDS * n_columns))
+    wanted = ENCODE_SHARE * (times.end - times.start) / (ENCODE_SECONDS * n_columns)
+    rows = max(MIN_ROWS, int(wanted))
     if n_rows <= rows:
         return table
     order = np.random.default_rng(0).permutation(n_rows)
@@ -108,14 +116,25 @@ def affordable_rows(table: Table, times: Deadlines, folds: object) -> Table:
 
 
 def affordable_seeds(
-    preset: Preset, n_rows: int, n_columns: int, times: Deadlines, device: torch.device
+    preset: Preset, size: tuple[int, int], task: str, folds: object, times: Deadlines
 ) -> int:
-    """Networks a fold: as many as the preset wants, on a CPU fewer where a time limit is short."""
-    wanted = preset.seeds(n_rows, n_columns)
-    if times.end is None or device.type != "cpu":
+    """Networks a fold that a time limit on a CPU has room for; ``size`` is rows and columns.
+
+    A preset that leaves the number open gets more than it would without a limit, up to
+    ``TIMED_SEEDS``, where their planned epochs fit: time that is given is used.
+    """
+    wanted, (n_rows, n_columns) = preset.seeds(*size), size
+    if times.end is None:
         return wanted
-    one = n_rows * (ROW_SECONDS + CELL_SECONDS * n_columns) / torch.get_num_threads()
-    return max(1, min(wanted, int(SEED_SHARE * (times.end - times.start) / one)))
+    seconds = times.end - times.start
+    passing = n_rows * (ROW_SECONDS + CELL_SECONDS * n_columns) / torch.get_num_threads()
+    if not preset.n_seeds:
+        plan = read_plan(folds) or FoldPlan()
+        n_train = n_rows - n_rows // plan.n_folds
+        epochs = resolve(preset, task=task, n_train=n_train).train.max_epochs
+        training = EPOCH_PASSES * epochs * plan.n_folds * plan.repeats * passing
+        wanted = max(wanted, min(TIMED_SEEDS, int(TRAIN_SHARE * seconds / training)))
+    return max(1, min(wanted, int(SEED_SHARE * seconds / passing)))
 
 
 def fit_into_time(
