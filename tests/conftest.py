@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -46,3 +47,11 @@ def browser_type_launch_args(browser_type_launch_args):
     quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
     quiet += ["--no-first-run", "--disable-component-update", "--disable-sync"]
     return {**browser_type_launch_args, "executable_path": path, "args": quiet}
+
+
+@pytest.fixture
+def interruptible():
+    """Python's own handler: a job in the background is started with interrupts ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -64,6 +64,7 @@ def test_networks_learn_an_epoch_before_companions_do():
     np.testing.assert_array_equal(learned.member_scores, alone.member_scores)
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_of_a_companion_ends_all_with_the_networks_so_far():
     frame = make_frame()
     learned = auto_fit(

@@ -310,14 +310,6 @@ def test_a_companion_that_fails_is_left_out_with_a_note(frame):
     assert any("not finite" in note for note in notes(values))
 
 
-@pytest.fixture
-def interruptible():
-    """Python's own handler: a job in the background is started with interrupts ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_ends_the_companions_and_keeps_the_complete(frame):
     learned = fit(frame, companions=["linear", Interrupting(), "extra_trees"])
