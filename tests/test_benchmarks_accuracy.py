@@ -370,6 +370,11 @@ def test_unfinished_systems_are_shown_but_not_ranked(tmp_path):
     assert "Not measured: credit_g" in text
 
 
+def test_nobody_is_the_best_of_one(tmp_path):
+    path = fill(tmp_path, {"constant": [0.5], "ours": [0.1]})
+    assert "**" not in write_report(path)[0].read_text()
+
+
 def test_halves_and_budgets_get_tables_of_their_own(tmp_path):
     path = fill(tmp_path, {"linear": [0.3], "hist": [0.2]})
     fill(tmp_path, {"linear": [0.3], "hist": [0.2]}, half="check")

@@ -181,7 +181,8 @@ def _error_table(table: Table) -> str:
     rows = []
     for name, row in table.cells.items():
         errors = {s: error_in(row, s) for s in row}
-        best = min((e for s, e in errors.items() if s != BASELINE), default=np.nan)
+        rivals = [e for s, e in errors.items() if s != BASELINE]
+        best = min(rivals) if len(rivals) > 1 else np.nan
         shown = [_error_cell(row.get(s, []), errors.get(s), best) for s in table.systems]
         some = next(cells[0] for cells in row.values())
         rows.append([name, f"{some.n_train:,}", _task_of(some), *shown])

@@ -227,7 +227,7 @@ def _hist_fold(problem: Problem, data: Rows, settings: Settings, limit: Limit) -
     kind = HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier
     x, y, x_held, y_held = data
     frequent = {
-        name: x[name].value_counts().index[:MAX_HIST_LEVELS]
+        name: x[name].value_counts().index[:MAX_HIST_LEVELS].to_list()
         for name in x.select_dtypes("category").columns
         if len(x[name].cat.categories) > MAX_HIST_LEVELS
     }
