@@ -25,6 +25,29 @@ Rates = NDArray[np.float64]
 """Probabilities, one a member; ``(M,)``."""
 
 
+class Dropout(NamedTuple):
+    """What is dropped of each member's units.
+
+    ``drawn``
+        uint8 ``(M, ..., n)``: a unit is dropped where its random byte is below ``below (M,)``.
+    ``keep``
+        ``(M,)``: what the other units are multiplied with.
+    """
+
+    drawn: Tensor
+    keep: Tensor
+    below: Tensor
+
+    def of_layer(self, layer: int) -> Dropout:
+        """One layer's part of what is ``(M, layers, ..., n)``."""
+        return self._replace(drawn=self.drawn[:, layer])
+
+    def apply(self, x: Tensor) -> Tensor:
+        """Drop units of ``x (M, B, n)``, and scale the others up."""
+        keep, below = (part.to(x.device).view(-1, 1, 1) for part in (self.keep, self.below))
+        return x * (self.drawn.to(x.device) >= below).to(x.dtype).mul_(keep)
+
+
 class MemberRandom:
     """One random generator a member, so that a member draws the same numbers in any company.
 
@@ -71,6 +94,13 @@ class MemberRandom:
         """Independent events of a rate a member (to the nearest 1/256); bool ``(M, *shape)``."""
         below = torch.from_numpy(_in_256(rates)).view(-1, *[1] * len(shape))
         return self.bytes(rates, *shape) < below
+
+    def dropout(self, rates: Rates, *shape: int) -> Dropout | None:
+        """Draw what is dropped, each member's units at its own rate; None where nothing is."""
+        if not rates.any():
+            return None
+        keep = torch.from_numpy((1.0 / (1.0 - rates)).astype(np.float32))
+        return Dropout(self.bytes(rates, *shape), keep, torch.from_numpy(_in_256(rates)))
 
     def permutation(self, member: int, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Shuffle one member's values with its own generator."""
@@ -154,8 +184,7 @@ class MemberLinear(nn.Module):
 class ParametricActivation(nn.Module):
     """An activation with a learned share a unit, ``(1 - a) x + a f(x)`` with a starting at 1.
 
-    In training (``random`` given) elements are then dropped at ``rates (M,)``, each member's by
-    its own generator, and the others scaled up.
+    In training elements are then dropped, if told.
 
     **Shape**: any ``(M, B, n)``.
     """
@@ -165,49 +194,10 @@ class ParametricActivation(nn.Module):
         self.function = function
         self.share = parameter(torch.ones(n_members, 1, n), lr=0.1, decay=0.0)
 
-    def forward(
-        self, x: Tensor, rates: Rates | None = None, random: MemberRandom | None = None
-    ) -> Tensor:
+    def forward(self, x: Tensor, dropout: Dropout | None = None) -> Tensor:
         """Apply the activation, then dropout."""
-        drawn = drop = None
-        if random is not None and rates is not None and rates.any():
-            drawn = random.bytes(rates, *x.shape[1:])
-            drop = torch.from_numpy(1.0 / (1.0 - rates)), torch.from_numpy(_in_256(rates))
-        if self.function is functional.selu and library.is_usable(x, self.share):
-            return cast("Tensor", _NativeSelu.apply(x, self.share, drawn, drop))
         active = torch.lerp(x, self.function(x), self.share)
-        if drawn is None or drop is None:
-            return active
-        scale, below = (part.view(-1, 1, 1) for part in drop)
-        kept = (drawn >= below).to(x.device, x.dtype)
-        return active * kept.mul_(scale.to(x.device, x.dtype))
-
-
-class _NativeSelu(Function):
-    """Parametric SELU and dropout as one kernel each way."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        x: Tensor,
-        share: Tensor,
-        drawn: Tensor | None,
-        drop: tuple[Tensor, Tensor] | None,
-    ) -> Tensor:
-        x, y = x.contiguous(), torch.empty(x.shape)
-        ctx.drop = (None, None) if drop is None else (drop[0].float(), drop[1])
-        library.call("selu_forward", x, share, drawn, y, *ctx.drop, share.stride(0), *x.shape)
-        ctx.save_for_backward(x, share, drawn)
-        return y
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        x, share, drawn = ctx.saved_tensors
-        to, to_share = torch.empty(x.shape), torch.empty(share.shape)
-        given = (grad.contiguous(), x, share, drawn, to, to_share, *ctx.drop)
-        library.call("selu_backward", *given, share.stride(0), *x.shape)
-        return to, to_share, None, None
+        return active if dropout is None else dropout.apply(active)
 
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {

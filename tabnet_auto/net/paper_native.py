@@ -9,7 +9,6 @@ Shapes: M members, B rows of a minibatch, F features, D columns, S steps.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 from dataclasses import astuple, dataclass
 from typing import Any
@@ -23,6 +22,7 @@ from torch.autograd.function import once_differentiable
 from tabnet_auto.config import PaperConfig
 from tabnet_auto.net.ghost_norm import GhostNorm
 from tabnet_auto.net.native import library
+from tabnet_auto.net.native.pool import Pool
 from tabnet_auto.net.output import Output
 
 MASK_CODES = {"sparsemax": 1, "entmax15": 2, "softmax": 3}
@@ -34,34 +34,6 @@ _GROUPS = 4
 of threads: more of them would keep more threads of a single member busy, and cost memory."""
 _SLACK = 16
 """Rows of one vector that the kernel may read beyond the last."""
-
-
-class Pool:
-    """Buffers that steps take and give back: fresh memory costs a page fault every 4 KiB."""
-
-    def __init__(self) -> None:
-        self.free: list[Tensor] = []
-
-    def __reduce__(self) -> tuple[type[Pool], tuple[()]]:
-        return Pool, ()  # copies and pickles of a network hold no buffers
-
-    def take(self, size: int) -> Tensor:
-        """Return a buffer of at least ``size`` numbers, whatever they are."""
-        # Another thread may be predicting with the same network: look and take at once.
-        with contextlib.suppress(IndexError):
-            while (buffer := self.free.pop()).numel() < size:
-                pass
-            # Tells autograd that the numbers change: a second way back would be an error.
-            buffer[:1].zero_()
-            return buffer
-        with torch.inference_mode(mode=False):  # it may serve outside of that mode, too
-            buffer = torch.empty(size)
-        library.call("in_large_pages", buffer, size)
-        return buffer
-
-    def give(self, buffer: Tensor) -> None:
-        """Let a later step have a buffer."""
-        self.free.append(buffer)
 
 
 @dataclass(frozen=True)

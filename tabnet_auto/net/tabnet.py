@@ -6,15 +6,18 @@ import torch
 from torch import Tensor, nn
 
 from tabnet_auto.config import NetConfig
+from tabnet_auto.net import tabnet_native
 from tabnet_auto.net.attention import ColumnAttention
-from tabnet_auto.net.inputs import MemberInputs, RawRows
+from tabnet_auto.net.inputs import Encoded, MemberInputs, RawRows
 from tabnet_auto.net.layers import (
     ACTIVATIONS,
+    Dropout,
     MemberLinear,
     MemberRandom,
     ParametricActivation,
     parameter,
 )
+from tabnet_auto.net.native.pool import Pool
 from tabnet_auto.net.output import Output
 from tabnet_auto.net.tokens import TokenLinear, Tokens
 
@@ -68,14 +71,27 @@ class AttentionTabNet(nn.Module):
             ParametricActivation(function, n_members, hidden) for _ in self.layers
         )
         self.head = MemberLinear(hidden, n_outputs, random, gain=0.0)
-        self.dropout_rate = config.dropout
-        self.column_sparsity = config.column_sparsity
+        self.config = config
+        self.records, self.scratch = Pool(), Pool()
 
     def forward(
         self, rows: RawRows, random: MemberRandom | None = None, drop_scale: float = 1.0
     ) -> Output:
         """Predict; in training give ``random``, and scale the dropout rate by the schedule."""
-        tokens = self.tokens(self.inputs(rows, random))
+        encoded = self.inputs(rows, random)
+        dropout = None
+        if random is not None:
+            rates = random.rates("dropout", self.config.dropout) * drop_scale
+            shape = self.config.n_layers, rows.codes.shape[1], self.config.n_hidden
+            dropout = random.dropout(rates, *shape)
+        fused = tabnet_native.is_usable(self.config, encoded.value, self.bias, self.training)
+        return self._output(*(self._fused if fused else self._plain)(encoded, dropout))
+
+    def _plain(
+        self, encoded: Encoded, dropout: Dropout | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits, masks, and sizes of the steps' outputs, in plain torch."""
+        tokens = self.tokens(encoded)
         seen = torch.relu(self.context.sum(tokens) + self.context_bias)
         state: Tensor = self.bias
         masks, sizes = [], []
@@ -85,16 +101,46 @@ class AttentionTabNet(nn.Module):
             seen = torch.relu(state)
             masks.append(attended.weights)
             sizes.append(attended.output.detach().norm(dim=2))
-        rates = random and random.rates("dropout", self.dropout_rate) * drop_scale
-        hidden = self.first(state, rates, random)
-        for layer, activation in zip(self.layers, self.activations, strict=True):
-            hidden = activation(layer(hidden), rates, random)
-        return self._output(self.head(hidden), torch.stack(masks), torch.stack(sizes))
+        hidden = self.first(state, dropout and dropout.of_layer(0))
+        for i, (layer, activation) in enumerate(zip(self.layers, self.activations, strict=True)):
+            hidden = activation(layer(hidden), dropout and dropout.of_layer(i + 1))
+        return self.head(hidden), torch.stack(masks), torch.stack(sizes)
+
+    def _fused(
+        self, encoded: Encoded, dropout: Dropout | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the same from one kernel."""
+        rows = encoded._replace(level=encoded.level + self.tokens.level_offset)
+        network = tabnet_native.Network(
+            self.config, self._parameters_in_order(), self.inputs.feature_to_column,
+            self.inputs.n_columns, self.tokens.level_start, self.records, self.scratch,
+        )  # fmt: skip
+        if self.training:
+            return tabnet_native.train(network, rows, dropout)
+        return tabnet_native.evaluate(network, rows)
+
+    def _parameters_in_order(self) -> tuple[Tensor, ...]:
+        """All parameters in the kernel's order."""
+        tokens, context = self.tokens, self.context
+        of_steps = [
+            p for step in self.steps
+            for p in (step.key.of_values, step.key.of_levels, step.column_key, step.query,
+                      step.condition, step.strength, step.value.of_values, step.value.of_levels)
+        ]  # fmt: skip
+        of_layers = [
+            p for layer, activation in zip(self.layers, self.activations, strict=True)
+            for p in (layer.weight, layer.bias, activation.share)
+        ]  # fmt: skip
+        return (
+            tokens.value_scale, tokens.level_scale, tokens.level, context.of_values,
+            context.of_levels, self.context_bias, *of_steps, self.bias, self.first.share,
+            *of_layers, self.head.weight, self.head.bias,
+        )  # fmt: skip
 
     def _output(self, logits: Tensor, masks: Tensor, sizes: Tensor) -> Output:
         penalty = logits.new_zeros(logits.shape[0])
-        if self.training and self.column_sparsity:
-            penalty = self.column_sparsity * mass_penalty(masks, sizes)
+        if self.training and self.config.column_sparsity:
+            penalty = self.config.column_sparsity * mass_penalty(masks, sizes)
         return Output(logits, masks, sizes, penalty)
 
 

@@ -38,7 +38,7 @@ class Tokens(nn.Module):
     **Shape**: :class:`Encoded` in, :class:`RowTokens` out.
     """
 
-    level_offset: Tensor
+    level_start: Tensor
 
     def __init__(
         self,
@@ -55,8 +55,8 @@ class Tokens(nn.Module):
         ones = torch.ones(random.n_members, 1, len(n_levels), level_width)
         self.level_scale = parameter(ones, lr=6.0, decay=0.0)
         self.level = parameter(random.normal(sum(n_levels), level_width), decay=0.0)
-        offsets = [sum(n_levels[:i]) for i in range(len(n_levels))]
-        self.register_buffer("level_offset", torch.tensor(offsets).long(), persistent=False)
+        start = [sum(n_levels[:i]) for i in range(len(n_levels) + 1)]
+        self.register_buffer("level_start", torch.tensor(start), persistent=False)
 
     @property
     def widths(self) -> tuple[int, int]:
@@ -72,6 +72,11 @@ class Tokens(nn.Module):
         elements = None if fused else features.elements(self.value_scale.shape[2] - 2)
         levels = self._levels(encoded.level) * self.level_scale
         return RowTokens(features, self.value_scale, elements, levels)
+
+    @property
+    def level_offset(self) -> Tensor:
+        """Where each category feature's levels begin in the table of all."""
+        return self.level_start[:-1]
 
     def _levels(self, level: Tensor) -> Tensor:
         n_members, (total, width) = level.shape[0], self.level.shape[1:]
