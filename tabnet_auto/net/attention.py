@@ -85,6 +85,14 @@ class ColumnAttention(nn.Module):
         of_feature = (self.n_columns * weights).index_select(2, self.feature_to_column)
         return Attended(self.value.sum(tokens, of_feature), weights)
 
+    def parameters_in_order(self) -> tuple[Tensor, ...]:
+        """All parameters in the order of ``native/tabnet.c``; the step must have a context."""
+        assert self.condition is not None
+        return (
+            self.key.of_values, self.key.of_levels, self.column_key, self.query, self.condition,
+            self.strength, self.value.of_values, self.value.of_levels,
+        )  # fmt: skip
+
     def weights(self, tokens: RowTokens, context: Tensor) -> Tensor:
         """Attention weights over the columns; non-negative, summing to 1; ``(M, B, D)``."""
         logits = self._logits(tokens, self._query(context))

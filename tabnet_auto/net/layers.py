@@ -8,18 +8,15 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.autograd import Function
-from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from tabnet_auto.config import MemberSettings
-from tabnet_auto.net.native import library
 
 Rates = NDArray[np.float64]
 """Probabilities, one a member; ``(M,)``."""

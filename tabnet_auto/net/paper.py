@@ -21,6 +21,7 @@ from tabnet_auto.errors import InputError
 from tabnet_auto.net import paper_native
 from tabnet_auto.net.ghost_norm import GhostNorm, VirtualBatches, virtual_starts
 from tabnet_auto.net.layers import MemberRandom
+from tabnet_auto.net.native.pool import Pool
 from tabnet_auto.net.output import Output
 from tabnet_auto.net.selection import select
 
@@ -110,7 +111,7 @@ class PaperTabNet(nn.Module):
         super().__init__()
         _check(config, n_features, groups)
         self.config = config
-        self.records, self.scratch = paper_native.Pool(), paper_native.Pool()
+        self.records, self.scratch = Pool(), Pool()
         self._place_groups(groups)
         n_columns, width = max(groups) + 1, config.n_d + config.n_a
         self.initial_norm = GhostNorm(random.n_members, n_features, _INITIAL_MOMENTUM)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -84,12 +87,12 @@ class AttentionTabNet(nn.Module):
             rates = random.rates("dropout", self.config.dropout) * drop_scale
             shape = self.config.n_layers, rows.codes.shape[1], self.config.n_hidden
             dropout = random.dropout(rates, *shape)
-        fused = tabnet_native.is_usable(self.config, encoded.value, self.bias, self.training)
+        fused = tabnet_native.is_usable(
+            self.config, encoded.value, self.bias, training=self.training
+        )
         return self._output(*(self._fused if fused else self._plain)(encoded, dropout))
 
-    def _plain(
-        self, encoded: Encoded, dropout: Dropout | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _plain(self, encoded: Encoded, dropout: Dropout | None) -> tuple[Tensor, Tensor, Tensor]:
         """Logits, masks, and sizes of the steps' outputs, in plain torch."""
         tokens = self.tokens(encoded)
         seen = torch.relu(self.context.sum(tokens) + self.context_bias)
@@ -106,9 +109,7 @@ class AttentionTabNet(nn.Module):
             hidden = activation(layer(hidden), dropout and dropout.of_layer(i + 1))
         return self.head(hidden), torch.stack(masks), torch.stack(sizes)
 
-    def _fused(
-        self, encoded: Encoded, dropout: Dropout | None
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def _fused(self, encoded: Encoded, dropout: Dropout | None) -> tuple[Tensor, Tensor, Tensor]:
         """Return the same from one kernel."""
         rows = encoded._replace(level=encoded.level + self.tokens.level_offset)
         network = tabnet_native.Network(
@@ -122,19 +123,18 @@ class AttentionTabNet(nn.Module):
     def _parameters_in_order(self) -> tuple[Tensor, ...]:
         """All parameters in the kernel's order."""
         tokens, context = self.tokens, self.context
-        of_steps = [
-            p for step in self.steps
-            for p in (step.key.of_values, step.key.of_levels, step.column_key, step.query,
-                      step.condition, step.strength, step.value.of_values, step.value.of_levels)
-        ]  # fmt: skip
+        steps = cast("Iterable[ColumnAttention]", self.steps)
+        layers = cast("Iterable[MemberLinear]", self.layers)
+        activations = cast("Iterable[ParametricActivation]", self.activations)
         of_layers = [
-            p for layer, activation in zip(self.layers, self.activations, strict=True)
+            p for layer, activation in zip(layers, activations, strict=True)
             for p in (layer.weight, layer.bias, activation.share)
         ]  # fmt: skip
         return (
             tokens.value_scale, tokens.level_scale, tokens.level, context.of_values,
-            context.of_levels, self.context_bias, *of_steps, self.bias, self.first.share,
-            *of_layers, self.head.weight, self.head.bias,
+            context.of_levels, self.context_bias,
+            *(p for step in steps for p in step.parameters_in_order()), self.bias,
+            self.first.share, *of_layers, self.head.weight, self.head.bias,
         )  # fmt: skip
 
     def _output(self, logits: Tensor, masks: Tensor, sizes: Tensor) -> Output:

@@ -90,7 +90,7 @@ class Result(NamedTuple):
     sizes: Tensor
 
 
-def is_usable(config: NetConfig, value: Tensor, weight: Tensor, training: bool) -> bool:  # noqa: FBT001
+def is_usable(config: NetConfig, value: Tensor, weight: Tensor, *, training: bool) -> bool:
     """Tell whether the kernels take this pass: in evaluation, only where no gradient is asked."""
     return (
         (training or not torch.is_grad_enabled())

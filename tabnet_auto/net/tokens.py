@@ -9,22 +9,31 @@ from torch import Tensor, nn
 
 from tabnet_auto.net.inputs import Encoded
 from tabnet_auto.net.layers import MemberRandom, parameter
-from tabnet_auto.net.piecewise import Piecewise, Weights, is_fused, piecewise_dot, piecewise_sum
 
 
 class RowTokens(NamedTuple):
     """A token for each feature of a row: V value features first, then C category features.
 
-    ``features`` are the encoded values and ``scale (M, V, R)`` the learned scales of the R
-    elements of their tokens; ``elements (M, B, V, R)`` holds these elements where no kernel
-    reads the values as they are, else None. ``levels (M, B, C, L)`` are the tokens of category
-    features.
+    ``elements (M, B, V, R)`` of value features, and their learned ``scale (M, V, R)``;
+    ``levels (M, B, C, L)`` are the tokens of category features.
     """
 
-    features: Piecewise
+    elements: Tensor
     scale: Tensor
-    elements: Tensor | None
     levels: Tensor
+
+
+def value_elements(encoded: Encoded, n_bins: int) -> Tensor:
+    """Value, bins and missing mark of every value feature; ``(M, B, V, 2 + n_bins)``.
+
+    Bin j of n fills up as the value's position goes from j / n to (j + 1) / n (PLE, arXiv
+    2203.05556).
+    """
+    value, missing = encoded.value.unsqueeze(3), encoded.missing.unsqueeze(3)
+    bins = torch.arange(n_bins, device=value.device, dtype=value.dtype)
+    filled = (encoded.position.unsqueeze(3) * n_bins - bins).clamp(0.0, 1.0)
+    present = torch.cat([value, filled], dim=3).masked_fill(missing, 0.0)
+    return torch.cat([present, missing.to(present.dtype)], dim=3)
 
 
 class Tokens(nn.Module):
@@ -65,13 +74,9 @@ class Tokens(nn.Module):
 
     def forward(self, encoded: Encoded) -> RowTokens:
         """Return the tokens of every row."""
-        features = Piecewise(
-            encoded.value.contiguous(), encoded.position.contiguous(), encoded.missing.contiguous()
-        )
-        fused = is_fused(features, self.value_scale)
-        elements = None if fused else features.elements(self.value_scale.shape[2] - 2)
+        elements = value_elements(encoded, self.value_scale.shape[2] - 2)
         levels = self._levels(encoded.level) * self.level_scale
-        return RowTokens(features, self.value_scale, elements, levels)
+        return RowTokens(elements, self.value_scale, levels)
 
     @property
     def level_offset(self) -> Tensor:
@@ -113,33 +118,22 @@ class TokenLinear(nn.Module):
 
     def sum(self, tokens: RowTokens, weights: Tensor | None = None) -> Tensor:
         """Sum of the features' outputs times ``weights (M, B, F)`` (1 without); ``(M, B, H)``."""
-        n_values = tokens.scale.shape[1]
-        of_values = weights if weights is None else weights[:, :, :n_values]
-        levels = tokens.levels
+        elements, levels = tokens.elements, tokens.levels
         if weights is not None:
-            levels = levels * weights[:, :, n_values:].unsqueeze(3)
-        from_levels = self.factor * torch.bmm(levels.flatten(2), self.of_levels)
-        return from_levels + self._sum_values(tokens, of_values)
+            of_values, of_levels = weights.unsqueeze(3).tensor_split([elements.shape[2]], dim=2)
+            elements, levels = elements * of_values, levels * of_levels
+        from_values = torch.bmm(elements.flatten(2), self._scaled(tokens))
+        return from_values + self.factor * torch.bmm(levels.flatten(2), self.of_levels)
 
     def dot(self, tokens: RowTokens, vectors: Tensor) -> Tensor:
         """Scalar product of each feature's output with ``vectors (M, B, H)``; ``(M, B, F)``."""
-        towards = self.factor * torch.bmm(vectors, self.of_levels.transpose(1, 2))
-        of_levels = (tokens.levels * towards.unflatten(2, tokens.levels.shape[2:])).sum(3)
-        return torch.cat([self._dot_values(tokens, vectors), of_levels], dim=2)
-
-    def _sum_values(self, tokens: RowTokens, weights: Tensor | None) -> Tensor:
-        if tokens.elements is None:
-            own = Weights(self.of_values, tokens.scale, self.factor)
-            return piecewise_sum(tokens.features, weights, own)
-        elements = tokens.elements if weights is None else tokens.elements * weights.unsqueeze(3)
-        return torch.bmm(elements.flatten(2), self._scaled(tokens))
-
-    def _dot_values(self, tokens: RowTokens, vectors: Tensor) -> Tensor:
-        if tokens.elements is None:
-            own = Weights(self.of_values, tokens.scale, self.factor)
-            return piecewise_dot(tokens.features, vectors, own)
-        towards = torch.bmm(vectors, self._scaled(tokens).transpose(1, 2))
-        return (tokens.elements * towards.view(tokens.elements.shape)).sum(3)
+        of_values = torch.bmm(vectors, self._scaled(tokens).transpose(1, 2))
+        of_levels = self.factor * torch.bmm(vectors, self.of_levels.transpose(1, 2))
+        parts = [
+            (elements * towards.view(elements.shape)).sum(3)
+            for elements, towards in ((tokens.elements, of_values), (tokens.levels, of_levels))
+        ]
+        return torch.cat(parts, dim=2)
 
     def _scaled(self, tokens: RowTokens) -> Tensor:
         """Return the weights of the elements as they are; ``(M, V R, H)``."""

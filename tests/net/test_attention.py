@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from tabnet_auto.net.attention import ColumnAttention
+from tabnet_auto.net.inputs import Encoded
 from tabnet_auto.net.layers import MemberRandom
-from tabnet_auto.net.piecewise import Piecewise
-from tabnet_auto.net.tokens import RowTokens
+from tabnet_auto.net.tokens import RowTokens, value_elements
 
 M, B, V, R, C, L, H, D_KEY = 2, 5, 3, 4, 2, 3, 6, 4
 
@@ -35,10 +35,10 @@ def made(sparse_map: str, n_context: int, feature_to_column: list[int]) -> Colum
 
 def tokens() -> RowTokens:
     torch.manual_seed(1)
-    features = Piecewise(torch.randn(M, B, V), torch.rand(M, B, V), torch.rand(M, B, V) < 0.3)
-    features = Piecewise(features.value.double(), features.position.double(), features.missing)
+    drawn = torch.randn(M, B, V), torch.rand(M, B, V), torch.rand(M, B, V) < 0.3
+    encoded = Encoded(drawn[0].double(), drawn[1].double(), drawn[2], torch.zeros(M, B, C))
     scale, levels = torch.randn(M, V, R).double(), torch.randn(M, B, C, L).double()
-    return RowTokens(features, scale, features.elements(R - 2), levels)
+    return RowTokens(value_elements(encoded, R - 2), scale, levels)
 
 
 def flat(row: RowTokens) -> torch.Tensor:
@@ -100,13 +100,10 @@ def test_formula_on_numbers_worked_by_hand():
         torch.tensor([0, 1]), 2, (4, 0), 1, MemberRandom([0]),
         n_context=0, d_key=1, sparse_map="softmax",
     ).double()  # fmt: skip
-    features = Piecewise(
-        torch.tensor([[[math.log(3.0), 0.0]]], dtype=torch.float64),
-        torch.zeros(1, 1, 2).double(),
-        torch.zeros(1, 1, 2).bool(),
-    )
+    # Elements of each of the two features: its value, and that it is not missing.
+    elements = torch.tensor([[[[math.log(3.0), 0.0], [0.0, 0.0]]]], dtype=torch.float64)
     ones, none = torch.ones(1, 2, 2).double(), torch.zeros(1, 1, 0, 1).double()
-    row = RowTokens(features, ones, features.elements(0), none)
+    row = RowTokens(elements, ones, none)
     with torch.no_grad():
         unit.strength.fill_(math.inf)
         unit.key.of_values.fill_(1.0)

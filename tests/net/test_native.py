@@ -11,9 +11,8 @@ import torch
 
 from tabnet_auto.design import Feature, Layout, MemberTables
 from tabnet_auto.net.inputs import MemberInputs, RawRows
-from tabnet_auto.net.layers import MemberRandom, ParametricActivation
+from tabnet_auto.net.layers import MemberRandom
 from tabnet_auto.net.native import library
-from tabnet_auto.net.piecewise import Piecewise, Weights, piecewise_dot, piecewise_sum
 from tabnet_auto.net.sparse import entmax15, sparsemax
 
 M, B = 3, 24
@@ -51,43 +50,6 @@ def both_ways(function, inputs, plain, *, atol=1e-5):
             torch.testing.assert_close(a, b, rtol=1e-4, atol=atol)
 
 
-def rows_of(n_values: int) -> Piecewise:
-    torch.manual_seed(0)
-    position = torch.rand(M, B, n_values)
-    position[:, 0], position[:, 1] = 0.0, 1.0
-    return Piecewise(torch.randn(M, B, n_values), position, torch.rand(M, B, n_values) < 0.2)
-
-
-@needs_kernels
-@pytest.mark.parametrize("n_values", [1, 5])
-@pytest.mark.parametrize("n_bins", [0, 1, 7])
-@pytest.mark.parametrize("width", [1, 16, 70])
-@pytest.mark.parametrize("weighted", [False, True])
-def test_piecewise_maps_are_linear_maps_of_the_elements(n_values, n_bins, width, weighted):
-    features = rows_of(n_values)
-    weight = torch.randn(M, n_values * (n_bins + 2), width, requires_grad=True)
-    scale = torch.randn(M, n_values, n_bins + 2, requires_grad=True)
-    weights = torch.rand(M, B, n_values, requires_grad=True) if weighted else None
-    vectors = torch.randn(M, B, width, requires_grad=True)
-    own = Weights(weight, scale, 0.7)
-    fused = piecewise_sum(features, weights, own), piecewise_dot(features, vectors, own)
-
-    elements = features.elements(n_bins)
-    scaled = 0.7 * weight.view(M, n_values, n_bins + 2, width) * scale.unsqueeze(3)
-    outputs = torch.einsum("mbvr,mvrh->mbvh", elements, scaled)
-    given = outputs if weights is None else outputs * weights.unsqueeze(3)
-    written = given.sum(2), torch.einsum("mbvh,mbh->mbv", outputs, vectors)
-
-    leaves = [t for t in (weight, scale, weights, vectors) if t is not None]
-    gradients = []
-    for pair in (fused, written):
-        torch.manual_seed(3)
-        loss = sum((out * torch.randn(out.shape)).sum() for out in pair)
-        gradients.append(torch.autograd.grad(loss, leaves))
-    for a, b in zip((*fused, *gradients[0]), (*written, *gradients[1]), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=2e-4)
-
-
 @needs_kernels
 @pytest.mark.parametrize("width", [1, 3, 16, 54])
 @pytest.mark.parametrize("sparse_map", [sparsemax, entmax15])
@@ -95,46 +57,6 @@ def test_piecewise_maps_are_linear_maps_of_the_elements(n_values, n_bins, width,
 def test_sparse_maps(width, sparse_map, size, plain):
     torch.manual_seed(1)
     both_ways(sparse_map, [size * torch.randn(40, width)], plain)
-
-
-@needs_kernels
-@pytest.mark.parametrize("rate", [0.0, 0.3])
-@pytest.mark.parametrize("width", [1, 64, 70])
-def test_parametric_selu_and_dropout(rate, width, plain):
-    activation = ParametricActivation(torch.nn.functional.selu, M, width)
-    torch.nn.init.normal_(activation.share)
-    x = torch.randn(M, B, width) * 3.0
-
-    def active(own, share):
-        activation.share.data = share.data
-        # Rates differ between members; one of them drops nothing.
-        rates = rate * np.linspace(0.0, 1.0, M)
-        out = activation(own, rates, MemberRandom(range(M)))
-        return out, torch.autograd.grad(out.square().sum(), activation.share, retain_graph=True)[0]
-
-    def run():
-        own = x.clone().requires_grad_()
-        out, of_share = active(own, activation.share)
-        return out, of_share, torch.autograd.grad(out.square().sum(), own)[0]
-
-    for a, b in zip(run(), plain(run), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
-
-
-@needs_kernels
-def test_results_do_not_depend_on_the_number_of_threads():
-    features, before = rows_of(4), torch.get_num_threads()
-    weight, scale = torch.randn(M, 36, 33), torch.randn(M, 4, 9)
-    vectors = torch.randn(M, B, 33)
-    results = []
-    for n_threads in (1, 2):
-        torch.set_num_threads(n_threads)
-        own = weight.clone().requires_grad_()
-        out = piecewise_sum(features, None, Weights(own, scale, 1.0))
-        results.append((out.detach(), torch.autograd.grad((out * vectors).sum(), own)[0]))
-    torch.set_num_threads(before)
-    for a, b in zip(*results, strict=True):
-        assert torch.equal(a, b)
 
 
 def test_other_precisions_and_devices_go_the_plain_way():
