@@ -11,11 +11,18 @@ from numpy.typing import NDArray
 
 from tabnet_auto.attention.contributions import Contributions, Explainer
 from tabnet_auto.attention.controls import Controls
-from tabnet_auto.attention.read import attention_chunks, common_rows, read_weights
+from tabnet_auto.attention.effective import N_OTHERS, effective_attention
+from tabnet_auto.attention.read import (
+    attention_chunks,
+    common_rows,
+    over_seeds,
+    read_weights,
+)
 from tabnet_auto.attention.stability import Stability, measure_stability
 from tabnet_auto.attention.summary import SAMPLE_ROWS, summarize_attention
 from tabnet_auto.attention.trust import Trust, trust_of
 from tabnet_auto.errors import InputError
+from tabnet_auto.net.tabnet import AttentionTabNet
 from tabnet_auto.result.trial import held_out_task, run_controls
 
 if TYPE_CHECKING:
@@ -81,6 +88,38 @@ class Attention:
         be narrower (``numpy.memmap``, float16), before asking for the next.
         """
         return self._chunks(self._encode(frame))
+
+    def effective(self, frame: pd.DataFrame | str | Path) -> NDArray[np.float32]:
+        """How far each column could move each row's output through the weights it gets.
+
+        The weights of :meth:`rows` say what is read; here each is scaled by what it lets through
+        of the column's variation in the frame, to first order, so that columns whose values do
+        nothing behind the mask have little (:mod:`tabnet_auto.attention.effective`).
+        ``(fold, row, column)``, all steps together, seeds averaged; non-negative, rows sum to 1.
+
+        Raises
+        ------
+        InputError
+            If the frame has fewer than two rows (nothing varies), or the networks are the
+            published TabNet.
+        """
+        fit, design = self._fit, self._encode(frame)
+        if not isinstance(fit.net, AttentionTabNet):
+            raise InputError(
+                "Effective attention needs the default network, however: this fit has preset "
+                "'paper'. Its weights are fit.attention.rows(frame)."
+            )
+        if design.n_rows < 2:
+            raise InputError(
+                "Effective attention needs at least two rows, to see how values vary, however: "
+                f"the frame has {design.n_rows}."
+            )
+        n_members, device = fit.members.n_members, next(fit.net.parameters()).device
+        rows, others = (
+            common_rows(design, n_members, n, device) for n in (design.n_rows, N_OTHERS)
+        )
+        shares = effective_attention(fit.net, rows, others)
+        return over_seeds(shares, fit.members.fold).astype(np.float32)
 
     def to_frame(self, frame: pd.DataFrame | str | Path) -> pd.DataFrame:
         """Weights in long form: fold, step, row (the frame's index), column, weight."""
