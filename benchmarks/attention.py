@@ -1,7 +1,8 @@
 """Is the attention true? Planted signals, decoys, deletion, and a target that nothing can tell.
 
     python benchmarks/attention.py [synthetic] [decoys] [deletion] [shuffled]
-                                   [--preset NAME] [--rows N] [--json FILE] [--data DIR]
+                                   [--preset NAME] [--rows N] [--column-sparsity X]
+                                   [--json FILE] [--data DIR]
 
 All parts run by default, each with five folds and default settings:
 
@@ -16,7 +17,9 @@ All parts run by default, each with five folds and default settings:
 - shuffled: the target is shuffled among the rows; entropy of the attention over that of uniform
   weights.
 
-``--rows`` caps the training rows of real sets.
+Figures named "effective" are of ``fit.attention.effective``: weights scaled by what they let
+through to the output, on test rows (deletion: on the held-out rows, as the others). ``--rows``
+caps the training rows of real sets, ``--column-sparsity`` sets the penalty of that name.
 """
 
 from __future__ import annotations
@@ -28,17 +31,30 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from data import DEFAULT, Split, read_split
 from sklearn.metrics import roc_auc_score
 
 from tabnet_auto import FitResult, auto_fit
-from tabnet_auto.attention.read import over_seeds, step_mean
+from tabnet_auto.attention.controls import evenness
+from tabnet_auto.attention.effective import effective_attention
+from tabnet_auto.attention.read import (
+    blanked,
+    held_out_sample,
+    mean_losses,
+    over_seeds,
+    step_mean,
+)
+from tabnet_auto.attention.summary import FINE_CURVE_POINTS, MAX_CURVE_ROWS, SAMPLE_ROWS
+from tabnet_auto.config import PRESETS, Preset
+from tabnet_auto.result.trial import held_out_task
 from tabnet_auto.train.predict import forward_chunks
 
 TRAIN_ROWS, TEST_ROWS, N_DECOYS = 10_000, 5_000, 5
@@ -94,19 +110,32 @@ def read(fit: FitResult, frame: pd.DataFrame) -> np.ndarray:
     return over_seeds(np.concatenate(parts, axis=1), fit.folds.fold)
 
 
+def preset(options: argparse.Namespace) -> Preset:
+    """Return the preset, with the penalty that was asked for."""
+    chosen = PRESETS[options.preset]
+    if options.column_sparsity is None:
+        return chosen
+    return replace(chosen, net=replace(chosen.net, column_sparsity=options.column_sparsity))
+
+
 def run_synthetic(options: argparse.Namespace) -> Iterator[Row]:
     """Fit the six planted signals."""
     for number, best in BAYES.items():
         train, _ = synthetic(number, TRAIN_ROWS, seed=number)
         test, true = synthetic(number, TEST_ROWS, seed=100 + number)
-        fit = auto_fit(train, "y", preset=options.preset, verbose=False)
+        fit = auto_fit(train, "y", preset=preset(options), verbose=False)
         weights = read(fit, test)
         folds = [average_precision(own, true) for own in weights]
+        effective = fit.attention.effective(test)
+        effective_folds = [average_precision(own, true) for own in effective]
         yield {
             "set": f"syn{number}", "auc": roc_auc_score(test["y"], fit.predict_proba(test)[:, 1]),
             "bayes": best, "ap_worst_fold": min(folds), "ap_mean": float(np.mean(folds)),
             "ap_of_mean": average_precision(weights.mean(axis=0), true),
             "mass": float((weights * true).sum(axis=2).mean()),
+            "effective_worst_fold": min(effective_folds),
+            "effective_mean": float(np.mean(effective_folds)),
+            "effective_of_mean": average_precision(effective.mean(axis=0), true),
         }  # fmt: skip
 
 
@@ -126,19 +155,25 @@ def run_decoys(options: argparse.Namespace) -> Iterator[Row]:
         split = load_real(name, options)
         random = np.random.default_rng(0)
         columns = [column for column in split.train if column != split.target]
-        train = split.train.copy()
+        train, test = split.train.copy(), split.test[:2000].copy()
         for column in random.choice(columns, N_DECOYS, replace=False):
-            train[f"decoy_{column}"] = random.permutation(train[column].to_numpy())
-        fit = auto_fit(train, split.target, task=split.task, preset=options.preset, verbose=False)
+            for frame in (train, test):
+                frame[f"decoy_{column}"] = random.permutation(frame[column].to_numpy())
+        fit = auto_fit(train, split.target, task=split.task, preset=preset(options), verbose=False)
         attention = fit.attention.per_fold
         decoys = [column for column in attention if column.startswith("decoy_")]
         mass = attention[decoys].sum(axis=1)
+        effective = pd.DataFrame(
+            fit.attention.effective(test).mean(axis=1), columns=attention.columns
+        )
         yield {
             "set": name, "decoys": len(decoys), "mass": float(mass.mean()),
             "mass_worst_fold": float(mass.max()),
             "uniform": len(decoys) / attention.shape[1],
             "fold_spearman": fit.attention.stability().fold_rank,
-            "fold_spearman_real": stability_without(fit, decoys),
+            "fold_spearman_real": rank_agreement_of_folds(attention.drop(columns=decoys)),
+            "effective_mass": float(effective[decoys].sum(axis=1).mean()),
+            "effective_spearman": rank_agreement_of_folds(effective),
             "score": fit.oof_score, "checks_share": checks_share(fit),
         }  # fmt: skip
 
@@ -149,10 +184,26 @@ def checks_share(fit: FitResult) -> float:
     return (at["done"] - at["stopped"]) / (at["stopped"] - at["plan"])
 
 
-def stability_without(fit: FitResult, decoys: list[str]) -> float:
-    """Mean Spearman correlation of the folds over the columns that are no decoys."""
-    correlation = fit.attention.per_fold.drop(columns=decoys).T.corr(method="spearman").to_numpy()
+def rank_agreement_of_folds(per_fold: pd.DataFrame) -> float:
+    """Mean Spearman correlation of the folds' columns."""
+    correlation = per_fold.T.corr(method="spearman").to_numpy()
     return float(correlation[np.triu_indices(len(correlation), 1)].mean())
+
+
+def effective_damage(fit: FitResult, frame: pd.DataFrame) -> float:
+    """Mean rise of the loss as in the deletion curves, in the order of effective attention."""
+    sample = held_out_sample(held_out_task(fit, frame), SAMPLE_ROWS, torch.device("cpu"))
+    sample = sample.first(MAX_CURVE_ROWS)
+    shares = effective_attention(fit.net, sample.rows, sample.rows)
+    place = torch.from_numpy(np.argsort(np.argsort(-shares, axis=2), axis=2))
+    n = shares.shape[2]
+    removed = np.unique(np.linspace(0, n, min(FINE_CURVE_POINTS, n + 1)).round().astype(int))
+    losses = np.stack([
+        mean_losses(fit.net, replace(sample, rows=blanked(sample.rows, place < k, sample.layout)))
+        for k in removed.tolist()
+    ])  # fmt: skip
+    rise = losses - losses[0]
+    return float(((rise[1:] + rise[:-1]) / 2 * np.diff(removed)[:, None] / n).sum(axis=0).mean())
 
 
 def run_deletion(options: argparse.Namespace) -> Iterator[Row]:
@@ -160,12 +211,12 @@ def run_deletion(options: argparse.Namespace) -> Iterator[Row]:
     for name in REAL:
         split = load_real(name, options)
         fit = auto_fit(
-            split.train, split.target, task=split.task, preset=options.preset, verbose=False
+            split.train, split.target, task=split.task, preset=preset(options), verbose=False
         )
         trust = fit.attention.trust(split.train)
         damage = {order: float(trust.curves.damage(order).mean()) for order in trust.curves.orders}
         yield {
-            "set": name, **damage,
+            "set": name, **damage, "effective": effective_damage(fit, split.train),
             "holds": damage["attention"] >= damage["permutation importance"],
             "agreement": trust.agreement, "fold_spearman": trust.stability.fold_rank,
             "spread": trust.stability.spread, "verdict": trust.verdict,
@@ -177,14 +228,22 @@ def run_shuffled(options: argparse.Namespace) -> Iterator[Row]:
     for name in ("adult", "california_housing"):
         split = load_real(name, options)
         fit = auto_fit(
-            split.train, split.target, task=split.task, preset=options.preset, verbose=False
+            split.train, split.target, task=split.task, preset=preset(options), verbose=False
         )
         trust = fit.attention.trust(split.train, shuffled_target=True)
         even = trust.controls.null_evenness
+        nothing = split.train.copy()
+        random = np.random.default_rng(1)
+        nothing[split.target] = random.permutation(nothing[split.target].to_numpy())
+        null = auto_fit(
+            nothing, split.target, task=split.task, preset=preset(options), verbose=False
+        )
+        effective = evenness(null.attention.effective(split.test[:2000]).astype(float))
         yield {
             "set": name,
             "evenness": float(even.mean()),
             "evenness_worst_fold": float(even.min()),
+            "effective_evenness": float(effective.mean()),
         }
 
 
@@ -201,6 +260,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[])
     parser.add_argument("--preset", default="balanced")
+    parser.add_argument("--column-sparsity", type=float, default=None)
     parser.add_argument("--rows", type=int, default=None)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--data", type=Path, default=DEFAULT)
