@@ -25,7 +25,8 @@ class NetConfig:
     ``level_width``. ``scaling`` is ``"robust"`` or
     ``"quantile"``. ``column_dropout`` turns whole columns missing in training, ``unknown_rate``
     category levels unknown. ``column_sparsity`` weighs a penalty that takes the attention from
-    columns that no row needs (:func:`tabnet_auto.net.tabnet.mass_penalty`).
+    columns that no row needs (:func:`tabnet_auto.net.tabnet.mass_penalty`); it grows with what
+    a member has learned (:func:`tabnet_auto.train.loss.explained_share`).
     """
 
     n_steps: int = 2
@@ -41,7 +42,7 @@ class NetConfig:
     scaling: Literal["robust", "quantile"] = "robust"
     unknown_rate: float = 0.01
     column_dropout: float = 0.1
-    column_sparsity: float = 0.0
+    column_sparsity: float = 0.04
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ class ColumnAttention(nn.Module):
         self.condition = (
             parameter(torch.zeros(n_members, n_context, d_key), lr=0.3) if n_context else None
         )
-        self.strength = parameter(torch.full((n_members, 1, 1), 2.0), decay=0.0)
+        self.strength = parameter(torch.full((n_members, 1, 1), 4.0), decay=0.0)
         self.value = TokenLinear(widths, n_hidden, random, factor=sum(widths) ** -0.5)
 
     def forward(self, tokens: RowTokens, context: Tensor) -> Attended:

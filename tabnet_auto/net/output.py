@@ -19,9 +19,13 @@ class Output(NamedTuple):
         ``(S, M, B)``: how much each step weighs in the mean attention (need not sum to 1).
     ``penalty``
         ``(M,)``: what the network adds to each member's training loss (sparsity, say).
+    ``earned_penalty``
+        ``(M,)``: a penalty that counts by what a member has learned so far: the training weighs
+        it with the squared share of the loss that the member explains. None: no such penalty.
     """
 
     logits: Tensor
     masks: Tensor
     step_size: Tensor
     penalty: Tensor
+    earned_penalty: Tensor | None = None

@@ -138,10 +138,10 @@ class AttentionTabNet(nn.Module):
         )  # fmt: skip
 
     def _output(self, logits: Tensor, masks: Tensor, sizes: Tensor) -> Output:
-        penalty = logits.new_zeros(logits.shape[0])
+        earned = None
         if self.training and self.config.column_sparsity:
-            penalty = self.config.column_sparsity * mass_penalty(masks, sizes)
-        return Output(logits, masks, sizes, penalty)
+            earned = self.config.column_sparsity * mass_penalty(masks, sizes)
+        return Output(logits, masks, sizes, logits.new_zeros(logits.shape[0]), earned)
 
 
 def mass_penalty(masks: Tensor, sizes: Tensor) -> Tensor:
@@ -150,6 +150,10 @@ def mass_penalty(masks: Tensor, sizes: Tensor) -> Tensor:
     Concave: what a little-read column loses costs the others less than it saves, so columns
     that no row needs leave for all rows at once, while rows may go on to differ. Even weights
     are a stationary point.
+
+    Taken from the first step on it closes columns before their signal is found. It is an
+    :attr:`Output.earned_penalty` therefore, and a target that nothing tells leaves the attention
+    as it is.
 
     **Shape**: masks ``(S, M, B, D)`` and sizes ``(S, M, B)`` of :class:`Output`; ``(M,)``.
     """

@@ -17,7 +17,7 @@ from tabnet_auto.folds import Folds
 from tabnet_auto.net.layers import MemberRandom
 from tabnet_auto.trace import Trace
 from tabnet_auto.train.halving import Halving
-from tabnet_auto.train.loss import member_losses
+from tabnet_auto.train.loss import explained_share, member_losses
 from tabnet_auto.train.optimizer import MemberAdamW, flat_cosine
 from tabnet_auto.train.pieces import is_out_of_memory, run_members
 from tabnet_auto.train.rows import Batch, RowStore, Targets, epoch_batches
@@ -178,11 +178,19 @@ class Trainer:
             own = slice(start, min(start + self.members_at_once, n))
             with self._standing_still(_paused(batch)):
                 output = run_members(self.net, own, rows, self.random, drop_scale)
-            own_weight = None if weight is None else weight[own]
-            each = self.targets.losses(output.logits, y[own])
-            losses = member_losses(each, own_weight, active[own])
-            (losses + output.penalty).sum().backward()
+            loss_of = self._loss_of(y[own], None if weight is None else weight[own], active[own])
+            losses = loss_of(output.logits)
+            penalty = output.penalty
+            if output.earned_penalty is not None:
+                share = explained_share(output.logits, losses, loss_of)
+                penalty = penalty + share.square() * output.earned_penalty
+            (losses + penalty).sum().backward()
             yield losses.detach()
+
+    def _loss_of(
+        self, y: Tensor, weight: Tensor | None, active: Tensor
+    ) -> Callable[[Tensor], Tensor]:
+        return lambda logits: member_losses(self.targets.losses(logits, y), weight, active)
 
     def _find_members_at_once(self) -> None:
         """Halve the members that take a step at once until one fits into memory.

@@ -68,6 +68,23 @@ def member_losses(losses: Tensor, weight: Tensor | None, active: Tensor) -> Tens
     return (losses * share).sum(1) / active.sum(1).clamp_min(1)
 
 
+def explained_share(logits: Tensor, losses: Tensor, loss_of: Callable[[Tensor], Tensor]) -> Tensor:
+    """Share of a minibatch's loss that telling its rows apart explains, 0 to 1; ``(M,)``.
+
+    Against the loss of the member's own mean prediction for all rows: mean probabilities of
+    classes, mean output of values. Nothing flows back through it.
+
+    **Shape**: ``logits (M, B, O)``; ``losses (M,)`` are ``loss_of(logits)``.
+    """
+    logits = logits.detach()
+    is_class = logits.shape[2] > 1
+    mean = logits.mean(1, keepdim=True)
+    if is_class:
+        mean = logits.softmax(2).mean(1, keepdim=True).clamp_min(1e-12).log()
+    base = loss_of(mean.expand_as(logits)).clamp_min(1e-12)
+    return (1.0 - losses.detach() / base).clamp(0.0, 1.0)
+
+
 def weighted_mean(losses: Tensor, weight: Tensor | None, real: Tensor) -> Tensor:
     """Weighted mean over each member's real rows, for validation; ``(M,)``."""
     share = real.to(losses.dtype)

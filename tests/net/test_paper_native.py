@@ -58,6 +58,11 @@ def rows(n_rows, groups, members=M):
     return 2.0 * torch.randn(members, n_rows, len(groups), generator=generator) + 1.0
 
 
+def named(output):
+    """Return what an output holds, by name."""
+    return {name: t for name, t in output._asdict().items() if t is not None}
+
+
 def in_training(config, groups, n_rows, dtype=torch.float32, *, parts=("logits", "penalty")):
     """Outputs, gradients of all parameters and of the input, running statistics; by name."""
     net, x = build(config, groups, dtype), rows(n_rows, groups).to(dtype).requires_grad_()
@@ -65,11 +70,11 @@ def in_training(config, groups, n_rows, dtype=torch.float32, *, parts=("logits",
     generator = torch.Generator().manual_seed(2)
     loss = sum(
         (t * torch.randn(t.shape, generator=generator).to(dtype)).sum()
-        for name, t in out._asdict().items()
+        for name, t in named(out).items()
         if name in parts
     )
     loss.backward()
-    found = {name: t.detach() for name, t in out._asdict().items()}
+    found = {name: t.detach() for name, t in named(out).items()}
     found |= {f"gradient of {n}": p.grad for n, p in net.named_parameters()}
     found |= {n: b for n, b in net.named_buffers() if "running" in n}
     return found | {"gradient of x": x.grad}
@@ -78,7 +83,7 @@ def in_training(config, groups, n_rows, dtype=torch.float32, *, parts=("logits",
 def in_evaluation(config, groups, n_rows, dtype=torch.float32):
     net = build(config, groups, dtype).eval()
     with torch.no_grad():
-        return net(rows(n_rows, groups).to(dtype))._asdict()
+        return named(net(rows(n_rows, groups).to(dtype)))
 
 
 def assert_close(fused, exact, tolerance=5e-3):

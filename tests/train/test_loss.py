@@ -10,7 +10,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from train_helpers import make_members, make_table, make_tables
 
 from tabnet_auto.metrics import METRICS, Objective
-from tabnet_auto.train.loss import VALUE_LOSSES, row_losses
+from tabnet_auto.train.loss import VALUE_LOSSES, explained_share, member_losses, row_losses
 from tabnet_auto.train.rows import Targets
 from tabnet_auto.train.weights import SMALL_VALUES, loss_weights
 
@@ -130,3 +130,32 @@ def test_relative_errors_weigh_rows_by_the_inverse(power):
     expected = np.maximum(np.abs(y), floor) ** -power
     np.testing.assert_allclose(weights, expected / expected[ROWS[0]].mean(), rtol=1e-5)
     assert np.isfinite(loss_weights(np.zeros(90), None, ROWS, Objective(relative=power))).all()
+
+
+def test_the_explained_share_is_that_of_the_variance_for_squared_errors():
+    random = np.random.default_rng(0)
+    y = torch.from_numpy(random.normal(size=(2, 4000)))
+    logits = torch.stack([0.6 * y[0], torch.zeros_like(y[1])]).unsqueeze(2).requires_grad_()
+    active = torch.ones(2, 4000, dtype=torch.bool)
+
+    def loss_of(values):
+        return member_losses(row_losses(values, y), None, active)
+
+    share = explained_share(logits, loss_of(logits), loss_of)
+    assert not share.requires_grad
+    torch.testing.assert_close(share, torch.tensor([1 - 0.4**2, 0.0]).double(), atol=0.02, rtol=0)
+
+
+def test_nothing_is_explained_by_class_shares_alone_however_rare_a_class():
+    y = (torch.arange(1000) % 100 == 0).long().unsqueeze(0)
+    shares = torch.tensor([0.99, 0.01]).log().expand(1, 1000, 2)
+    right = torch.nn.functional.one_hot(y, 2) * 20.0
+    active = torch.ones(1, 1000, dtype=torch.bool)
+
+    def loss_of(values):
+        return member_losses(row_losses(values, y), None, active)
+
+    assert explained_share(shares, loss_of(shares), loss_of).item() == pytest.approx(0.0, abs=1e-5)
+    assert explained_share(right, loss_of(right), loss_of).item() == pytest.approx(1.0, abs=1e-3)
+    wrong = right.flip(2)
+    assert explained_share(wrong, loss_of(wrong), loss_of).item() == 0.0
