@@ -27,6 +27,9 @@ from tabnet_auto.net.native.pool import Pool
 MASK_CODES = {"sparsemax": 1, "entmax15": 2, "softmax": 3}
 """How the kernels know the maps."""
 ACTIVATION_CODES = {"relu": 1, "selu": 2, "mish": 3}
+import os
+
+PAIRS = os.environ.get("PAIRS", "1") == "1"
 _BLOCK_ROWS = 64
 """Rows that pass through the network together: ``BLOCK_ROWS`` of the kernel."""
 
@@ -52,6 +55,7 @@ class Shape:
     map: int
     activation: int
     training: int
+    pairs: int
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ class Network:
             self.n_columns, config.n_steps, config.d_key, config.n_context, config.n_hidden,
             config.n_layers, self.parameters[-2].shape[2], level.shape[1],
             MASK_CODES[config.mask], ACTIVATION_CODES[config.activation], int(training),
+            int(training and PAIRS and config.n_hidden % 32 == 0),
         )  # fmt: skip
 
 
