@@ -21,15 +21,12 @@ from torch.autograd.function import once_differentiable
 from tabnet_auto.config import NetConfig
 from tabnet_auto.net.inputs import Encoded
 from tabnet_auto.net.layers import Dropout
-from tabnet_auto.net.native import library
+from tabnet_auto.net.native import library, pairs
 from tabnet_auto.net.native.pool import Pool
 
 MASK_CODES = {"sparsemax": 1, "entmax15": 2, "softmax": 3}
 """How the kernels know the maps."""
 ACTIVATION_CODES = {"relu": 1, "selu": 2, "mish": 3}
-import os
-
-PAIRS = os.environ.get("PAIRS", "1") == "1"
 _BLOCK_ROWS = 64
 """Rows that pass through the network together: ``BLOCK_ROWS`` of the kernel."""
 
@@ -83,7 +80,7 @@ class Network:
             self.n_columns, config.n_steps, config.d_key, config.n_context, config.n_hidden,
             config.n_layers, self.parameters[-2].shape[2], level.shape[1],
             MASK_CODES[config.mask], ACTIVATION_CODES[config.activation], int(training),
-            int(training and PAIRS and config.n_hidden % 32 == 0),
+            int(training and multiplies_pairs(config)),
         )  # fmt: skip
 
 
@@ -102,6 +99,11 @@ def is_usable(config: NetConfig, value: Tensor, weight: Tensor, *, training: boo
         and (config.n_context > 0 and value.shape[1] > 0)
         and library.is_usable(value, weight)
     )
+
+
+def multiplies_pairs(config: NetConfig) -> bool:
+    """Tell whether training rounds the factors of the hidden layers' products to bf16."""
+    return config.n_hidden % 32 == 0 and config.n_layers > 1 and pairs.are_faster()
 
 
 def train(network: Network, rows: Encoded, dropout: Dropout | None) -> Result:

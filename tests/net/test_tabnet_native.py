@@ -13,7 +13,7 @@ from tabnet_auto.config import NetConfig
 from tabnet_auto.design import Feature, Layout, MemberTables
 from tabnet_auto.net.inputs import Encoded, MemberInputs
 from tabnet_auto.net.layers import MemberRandom
-from tabnet_auto.net.native import library
+from tabnet_auto.net.native import library, pairs
 from tabnet_auto.net.tabnet import AttentionTabNet
 
 pytestmark = pytest.mark.skipif(
@@ -22,6 +22,11 @@ pytestmark = pytest.mark.skipif(
 M, B, O = 3, 70, 2
 SMALL = NetConfig(n_hidden=16, n_context=8, n_bins=4, d_key=4, level_width=3)
 LEVELS = (6, 9)
+
+
+@pytest.fixture(autouse=True)
+def _single_precision(monkeypatch):
+    monkeypatch.setattr(pairs, "are_faster", lambda: False)
 
 
 @pytest.fixture
@@ -90,6 +95,7 @@ def draw(net, n_rows, rate):
 
 
 def compare(net, rows, rate=0.3):
+    """Compare outputs and gradients with those of the network as written."""
     net.train()
     dropout = draw(net, rows.value.shape[1], rate)
     fused = net._fused(rows, dropout)
@@ -188,3 +194,21 @@ def test_a_second_way_back_is_an_error():
     net._fused(encoded(net), None)  # takes the buffers
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         loss.backward()
+
+
+@pytest.mark.parametrize("n_rows", [64, 75])
+def test_pairs_of_bf16_round_only_the_factors_of_hidden_layers(monkeypatch, n_rows):
+    net = build(replace(SMALL, n_hidden=64)).train()
+    rows = encoded(net, n_rows)
+    exact, written = plainly(net, rows, None)
+    monkeypatch.setattr(pairs, "are_faster", lambda: True)
+    fused = net._fused(rows, None)
+    # Eight bits of each factor are kept: two roundings of up to 2**-9 a layer.
+    torch.testing.assert_close(fused[0].double(), written[0], rtol=0.02, atol=0.02)
+    for ours, theirs in zip(fused[1:], written[1:], strict=True):
+        torch.testing.assert_close(ours.double(), theirs, rtol=1e-4, atol=2e-5)
+    loss_of(*fused[:2]).backward()
+    loss_of(*written[:2]).backward()
+    for p, q in zip(net.parameters(), exact.parameters(), strict=True):
+        apart = (p.grad.double() - q.grad).norm() / q.grad.norm().clamp_min(1e-12)
+        assert apart < 0.02
