@@ -60,7 +60,7 @@ class Network:
     """What the kernels read of a network: its parameters, in the kernel's order, and the rest.
 
     ``column`` of each feature, and ``level_start``: where each category's levels begin in the
-    table of all, and the end of the last.
+    table of all, and the end of the last. ``bins (M,)`` of each member's value tokens.
     """
 
     config: NetConfig
@@ -68,6 +68,7 @@ class Network:
     column: Tensor
     n_columns: int
     level_start: Tensor
+    bins: Tensor
     records: Pool
     scratch: Pool
 
@@ -76,7 +77,8 @@ class Network:
         config, (members, batch, values) = self.config, rows.value.shape
         level = self.parameters[2]
         return Shape(
-            members, batch, values, rows.level.shape[2], config.level_width, config.n_bins,
+            members, batch, values, rows.level.shape[2], config.level_width,
+            config.n_bins,
             self.n_columns, config.n_steps, config.d_key, config.n_context, config.n_hidden,
             config.n_layers, self.parameters[-2].shape[2], level.shape[1],
             MASK_CODES[config.mask], ACTIVATION_CODES[config.activation], int(training),
@@ -136,7 +138,7 @@ class _Pass:
         self.sizes = [shape.members * packed, n_tape * tape]
         self.given = [
             *(t.contiguous() for t in (rows.value, rows.position, rows.missing, rows.level)),
-            network.column, network.level_start, *(dropout or (None, None, None)),
+            network.column, network.level_start, network.bins, *(dropout or (None, None, None)),
         ]  # fmt: skip
         self.input = torch.tensor([0 if t is None else t.data_ptr() for t in self.given])
 

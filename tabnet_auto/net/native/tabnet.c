@@ -52,6 +52,7 @@ typedef struct {
     const int64_t *level;
     const int64_t *column;      /* of each feature (F) */
     const int64_t *level_start; /* first row of each category's levels (C + 1) */
+    const int64_t *bins;        /* that each member uses (M) */
     const uint8_t *bytes;       /* random, (M, layers, B, H), for dropout; none without */
     const float *keep;          /* of each member: what is not dropped is scaled by it (M) */
     const int64_t *threshold;   /* of each member: smaller bytes are dropped (M) */
@@ -440,6 +441,7 @@ static void read_tokens(const Rows *rows, const Input *in, const Parameter *leve
     const Net *net = rows->net;
     const Shape *s = &net->shape;
     int64_t n_values = s->values, ld_values = whole(n_values), width = s->level_width;
+    int64_t bins = in->bins[rows->member];
     const float *scale = rows->packed + net->level_scale;
     const float *levels = level->values + rows->member * level->stride;
     for (int64_t r = 0; r < rows->n; r++) {
@@ -448,12 +450,12 @@ static void read_tokens(const Rows *rows, const Input *in, const Parameter *leve
         Knot *knot = (Knot *)field(rows, net->knot, ld_values) + r * ld_values;
         float *place = field(rows, net->place, ld_values) + r * ld_values;
         for (int64_t i = 0; i < n_values; i++) {
-            float p = in->position[at + i] * (float)s->bins;
-            int64_t k = s->bins ? least((int64_t)p, s->bins - 1) : 0;
+            float p = in->position[at + i] * (float)bins;
+            int64_t k = bins ? least((int64_t)p, bins - 1) : 0;
             int missing = in->missing[at + i];
             tokens[i] = missing ? 0.0f : in->value[at + i];
             knot[i] = (Knot)(i * net->elements + (missing ? net->elements - 1 : k));
-            place[i] = missing || !s->bins ? 0.0f : p - (float)k;
+            place[i] = missing || !bins ? 0.0f : p - (float)k;
         }
         for (int64_t c = 0; c < s->categories; c++) {
             const float *from = levels + in->level[(rows->row + r) * s->categories + c] * width;
