@@ -122,7 +122,8 @@ class AttentionTabNet(nn.Module):
         rows = encoded._replace(level=encoded.level + self.tokens.level_offset)
         network = tabnet_native.Network(
             self.config, self._parameters_in_order(), self.inputs.feature_to_column,
-            self.inputs.n_columns, self.tokens.level_start, self.tokens.bins, self.records, self.scratch,
+            self.inputs.n_columns, self.tokens.level_start, self.tokens.bins,
+            self.records, self.scratch,
         )  # fmt: skip
         if self.training:
             return tabnet_native.train(network, rows, dropout)
