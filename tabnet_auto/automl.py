@@ -22,7 +22,7 @@ from tabnet_auto.encode.encoder import Encoder
 from tabnet_auto.ensemble.choose import check_blend
 from tabnet_auto.evidence.collect import collect_evidence
 from tabnet_auto.evidence.drift import measure_drift, sample_positions
-from tabnet_auto.folds import FoldPlan
+from tabnet_auto.folds import FoldPlan, Folds
 from tabnet_auto.models.budget import (
     Deadlines,
     affordable_rows,
@@ -40,7 +40,7 @@ from tabnet_auto.table import read_table
 from tabnet_auto.trace import Emit, Trace
 from tabnet_auto.train.device import choose_device
 from tabnet_auto.train.members import Task
-from tabnet_auto.train.memory import fit_into_memory
+from tabnet_auto.train.memory import fit_into_memory, fitting_seeds
 from tabnet_auto.view.place import Mode
 from tabnet_auto.view.progress import choose_listeners
 
@@ -177,8 +177,10 @@ def auto_fit(
     resolved = _plan(trace, learned, settings, computed_on, time_limit)
     found = _search(terms, learned, given, trace)
     learned, times = _budget(trace, learned, resolved, computed_on, times, given.test, recipes)
-    plan = Plan(resolved, recipes, rule, computed_on, times.first, times.train, times.blend, found)
+    most = _most_seeds(split, given, settings, computed_on)
+    plan = Plan(resolved, recipes, rule, computed_on, times, most, found)
     models = _train(learned, plan, trace, later, pseudo)
+    learned, encoder = _all_members(learned, encoder, models)
     fit = _answer(learned, plan, models, given, encoder, times.report, trace)
     about = _about(preset, folds, seed, computed_on, companions, terms.search)
     fit = _with_evidence(replace(fit, about=about), learned, given, times.report)
@@ -232,7 +234,7 @@ def _plan(
     filled = resolve(settings, task=task.kind, n_train=n_train)
     trace.add(
         "plan", n_members=task.folds.n_members, n_folds=task.folds.n_folds,
-        n_seeds=task.folds.n_members // task.folds.n_folds, n_rows=task.design.n_rows,
+        n_seeds=task.folds.n_seeds, n_rows=task.design.n_rows,
         n_columns=len(task.layout.columns), columns=list(task.layout.columns),
         max_epochs=filled.train.max_epochs, batch_size=filled.train.batch_size,
         device=str(device), metric=task.metric.name,
@@ -251,11 +253,23 @@ def _budget(
     recipes: Sequence[Recipe],
 ) -> tuple[Task, Deadlines]:
     """Fit what follows the training into the time, and say what may take how long."""
-    n_drift = 0 if test is None else len(sample_positions(len(test)))
-    task, times, thinned = fit_into_time(times, task, settings, device, n_drift)
+    n_test = 0 if test is None else len(test)
+    task, times, thinned = fit_into_time(times, task, settings, device, n_test)
     names = [recipe.name for recipe in recipes]
     trace.note(thinned, budget_words(times, names, companion_share(len(recipes))))
     return task, times
+
+
+def _most_seeds(split: Folds, given: Given, settings: Preset, device: torch.device) -> int:
+    """Networks a fold that rounds may bring it to, by the preset and the memory there is."""
+    most = settings.timed_seeds()
+    return fitting_seeds(split, given.schema, settings, given.test, device, most)
+
+
+def _all_members(task: Task, encoder: Encoder, models: Models) -> tuple[Task, Encoder]:
+    """Return task and encoder of the networks of all rounds: seeds share their fold's tables."""
+    folds, source = task.folds.with_seeds(models.task.folds.n_seeds)
+    return task.of_members(folds, source), encoder.select(source)
 
 
 def _search(terms: Terms, task: Task, given: Given, trace: Trace) -> SearchRecord | None:

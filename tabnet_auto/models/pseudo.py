@@ -70,7 +70,7 @@ def train_twice(task: Task, plan: Plan, trace: Trace, test: Design, threshold: f
     labels = fold_labels(first, task, test)
     chosen = [_confident(own, threshold) for own in labels]
     # The first training was the first usable model: nothing hurries the second one's first epoch.
-    rest = replace(plan, first_until=plan.train_until)
+    rest = replace(plan, times=replace(plan.times, first=plan.times.train))
     again = train_models(_with_labels(task, test, labels, chosen), rest, n_rows, trace)
     counts = sorted({len(rows) for rows in chosen})
     number = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
@@ -84,12 +84,13 @@ def train_twice(task: Task, plan: Plan, trace: Trace, test: Design, threshold: f
 
 
 def _first_half(plan: Plan) -> Plan:
-    if plan.train_until is None:
+    if plan.times.train is None:
         return plan
     now = monotonic()
-    left = max(0.0, plan.train_until - now)
+    left = max(0.0, plan.times.train - now)
     # Both blends get the little time that choosing weights takes: their scores are compared.
-    return replace(plan, train_until=now + 0.5 * left, blend_until=now + 0.55 * left)
+    times = replace(plan.times, train=now + 0.5 * left, blend=now + 0.55 * left)
+    return replace(plan, times=times, max_seeds=0)  # the time it leaves is the second one's
 
 
 def fold_labels(models: Models, task: Task, test: Design) -> list[Floats]:

@@ -218,7 +218,7 @@ def sizes_of(
         parameters += (n_layers - 1) * width**2 + table * net.level_width
     return Sizes(
         n_rows=sum(len(rows) for rows in (split.train[0], split.valid[0])), n_test=n_test,
-        n_folds=split.n_folds, n_seeds=split.n_members // split.n_folds, n_values=values,
+        n_folds=split.n_folds, n_seeds=split.n_seeds, n_values=values,
         n_levels=levels, n_statistics=statistics, n_outputs=schema.n_outputs,
         batch_size=resolve(settings, task=schema.task, n_train=n_train).train.batch_size,
         width=width, n_steps=net.n_steps, n_layers=n_layers, n_parameters=parameters,
@@ -242,16 +242,33 @@ def _features(column: Column, n_outputs: int, settings: Preset) -> tuple[int, in
 
 def _with_seeds(split: Folds, n_seeds: int) -> Folds:
     """Keep the first networks of every fold."""
-    kept = [i for fold in range(split.n_folds) for i in split.of_fold(fold)[:n_seeds]]
-    if len(kept) == split.n_members:
+    if n_seeds == split.n_seeds:
         return split
-    return replace(
-        split,
-        train=tuple(split.train[i] for i in kept),
-        valid=tuple(split.valid[i] for i in kept),
-        fold=tuple(split.fold[i] for i in kept),
-        seed=tuple(split.seed[i] for i in kept),
-    )
+    return split.select([i for f in range(split.n_folds) for i in split.of_fold(f)[:n_seeds]])
+
+
+def fitting_seeds(
+    split: Folds,
+    schema: Schema,
+    settings: Preset,
+    test: Sized | None,
+    device: torch.device,
+    at_most: int,
+) -> int:
+    """Networks a fold for which there is memory if no more take a step at once than ``split`` has.
+
+    At least as many as ``split`` has, and ``at_most``, if those are more.
+    """
+    available, n_seeds = available_bytes(device), split.n_seeds
+    if available is None:
+        return max(n_seeds, at_most)
+    sizes = sizes_of(split, schema, settings, 0 if test is None else len(test), device)
+    sizes = replace(sizes, members_at_once=sizes.members_at_once or sizes.n_members)
+    while n_seeds < at_most:
+        if needed_bytes(replace(sizes, n_seeds=n_seeds + 1)) > USABLE * available:
+            break
+        n_seeds += 1
+    return n_seeds
 
 
 def piece_rows(net: nn.Module, n_members: int, at_most: int) -> int:
