@@ -22,7 +22,7 @@ from tabnet_auto.encode.encoder import Encoder
 from tabnet_auto.ensemble.choose import check_blend
 from tabnet_auto.evidence.collect import collect_evidence
 from tabnet_auto.evidence.drift import measure_drift, sample_positions
-from tabnet_auto.folds import FoldPlan, Folds
+from tabnet_auto.folds import FoldPlan
 from tabnet_auto.models.budget import (
     Deadlines,
     affordable_rows,
@@ -40,7 +40,7 @@ from tabnet_auto.table import read_table
 from tabnet_auto.trace import Emit, Trace
 from tabnet_auto.train.device import choose_device
 from tabnet_auto.train.members import Task
-from tabnet_auto.train.memory import fit_into_memory, fitting_seeds
+from tabnet_auto.train.memory import fit_into_memory
 from tabnet_auto.view.place import Mode
 from tabnet_auto.view.progress import choose_listeners
 
@@ -177,13 +177,11 @@ def auto_fit(
     resolved = _plan(trace, learned, settings, computed_on, time_limit)
     found = _search(terms, learned, given, trace)
     learned, times = _budget(trace, learned, resolved, computed_on, times, given.test, recipes)
-    most = _most_seeds(split, given, settings, computed_on)
-    plan = Plan(resolved, recipes, rule, computed_on, times, most, found)
-    models = _train(learned, plan, trace, later, pseudo)
-    learned, encoder = _all_members(learned, encoder, models)
+    plan = Plan(resolved, recipes, rule, computed_on, times, found)
+    models, learned, encoder = _train(learned, encoder, plan, trace, later, pseudo)
     fit = _answer(learned, plan, models, given, encoder, times.report, trace)
-    about = _about(preset, folds, seed, computed_on, companions, terms.search)
-    fit = _with_evidence(replace(fit, about=about), learned, given, times.report)
+    fit = replace(fit, about=_about(preset, folds, seed, computed_on, companions, terms.search))
+    fit = _with_evidence(fit, learned, given, times.report)
     trace.add("done", oof_score=fit.oof_score, seconds=monotonic() - times.start)
     return fit
 
@@ -260,18 +258,6 @@ def _budget(
     return task, times
 
 
-def _most_seeds(split: Folds, given: Given, settings: Preset, device: torch.device) -> int:
-    """Networks a fold that rounds may bring it to, by the preset and the memory there is."""
-    most = settings.timed_seeds()
-    return fitting_seeds(split, given.schema, settings, given.test, device, most)
-
-
-def _all_members(task: Task, encoder: Encoder, models: Models) -> tuple[Task, Encoder]:
-    """Return task and encoder of the networks of all rounds: seeds share their fold's tables."""
-    folds, source = task.folds.with_seeds(models.task.folds.n_seeds)
-    return task.of_members(folds, source), encoder.select(source)
-
-
 def _search(terms: Terms, task: Task, given: Given, trace: Trace) -> SearchRecord | None:
     """Look for settings within each fold's training rows, by tables learned from part of them."""
     return search_settings(
@@ -281,12 +267,23 @@ def _search(terms: Terms, task: Task, given: Given, trace: Trace) -> SearchRecor
 
 
 def _train(
-    task: Task, plan: Plan, trace: Trace, test: Design | None, threshold: float | None
-) -> Models:
-    """Train once, or twice where test rows are to be labelled."""
+    task: Task,
+    encoder: Encoder,
+    plan: Plan,
+    trace: Trace,
+    test: Design | None,
+    threshold: float | None,
+) -> tuple[Models, Task, Encoder]:
+    """Train once, or twice where test rows are to be labelled.
+
+    Also returns task and encoder of the networks of all rounds; seeds share their fold's tables.
+    """
     if test is None or threshold is None:
-        return train_models(task, plan, task.design.n_rows, trace)
-    return train_twice(task, plan, trace, test, threshold)
+        models = train_models(task, plan, task.design.n_rows, trace)
+    else:
+        models = train_twice(task, plan, trace, test, threshold)
+    folds, source = task.folds.with_seeds(models.task.folds.n_seeds)
+    return models, task.of_members(folds, source), encoder.select(source)
 
 
 def _about(

@@ -183,7 +183,7 @@ class Preset:
 
     def timed_seeds(self) -> int:
         """Networks a fold at most with a time limit."""
-        return max(self.n_seeds, self.max_seeds) or TIMED_SEEDS
+        return self.max_seeds or self.n_seeds or TIMED_SEEDS
 
 
 @dataclass(frozen=True)

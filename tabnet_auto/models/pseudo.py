@@ -90,7 +90,8 @@ def _first_half(plan: Plan) -> Plan:
     left = max(0.0, plan.times.train - now)
     # Both blends get the little time that choosing weights takes: their scores are compared.
     times = replace(plan.times, train=now + 0.5 * left, blend=now + 0.55 * left)
-    return replace(plan, times=times, max_seeds=0)  # the time it leaves is the second one's
+    # One round: the time that it leaves is the second training's.
+    return replace(plan, times=times, settings=replace(plan.settings, max_seeds=1))
 
 
 def fold_labels(models: Models, task: Task, test: Design) -> list[Floats]:

@@ -1,16 +1,19 @@
 """Rounds of networks: while a time limit leaves time, every fold trains further seeds.
 
-How long a training takes nobody knows before early stopping has ended it. So the first round trains
-in full, and the next ones follow with the pace that was measured, as long as one more fits. Each
-joins the mean: more time only adds members.
+How long a training takes nobody knows before early stopping has ended it. So the first round
+trains in full, and the next ones follow with the pace that was measured, as long as one more fits.
+They plan for as many epochs as the first found best: their learning rate has fallen by then, which
+makes them as good in less time. Each joins the mean: more time only adds members.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -18,9 +21,10 @@ from tabnet_auto.config import MemberSettings, NetConfig, PaperConfig, TrainConf
 from tabnet_auto.trace import Trace
 from tabnet_auto.train.interrupt import stop_on_interrupt
 from tabnet_auto.train.members import Task, Training
+from tabnet_auto.train.state import TrainState
 
-BENT = 0.8
-"""Share of a full round's time from which another is begun: its schedule bends to end in it."""
+BENT = 0.3
+"""Share of a round's time from which another is begun: its schedule bends to end in it."""
 
 
 @dataclass(frozen=True)
@@ -51,25 +55,28 @@ class Room:
 
     ``until`` is the ``time.monotonic()`` instant at which the first round's training must end,
     None without a limit; each further seed of all folds needs ``seed_seconds`` of what follows;
-    a fold may have ``max_seeds``; the first round took ``seconds``.
+    a fold may have ``max_seeds``; an epoch of the first round took ``epoch_seconds``.
     """
 
     until: float | None
     seed_seconds: float
     max_seeds: int
-    seconds: float
+    epoch_seconds: float
 
 
 def train_rounds(
-    course: Course, task: Task, first: nn.Module, room: Room, trace: Trace
+    course: Course, task: Task, first: tuple[nn.Module, TrainState], room: Room, trace: Trace
 ) -> tuple[nn.Module, Task]:
     """Train further seeds while there is room; return all networks as one, and their task.
 
-    ``first`` holds the members of ``task``, fully trained. Each round trains as many seeds as
-    the first did. One that is interrupted is left out: its members have not learned to the end.
+    ``first`` is the network of the members of ``task``, fully trained, and their state. Each
+    round trains as many seeds as the first did. One that is interrupted is left out: its members
+    have not learned to the end.
     """
-    at_once, nets = task.folds.n_seeds, [first]
-    n_seeds, seconds = at_once, room.seconds
+    at_once, nets = task.folds.n_seeds, [first[0]]
+    epochs = max(1, math.ceil(np.median(first[1].best_epoch)))
+    course = replace(course, train=replace(course.train, max_epochs=epochs))
+    n_seeds, seconds = at_once, epochs * room.epoch_seconds
     while room.until is not None:
         more = min(at_once, room.max_seeds - n_seeds)
         share = more / at_once
@@ -90,7 +97,7 @@ def train_rounds(
         n_seeds += more
         seconds = max(seconds, (monotonic() - start) / share)
     if len(nets) == 1:
-        return first, task
+        return nets[0], task
     whole = task.of_members(*task.folds.with_seeds(n_seeds))
     return _as_one(nets, whole, course), whole
 

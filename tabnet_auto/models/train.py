@@ -35,8 +35,7 @@ COMPANION_SHARE = 0.2
 class Plan:
     """What is trained, by which rule it is blended, where, and until when.
 
-    ``max_seeds`` networks a fold are trained at most where time is left; ``search`` found settings
-    for each fold's networks.
+    ``search`` found settings for each fold's networks.
     """
 
     settings: Preset
@@ -44,7 +43,6 @@ class Plan:
     blend: str
     device: torch.device
     times: Deadlines
-    max_seeds: int
     search: SearchRecord | None = None
 
     @property
@@ -52,6 +50,11 @@ class Plan:
         """How the networks are trained."""
         own = None if self.search is None else self.search.member_settings
         return Course(self.settings.net, self.settings.train, self.device, own)
+
+    def room(self, epoch_seconds: float) -> Room:
+        """What there is room for after a round of networks of which an epoch took so long."""
+        most = self.settings.timed_seeds()
+        return Room(self.times.train, self.times.seed_seconds, most, epoch_seconds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,9 +96,8 @@ def train_models(task: Task, plan: Plan, n_rows: int, trace: Trace) -> Models:
         net, state = training.finish(deadline=plan.times.train, stop=lambda: ended or stop())
         ended = ended or stop()
     if not ended:
-        seconds += monotonic() - start
-        room = Room(plan.times.train, plan.times.seed_seconds, plan.max_seeds, seconds)
-        net, task = train_rounds(plan.course, task, net, room, trace)
+        room = plan.room((seconds + monotonic() - start) / state.epoch)
+        net, task = train_rounds(plan.course, task, (net, state), room, trace)
     held = _held_out(net, task, joined, n_rows)
     until = plan.times.blend
     chosen = choose_blend(held, task, plan.blend, n_companions=len(joined), until=until)

@@ -78,7 +78,7 @@ def _training_table(fit: FitResult, train: Any) -> Table:
 
 
 def _as_learned(fit: FitResult, table: Table) -> Table:
-    """Return the rows that were learned from, where a time limit had left time for a sample only."""
+    """Return the rows that were learned from: where time was short, a sample."""
     if len(table.has_target) != len(fit.has_target):
         return table
     kept = fit.has_target[table.has_target]

@@ -194,7 +194,9 @@ def fit_into_memory(
     for text in notes:
         trace.note(text)
     train = replace(settings.train, members_at_once=sizes.members_at_once)
-    return _with_seeds(split, sizes.n_seeds), replace(settings, train=train)
+    # Networks that a time limit leaves room for join one another: memory bounds their number, too.
+    most = _fitting_seeds(sizes, settings.timed_seeds(), available)
+    return _with_seeds(split, sizes.n_seeds), replace(settings, train=train, max_seeds=most)
 
 
 def sizes_of(
@@ -247,28 +249,14 @@ def _with_seeds(split: Folds, n_seeds: int) -> Folds:
     return split.select([i for f in range(split.n_folds) for i in split.of_fold(f)[:n_seeds]])
 
 
-def fitting_seeds(
-    split: Folds,
-    schema: Schema,
-    settings: Preset,
-    test: Sized | None,
-    device: torch.device,
-    at_most: int,
-) -> int:
-    """Networks a fold for which there is memory if no more take a step at once than ``split`` has.
-
-    At least as many as ``split`` has, and ``at_most``, if those are more.
-    """
-    available, n_seeds = available_bytes(device), split.n_seeds
-    if available is None:
-        return max(n_seeds, at_most)
-    sizes = sizes_of(split, schema, settings, 0 if test is None else len(test), device)
+def _fitting_seeds(sizes: Sizes, at_most: int, available: float) -> int:
+    """Networks a fold for which there is memory if no more than now take a step at once."""
     sizes = replace(sizes, members_at_once=sizes.members_at_once or sizes.n_members)
-    while n_seeds < at_most:
-        if needed_bytes(replace(sizes, n_seeds=n_seeds + 1)) > USABLE * available:
-            break
-        n_seeds += 1
-    return n_seeds
+    fits = (
+        n for n in range(at_most, sizes.n_seeds, -1)
+        if needed_bytes(replace(sizes, n_seeds=n)) <= USABLE * available
+    )  # fmt: skip
+    return next(fits, sizes.n_seeds)
 
 
 def piece_rows(net: nn.Module, n_members: int, at_most: int) -> int:
