@@ -22,7 +22,7 @@ from tabnet_auto.encode.encoder import Encoder
 from tabnet_auto.ensemble.choose import check_blend
 from tabnet_auto.evidence.collect import collect_evidence
 from tabnet_auto.evidence.drift import measure_drift, sample_positions
-from tabnet_auto.folds import FoldPlan
+from tabnet_auto.folds import FoldPlan, Folds
 from tabnet_auto.models.budget import (
     Deadlines,
     affordable_rows,
@@ -62,7 +62,7 @@ def auto_fit(
     class_weight: Mapping[Any, float] | str | None = None,
     preset: str | Preset = "balanced",
     time_limit: float | None = None,
-    companions: Sequence[Any] | None = None,
+    companions: Sequence[Any] | str | None = None,
     blend: str = "auto",
     search: bool | Search | None = None,
     pseudo_labels: bool | float = False,
@@ -115,8 +115,9 @@ def auto_fit(
         What else learns in the same folds and joins the blend: names
         (``"hist_gradient_boosting"``, ``"lightgbm"``, ``"xgboost"``, ``"catboost"``,
         ``"extra_trees"``, ``"random_forest"``, ``"linear"``) and scikit-learn estimators. None
-        means the preset's own (``best`` has ``"hist_gradient_boosting"``), ``()`` none. Boosters
-        by name stop where the loss on the fold's validation rows is best, as the networks do;
+        means the preset's own (``best`` has ``"hist_gradient_boosting"``), ``()`` none,
+        ``"installed"`` the histogram boosting and each booster that is installed. Boosters by
+        name stop where the loss on the fold's validation rows is best, as the networks do;
         estimators are fitted as they are set up. Folds run side by side under
         ``joblib.parallel_config(n_jobs=...)``.
     blend
@@ -171,7 +172,7 @@ def auto_fit(
     given = given.after(examine(audit, *given[:4], folds, trace, time_limit))
     split = split_rows(given, folds, settings, times, computed_on, seed)
     trace.note(problem, *given.schema.notes, *fold_notes(given, split, folds))
-    split, settings = fit_into_memory(split, given.schema, settings, given.test, computed_on, trace)
+    split, settings = _fit_into_memory(split, settings, given, recipes, computed_on, trace)
     encoder, learned = encode(given, split, settings.encode)
     later = encode_test(encoder, given.test, trace)
     resolved = _plan(trace, learned, settings, computed_on, time_limit)
@@ -222,6 +223,19 @@ def _with_evidence(fit: FitResult, task: Task, given: Given, end: float | None) 
         drift = measure_drift(fit.schema, table.frame, test, predicted)
     oof = fit.oof[table.has_target]
     return replace(fit, evidence=collect_evidence(fit.net, task, oof, table, fit.schema, drift))
+
+
+def _fit_into_memory(
+    split: Folds,
+    settings: Preset,
+    given: Given,
+    recipes: Sequence[Recipe],
+    device: torch.device,
+    trace: Trace,
+) -> tuple[Folds, Preset]:
+    """Let settings and seeds give way to the memory there is, companions' needs included."""
+    views = {recipe.view for recipe in recipes}
+    return fit_into_memory(split, given.schema, settings, given.test, views, device, trace)
 
 
 def _plan(
@@ -291,7 +305,7 @@ def _about(
     folds: object,
     seed: int,
     device: torch.device,
-    companions: Sequence[Any] | None,
+    companions: Sequence[Any] | str | None,
     search: Search | None,
 ) -> dict[str, str]:
     """Return what a reader needs to reproduce the run."""
@@ -299,7 +313,8 @@ def _about(
     split = repr(folds) if hasattr(folds, "split") or isinstance(folds, FoldPlan) else "..."
     split = str(folds) if isinstance(folds, int | np.integer) else split
     # What has no short name the reader fills in; estimators say how they are set up.
-    joined = "" if companions is None else f", companions={list(companions)!r}"
+    listed = companions if companions is None or isinstance(companions, str) else list(companions)
+    joined = "" if listed is None else f", companions={listed!r}"
     joined += "" if search is None else f", search={search!r}"
     versions = {name: version(name) for name in ("torch", "pandas", "scikit-learn", "numpy")}
     return {

@@ -162,7 +162,8 @@ _FIT_OPTIONS: tuple[Callable[[Any], Any], ...] = (
         "--companions",
         metavar="NAME,NAME",
         callback=_parse_names,
-        help="Models beside the networks, such as hist_gradient_boosting,lightgbm; or none.",
+        help="Models beside the networks, such as hist_gradient_boosting,lightgbm; installed for "
+        "all boosters that are; or none.",
     ),
     click.option(
         "--blend",

@@ -42,7 +42,7 @@ MIN_ROWS = 1_000
 """Rows that are read in any case: fewer teach nothing worth the name."""
 MIN_LEVEL_ROWS = 20
 """Rows of a class that a sample of the rows holds at least, if there are so many."""
-TEST_SHARE = 0.5
+TEST_SHARE = 0.4
 """Share of the time after encoding that is kept for predicting the test rows, at most."""
 SEED_SHARE = 0.01
 """Share of a time limit that passing all rows through one seed of each fold may take."""
