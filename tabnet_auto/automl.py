@@ -106,11 +106,12 @@ def auto_fit(
     preset
         ``"fast"``, ``"balanced"``, ``"best"``, ``"paper"``, or a :class:`Preset`.
     time_limit
-        Seconds for the fit; training ends in time with the best so far. The networks come
-        first, for an epoch or a tenth of the time: from then on an interrupt finds a usable
-        model. Companions follow, in a fifth of the time for each, half of it for all; what they
-        leave is the networks'. A note says the plan. Where time is short, fewer seeds are
-        trained and fewer rows predicted out of fold.
+        Seconds for the fit, and for predicting the rows of ``test``; training ends in time with
+        the best so far. The networks come first, for an epoch or a tenth of the time: from then
+        on an interrupt finds a usable model. Companions follow, in a fifth of the time for each,
+        half of it for all; what they leave is the networks': time that early stopping spares
+        trains further seeds of every fold, round by round. A note says the plan. Where time is
+        short, fewer rows are learned from and predicted out of fold.
     companions
         What else learns in the same folds and joins the blend: names
         (``"hist_gradient_boosting"``, ``"lightgbm"``, ``"xgboost"``, ``"catboost"``,
