@@ -67,7 +67,8 @@ def train_twice(task: Task, plan: Plan, trace: Trace, test: Design, threshold: f
     n_rows = task.design.n_rows
     trace.note("pseudo-labels: a first training, not shown, labels the test rows")
     first = train_models(task, _first_half(plan), n_rows, Trace())
-    labels = fold_labels(first, task, test)
+    _, source = task.folds.with_seeds(first.task.folds.n_seeds)
+    labels = fold_labels(first, replace(test, x_stat=test.x_stat[source]))
     chosen = [_confident(own, threshold) for own in labels]
     # The first training was the first usable model: nothing hurries the second one's first epoch.
     rest = replace(plan, times=replace(plan.times, first=plan.times.train))
@@ -90,15 +91,15 @@ def _first_half(plan: Plan) -> Plan:
     left = max(0.0, plan.times.train - now)
     # Both blends get the little time that choosing weights takes: their scores are compared.
     times = replace(plan.times, train=now + 0.5 * left, blend=now + 0.55 * left)
-    # One round: the time that it leaves is the second training's.
-    return replace(plan, times=times, settings=replace(plan.settings, max_seeds=1))
+    return replace(plan, times=times)
 
 
-def fold_labels(models: Models, task: Task, test: Design) -> list[Floats]:
+def fold_labels(models: Models, test: Design) -> list[Floats]:
     """Predictions of the test rows by each fold's own members, the mean of all models.
 
     The plain mean and not the blend: the blend's weights have seen every fold's targets.
     """
+    task = models.task
     folds, tables = task.folds, task.tables
     chunks = predict_members(
         models.net, test, tables, is_class=task.classes is not None, objective=task.objective
