@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from tabnet_auto.errors import InputError
 
 Rows = NDArray[np.int64]
+SEED_STEP = 1000
+"""Between a fold's seeds: folds are numbered on within it."""
 MAX_NOTES = 3
 """Classes that notes name, at most; the others are counted."""
 
@@ -45,6 +47,33 @@ class Folds:
     def of_fold(self, fold: int) -> tuple[int, ...]:
         """Return the members of one fold."""
         return tuple(i for i, other in enumerate(self.fold) if other == fold)
+
+    @property
+    def n_seeds(self) -> int:
+        """Members a fold."""
+        return self.n_members // self.n_folds
+
+    def select(self, members: Sequence[int]) -> Folds:
+        """Return some members only, in the given order."""
+        return replace(
+            self,
+            train=tuple(self.train[i] for i in members),
+            valid=tuple(self.valid[i] for i in members),
+            fold=tuple(self.fold[i] for i in members),
+            seed=tuple(self.seed[i] for i in members),
+        )
+
+    def with_seeds(self, n_seeds: int) -> tuple[Folds, Rows]:
+        """Give every fold ``n_seeds`` members, at least those that it has.
+
+        Also returns which of the old members each new one shares its rows with; ``(M,)``.
+        """
+        own, now = [self.of_fold(fold) for fold in range(self.n_folds)], self.n_seeds
+        source = [members[s if s < now else 0] for members in own for s in range(n_seeds)]
+        more = [0 if s < now else s * SEED_STEP for _ in own for s in range(n_seeds)]
+        longer = self.select(source)
+        seed = tuple(a + b for a, b in zip(longer.seed, more, strict=True))
+        return replace(longer, seed=seed), np.array(source)
 
 
 def check_fold_weights(folds: Folds, weight: NDArray[np.floating] | None) -> None:
