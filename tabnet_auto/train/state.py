@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 Weights = dict[str, Tensor]
@@ -66,5 +67,7 @@ def buffers_held(net: nn.Module, members: Sequence[int]) -> Iterator[None]:
 
 def store_best(best: Weights, current: Weights, to: Sequence[int], source: Sequence[int]) -> None:
     """Copy some members' current tensors into their rows of the best."""
+    device = next(iter(best.values())).device
+    into, out_of = (torch.tensor(rows, dtype=torch.long).to(device) for rows in (to, source))
     for name, tensor in best.items():
-        tensor[list(to)] = current[name][list(source)]
+        tensor[into] = current[name][out_of]
