@@ -44,6 +44,8 @@ class Sizes:
     statistics, categories, and the statistics alone, which every member has its own of;
     ``width`` is the widest layer, ``n_layers`` how many there are, ``n_parameters`` those of
     one member; ``token_width`` the elements of a row's tokens if no kernel spares them, else 0.
+    ``step_stays``: a recorded step (:mod:`tabnet_auto.train.graph`) keeps its memory while the
+    rows are predicted.
     """
 
     n_rows: int
@@ -62,6 +64,7 @@ class Sizes:
     token_width: int
     members_at_once: int = 0
     piece_rows: int = PIECE_ROWS
+    step_stays: bool = False
 
     @property
     def n_members(self) -> int:
@@ -76,8 +79,8 @@ class Sizes:
 
 def needed_bytes(sizes: Sizes) -> int:
     """Estimate the peak of encoding, training and prediction, in bytes above what is in use."""
-    held = sum(size for size, _ in _parts(sizes)[:3])
-    return held + max(size for size, _ in _parts(sizes)[3:])
+    needs = [size for size, _ in _parts(sizes)]
+    return sum(needs[:3]) + (sum(needs[3:]) if sizes.step_stays else max(needs[3:]))
 
 
 def _parts(s: Sizes) -> list[tuple[int, str]]:
@@ -223,6 +226,7 @@ def sizes_of(
         batch_size=resolve(settings, task=schema.task, n_train=n_train).train.batch_size,
         width=width, n_steps=net.n_steps, n_layers=n_layers, n_parameters=parameters,
         token_width=0 if kernels else tokens, members_at_once=settings.train.members_at_once,
+        step_stays=device.type == "cuda",
     )  # fmt: skip
 
 
