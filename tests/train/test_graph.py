@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from tabnet_auto.config import MemberSettings, TrainConfig
 from tabnet_auto.net import sparse
 from tabnet_auto.net.device_random import DeviceRandom
 from tabnet_auto.net.native import library
-from tabnet_auto.train.graph import WARM_UP, fast_products
+from tabnet_auto.train.graph import AHEAD, WARM_UP, CudaRecorder, fast_products
 from tabnet_auto.train.optimizer import MemberAdamW
 from tabnet_auto.train.rows import epoch_batches
 
@@ -153,6 +155,14 @@ class TestNothingWaits:
         assert losses.device.type == "meta"
         assert all(p.grad is None for p in trainer.net.parameters())
 
+    @pytest.mark.parametrize("net", NETS)
+    def test_validation_stays_on_the_device_until_it_is_read(self, net):
+        trainer = make_trainer(make_table(), make_members(), net=net, device="meta")
+        trainer.net.eval()
+        index = torch.zeros(3, 20, dtype=torch.long, device="meta")
+        with NoWaiting("meta"), torch.no_grad():
+            assert trainer.net(trainer.store.gather(index)).logits.shape == (3, 20, 2)
+
     def test_the_guard_bites(self):
         x = torch.ones(3, device="meta")
         with NoWaiting("meta"):
@@ -164,6 +174,61 @@ class TestNothingWaits:
                 x[x > 0]
             with pytest.raises(RuntimeError, match="waits"):
                 bool(x.any())
+
+
+class TestCudaRecorder:
+    """The order of its calls, of a torch.cuda that only writes them down."""
+
+    @pytest.fixture
+    def calls(self, monkeypatch):
+        calls = []
+
+        def said(name):
+            return lambda *_, **__: calls.append(name)
+
+        def stream(name):
+            return SimpleNamespace(
+                name=name, wait_stream=lambda o: calls.append(f"{name}>{o.name}")
+            )
+
+        @contextlib.contextmanager
+        def around(name):
+            calls.append(name)
+            yield
+            calls.append(f"end {name}")
+
+        own, outer = stream("own"), stream("outer")
+        fake = SimpleNamespace(
+            Stream=lambda _: own,
+            current_stream=lambda _: outer,
+            stream=lambda s: around(f"on {s.name}"),
+            graph=lambda _, stream: around(f"capture on {stream.name}"),
+            CUDAGraph=lambda: SimpleNamespace(replay=said("replay")),
+            Event=lambda: SimpleNamespace(record=said("record"), synchronize=said("wait")),
+        )
+        monkeypatch.setattr(torch, "cuda", fake)
+        return calls
+
+    def test_steps_run_and_are_captured_on_a_stream_of_their_own(self, calls):
+        recorder = CudaRecorder(torch.device("cuda"))
+        losses = torch.ones(2)
+        with recorder.running():
+            assert torch.get_float32_matmul_precision() == "high"
+            recorded = recorder.record(lambda: calls.append("work") or losses)
+            recorded.replay()
+        assert recorded.losses is losses
+        assert calls == [
+            "own>outer", "on own", "capture on own", "work", "end capture on own", "replay",
+            "end on own", "outer>own",
+        ]  # fmt: skip
+
+    def test_the_host_waits_when_it_is_too_far_ahead(self, calls):
+        recorder = CudaRecorder(torch.device("cuda"))
+        for _ in range(AHEAD):
+            recorder.keep_pace()
+        assert calls == ["record"] * AHEAD
+        recorder.keep_pace()
+        assert calls[AHEAD:] == ["record", "wait"]
 
 
 class TestDeviceRandom:
