@@ -198,9 +198,11 @@ class CudaRecorder:
         """Run an epoch's steps on the stream, with fast products."""
         around = torch.cuda.current_stream(self.device)
         self.stream.wait_stream(around)
-        with fast_products(), torch.cuda.stream(self.stream):
-            yield
-        around.wait_stream(self.stream)
+        try:
+            with fast_products(), torch.cuda.stream(self.stream):
+                yield
+        finally:
+            around.wait_stream(self.stream)
 
     def record(self, work: Callable[[], Tensor]) -> Recorded:
         """Capture work as a graph."""

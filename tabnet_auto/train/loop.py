@@ -133,6 +133,7 @@ class Trainer:
             if halving is not None:
                 progress = clock.progress(np.array(float(state.epoch))).item()
                 self._go_on(halving.survivors(state, progress))
+        self.steps.forget()  # and the memory that a recorded step holds
         self.trace.add("stopped", reason=reason, epoch=state.epoch)
         return state
 

@@ -11,6 +11,7 @@ from train_helpers import PAPER, SMALL, make_members, make_table, make_trainer
 from tabnet_auto import auto_fit
 from tabnet_auto.config import TrainConfig
 from tabnet_auto.train import graph
+from tabnet_auto.train.rows import epoch_batches
 
 pytestmark = [
     pytest.mark.gpu,
@@ -22,64 +23,76 @@ NETS = pytest.mark.parametrize(
 )
 
 
-def trained(net, device="cuda", config=CONFIG, members=None):
+@pytest.fixture
+def captures(monkeypatch):
+    """How often a step was captured."""
+    made = []
+    record = graph.CudaRecorder.record
+
+    def counted(self, work):
+        made.append(self)
+        return record(self, work)
+
+    monkeypatch.setattr(graph.CudaRecorder, "record", counted)
+    return made
+
+
+def trained(net, config=CONFIG, n=240, **sizes):
     trainer = make_trainer(
-        make_table(weighted=True), members or make_members(), net=net, config=config, device=device
-    )
-    return trainer, trainer.run()
+        make_table(n=n, weighted=True), make_members(n=n, **sizes), net=net, config=config,
+        device="cuda",
+    )  # fmt: skip
+    state = trainer.run()
+    assert trainer.trace.of("note") == []
+    return trainer, state
 
 
 @NETS
-def test_a_captured_step_gives_the_eager_steps_weights(net, monkeypatch):
-    trainer, captured = trained(net)
-    assert trainer.trace.of("note") == []
-    assert trainer.steps.recorded is not None
+def test_a_captured_step_gives_the_eager_steps_weights(net, captures, monkeypatch):
+    _, captured = trained(net)
+    assert len(captures) == 1
     monkeypatch.setattr(graph, "WARM_UP", 10**9)
     _, eager = trained(net)
-    assert captured.best_epoch == eager.best_epoch
+    assert len(captures) == 1
     for name, tensor in eager.best.items():
         # Sums of scattered gradients come in any order on a GPU.
-        torch.testing.assert_close(captured.best[name], tensor, rtol=1e-3, atol=1e-4, msg=name)
+        torch.testing.assert_close(
+            captured.best[name], tensor, rtol=1e-3, atol=1e-3, equal_nan=True, msg=name
+        )
 
 
 @NETS
-def test_many_levels_are_captured_too(net):
+def test_many_levels_are_captured_too(net, captures):
     """Gradients of embeddings take another path from 3,072 looked-up levels on."""
     config = TrainConfig(max_epochs=6, batch_size=1024, patience=6)
-    members = make_members(n=4000, sizes=((2048, 100), (2048, 100)))
-    trainer = make_trainer(make_table(n=4000), members, net=net, config=config, device="cuda")
-    trainer.run()
-    assert trainer.trace.of("note") == []
-    assert trainer.steps.recorded is not None
+    trained(net, config, n=4000, sizes=((2048, 100), (2048, 100)))
+    assert len(captures) == 1
 
 
 @NETS
-def test_members_leave_and_the_rest_are_captured_anew(net):
+def test_members_leave_and_the_rest_are_captured_anew(net, captures):
     config = TrainConfig(max_epochs=30, batch_size=32, patience=2, lr=0.05)
-    trainer, state = trained(net, config=config)
-    assert trainer.trace.of("note") == []
+    _, state = trained(net, config)
     assert len(set(state.best_epoch)) > 1
+    assert len(captures) > 1
 
 
 @NETS
-def test_nothing_in_a_replayed_epoch_waits_for_the_device(net):
+def test_a_replayed_step_never_waits_for_the_device(net, captures):
     trainer, _ = trained(net)
     trainer.net.train()
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        with trainer.steps.running():
-            batch = trainer_batch(trainer)
-            factors = trainer.optimizer.factors(np.full(len(batch.rows), 0.5))
+    batch = next(epoch_batches(trainer._train(), CONFIG.batch_size, trainer.random))
+    factors = trainer.optimizer.factors(np.full(len(batch.rows), 0.5))
+    with trainer.steps.running():
+        for _ in range(graph.WARM_UP + 1):
+            trainer.steps.take(batch, factors, 0.5)
+        assert len(captures) == 2
+        torch.cuda.set_sync_debug_mode("error")
+        try:
             for _ in range(3):
                 trainer.steps.take(batch, factors, 0.5)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
-
-
-def trainer_batch(trainer):
-    from tabnet_auto.train.rows import epoch_batches
-
-    return next(epoch_batches(trainer._train(), CONFIG.batch_size, trainer.random))
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
 
 
 @pytest.mark.parametrize("preset", ["fast", "balanced", "paper"])
