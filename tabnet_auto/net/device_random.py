@@ -121,13 +121,13 @@ class DeviceRandom(MemberRandom):
     @contextlib.contextmanager
     def held(self, members: Sequence[int]) -> Iterator[None]:
         """Let some members' generators stand still: what is drawn inside does not count."""
-        rows = list(members)
-        kept = self.words[rows]
+        kept = [(self.words[m], self.words[m].clone()) for m in members]
         with super().held(members):
             try:
                 yield
             finally:
-                self.words[rows] = kept
+                for word, before in kept:
+                    word.copy_(before)
 
     def state(self) -> list[dict[str, Any]]:
         """Return the generators' states as plain JSON data."""

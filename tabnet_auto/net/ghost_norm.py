@@ -177,10 +177,10 @@ class _Normalise(Function):
         centred = x - mean
         var = centred.square().mean(2, keepdim=True)
         inverse = (var + _NORM_EPSILON).rsqrt()
-        ctx.save_for_backward(centred, inverse, weight)
+        scale = weight * inverse
+        ctx.save_for_backward(centred, inverse, scale)
         ctx.mark_non_differentiable(mean, var)
         ctx.set_materialize_grads(False)  # no zeros for the statistics
-        scale = weight * inverse
         return torch.addcmul(bias.to(x.dtype), centred, scale.to(x.dtype)), mean, var
 
     @staticmethod
@@ -188,10 +188,9 @@ class _Normalise(Function):
     def backward(ctx: Any, grad: Tensor | None, *_: None) -> tuple[Tensor | None, ...]:
         if grad is None:
             return None, None, None
-        centred, inverse, weight = ctx.saved_tensors
+        centred, inverse, scale = ctx.saved_tensors
         total = grad.sum(2, keepdim=True)
         moment = (grad * centred).sum(2, keepdim=True) * inverse
-        scale = weight * inverse
         n_rows = grad.shape[2]
         # dx = scale (g - mean(g) - x_hat mean(g x_hat)), in two passes
         dx = torch.addcmul(scale * total / -n_rows, grad, scale)

@@ -9,11 +9,11 @@ what Python computes (rates, learning rates) reaches it as tensors.
 from __future__ import annotations
 
 import contextlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -23,7 +23,8 @@ from tabnet_auto.train.optimizer import Shares
 from tabnet_auto.train.rows import Batch
 
 WARM_UP = 3
-"""Steps that run as Python before one is recorded: libraries set themselves up on first use."""
+"""Steps that run as Python before one is recorded: libraries set themselves up on first use, and
+a kind of step that is rare need not be recorded."""
 AHEAD = 8
 """Steps that the host may be ahead of the device: enough never to let it wait, and few enough
 that a time limit holds."""
@@ -86,10 +87,11 @@ class EagerSteps:
 
 
 class Recorded(NamedTuple):
-    """What does recorded work, and where its losses then lie."""
+    """What does recorded work, where its losses then lie, and the memory that it works in."""
 
     replay: Callable[[], object]
     losses: Tensor
+    memory: Any = None
 
 
 class Recorder(Protocol):
@@ -98,8 +100,8 @@ class Recorder(Protocol):
     def running(self) -> AbstractContextManager[None]:
         """Surround an epoch's steps."""
 
-    def record(self, work: Callable[[], Tensor]) -> Recorded:
-        """Record work without doing it.
+    def record(self, work: Callable[[], Tensor], beside: Recorded | None) -> Recorded:
+        """Record work without doing it, in the memory of other work that is never under way then.
 
         Raises
         ------
@@ -112,10 +114,10 @@ class Recorder(Protocol):
 
 
 class GraphSteps:
-    """Steps that are recorded once and replayed.
+    """Steps that are recorded and replayed, one recording for each set of members that pause.
 
-    The first ones, and the few at an epoch's end in which some members pause, run as Python. So
-    do all where recording fails; ``note`` is told so once.
+    The first ones of a kind run as Python. So do all where recording fails; ``note`` is told so
+    once.
     """
 
     def __init__(
@@ -135,10 +137,10 @@ class GraphSteps:
         return self.recorder.running()
 
     def forget(self) -> None:
-        """Let go of the recorded step and of its inputs."""
-        self.recorded: Recorded | None = None
+        """Let go of the recorded steps and of their inputs."""
+        self.recorded: dict[tuple[int, ...], Recorded] = {}
+        self.n_warm: Counter[tuple[int, ...]] = Counter()
         self.buffers: list[Tensor] = []
-        self.n_warm = 0
 
     def inputs(self, batch: Batch, factors: Shares, drop_scale: float) -> StepInputs:
         """Copy a step's inputs to where they always lie; the host does not wait for it."""
@@ -155,30 +157,31 @@ class GraphSteps:
 
     def take(self, batch: Batch, factors: Shares, drop_scale: float) -> Tensor:
         """Take a step; losses ``(M,)``, to be read before the next one."""
-        inputs = self.inputs(batch, factors, drop_scale)
-        recorded = None if batch.paused else self._recorded(inputs)
-        if recorded is None:
-            self.n_warm += 1
-            losses = self.step(inputs, batch.paused)
+        inputs, paused = self.inputs(batch, factors, drop_scale), tuple(batch.paused)
+        if self.can_record and self.n_warm[paused] >= WARM_UP and paused not in self.recorded:
+            self._record(inputs, paused)
+        if paused in self.recorded:
+            self.recorded[paused].replay()
+            losses = self.recorded[paused].losses
         else:
-            recorded.replay()
-            losses = recorded.losses
+            self.n_warm[paused] += 1
+            losses = self.step(inputs, paused)
         self.recorder.keep_pace()
         return losses
 
-    def _recorded(self, inputs: StepInputs) -> Recorded | None:
-        """Return the recorded step, if there is one; record it when it is time to."""
-        if self.recorded is None and self.can_record and self.n_warm >= WARM_UP:
-            try:
-                self.recorded = self.recorder.record(lambda: self.step(inputs, ()))
-            except RuntimeError as error:
-                self.can_record = False
-                reason = str(error).partition("\n")[0]
-                self.note(
-                    "the training step could not be recorded as a CUDA graph, so it runs kernel "
-                    f"by kernel, more slowly and with the same result ({reason})"
-                )
-        return self.recorded
+    def _record(self, inputs: StepInputs, paused: tuple[int, ...]) -> None:
+        beside = next(iter(self.recorded.values()), None)
+        try:
+            made = self.recorder.record(lambda: self.step(inputs, paused), beside)
+        except RuntimeError as error:
+            self.can_record = False
+            reason = str(error).partition("\n")[0]
+            self.note(
+                "the training step could not be recorded as a CUDA graph, so it runs kernel by "
+                f"kernel, more slowly and with the same result ({reason})"
+            )
+        else:
+            self.recorded[paused] = made
 
 
 class CudaRecorder:
@@ -204,12 +207,13 @@ class CudaRecorder:
         finally:
             around.wait_stream(self.stream)
 
-    def record(self, work: Callable[[], Tensor]) -> Recorded:
+    def record(self, work: Callable[[], Tensor], beside: Recorded | None) -> Recorded:
         """Capture work as a graph."""
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=self.stream):
+        memory = None if beside is None else beside.memory
+        with torch.cuda.graph(graph, pool=memory, stream=self.stream):
             losses = work()
-        return Recorded(graph.replay, losses)
+        return Recorded(graph.replay, losses, graph.pool())
 
     def keep_pace(self) -> None:
         """Wait until the device is no more than ``AHEAD`` steps behind."""

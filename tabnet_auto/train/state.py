@@ -56,13 +56,13 @@ def select_members(net: nn.Module, members: Sequence[int]) -> None:
 @contextlib.contextmanager
 def buffers_held(net: nn.Module, members: Sequence[int]) -> Iterator[None]:
     """Let some members' buffers (running statistics) stand still."""
-    rows = list(members)
-    kept = [(buffer, buffer[rows].clone()) for _, _, buffer in _member_buffers(net)]
+    # Member by member: a list of rows would have to be brought to the device.
+    kept = [(own[m], own[m].clone()) for _, _, own in _member_buffers(net) for m in members]
     try:
         yield
     finally:
-        for buffer, before in kept:
-            buffer[rows] = before
+        for own, before in kept:
+            own.copy_(before)
 
 
 def store_best(best: Weights, current: Weights, to: Sequence[int], source: Sequence[int]) -> None:

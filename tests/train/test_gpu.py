@@ -29,9 +29,9 @@ def captures(monkeypatch):
     made = []
     record = graph.CudaRecorder.record
 
-    def counted(self, work):
-        made.append(self)
-        return record(self, work)
+    def counted(self, work, beside):
+        made.append(beside)
+        return record(self, work, beside)
 
     monkeypatch.setattr(graph.CudaRecorder, "record", counted)
     return made

@@ -64,10 +64,10 @@ class TestReplay:
         recorder = TapeRecorder()
         trainer = recorded(make_trainer(design, members, **given), recorder)
         assert_same(trainer.run(), expected)
-        assert recorder.n_records == 1
-        # All steps but the first, and those in which a member whose epoch is over pauses.
-        paused = sum(6 for _ in range(2)) if sizes is not EVEN else 0
-        assert recorder.n_replays == expected.n_steps - WARM_UP - paused
+        # Members with 5, 4 and 3 steps an epoch: none pauses, then one, then two.
+        kinds = 1 if sizes is EVEN else 3
+        assert recorder.n_records == kinds
+        assert recorder.n_replays == expected.n_steps - kinds * WARM_UP
 
     @pytest.mark.parametrize("net", [SMALL, PAPER])
     def test_a_member_that_leaves_has_the_step_recorded_anew(self, net):
@@ -135,22 +135,22 @@ class TestNothingWaits:
 
     @pytest.mark.parametrize("net", NETS)
     @pytest.mark.parametrize("task", ["binary", "regression"])
-    @pytest.mark.parametrize("at_once", [3, 2])
+    @pytest.mark.parametrize(("at_once", "paused"), [(3, ()), (2, ()), (3, (0, 2))])
     def test_a_step_neither_waits_for_the_device_nor_copies_to_it(
-        self, net, task, at_once, monkeypatch
+        self, net, task, at_once, paused, monkeypatch
     ):
         design, members = make_table(task=task, weighted=True), make_members()
         trainer = make_trainer(design, members, task=task, net=net, device="meta")
         trainer.members_at_once = at_once
         trainer.net.train()
         batch = next(epoch_batches(members.train, 32, trainer.random))
-        factors = trainer.optimizer.factors(np.full(3, 0.1))
+        factors = trainer.optimizer.factors(np.full(3, 0.1), paused)
         inputs = trainer.steps.inputs(batch, factors, 0.7)
-        trainer._step(inputs, ())  # brings to the device what stays there
+        trainer._step(inputs, paused)  # brings to the device what stays there
         for maker in ("tensor", "as_tensor", "from_numpy"):
             monkeypatch.delattr(torch, maker)
         with NoWaiting("meta"):
-            losses = trainer._step(inputs, ())
+            losses = trainer._step(inputs, paused)
         assert losses.shape == (3,)
         assert losses.device.type == "meta"
         assert all(p.grad is None for p in trainer.net.parameters())
@@ -202,8 +202,8 @@ class TestCudaRecorder:
             Stream=lambda _: own,
             current_stream=lambda _: outer,
             stream=lambda s: around(f"on {s.name}"),
-            graph=lambda _, stream: around(f"capture on {stream.name}"),
-            CUDAGraph=lambda: SimpleNamespace(replay=said("replay")),
+            graph=lambda _, pool, stream: around(f"capture on {stream.name} in {pool}"),
+            CUDAGraph=lambda: SimpleNamespace(replay=said("replay"), pool=lambda: "pool"),
             Event=lambda: SimpleNamespace(record=said("record"), synchronize=said("wait")),
         )
         monkeypatch.setattr(torch, "cuda", fake)
@@ -214,12 +214,14 @@ class TestCudaRecorder:
         losses = torch.ones(2)
         with recorder.running():
             assert torch.get_float32_matmul_precision() == "high"
-            recorded = recorder.record(lambda: calls.append("work") or losses)
-            recorded.replay()
-        assert recorded.losses is losses
+            first = recorder.record(lambda: calls.append("work") or losses, None)
+            first.replay()
+            recorder.record(lambda: losses, first)
+        assert first.losses is losses
         assert calls == [
-            "own>outer", "on own", "capture on own", "work", "end capture on own", "replay",
-            "end on own", "outer>own",
+            "own>outer", "on own", "capture on own in None", "work",
+            "end capture on own in None", "replay", "capture on own in pool",
+            "end capture on own in pool", "end on own", "outer>own",
         ]  # fmt: skip
 
     def test_the_host_waits_when_it_is_too_far_ahead(self, calls):
