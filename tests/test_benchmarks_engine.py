@@ -17,10 +17,11 @@ if not BENCHMARKS.exists():
     pytest.skip("the benchmarks travel with the repository only", allow_module_level=True)
 sys.path.insert(0, str(BENCHMARKS))
 
-from engine_parts import machine, ours, plot, report, step, tasks, train  # noqa: E402
+from engine_parts import gpu, machine, ours, plot, report, step, tasks, train  # noqa: E402
 
 from tabnet_auto.net.layers import MemberRandom  # noqa: E402
 from tabnet_auto.net.native import library  # noqa: E402
+from tabnet_auto.train import graph  # noqa: E402
 from tabnet_auto.train.rows import RowStore  # noqa: E402
 
 
@@ -173,3 +174,30 @@ def test_memory_is_counted_in_mebibytes():
     assert 100 < machine.rss() - before < 300
     assert machine.peak_rss() >= machine.rss() - 1
     del held
+
+
+class TestGpu:
+    """The part for a CUDA device, on a CPU."""
+
+    def test_without_a_device_a_row_says_so(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        made = report.Report({})
+        gpu.run(made, tmp_path, 1, 1)
+        assert [row["note"] for row in made.rows] == ["no CUDA device was present"]
+
+    def test_a_step_is_measured_replayed_and_launched(self, monkeypatch):
+        monkeypatch.setattr(gpu, "STEPS", 2)
+        seen = []
+        monkeypatch.setattr(
+            gpu, "epoch_seconds", lambda *_: seen.append(graph.WARM_UP) or 2.0 * len(seen)
+        )
+        (row,) = gpu.measure_step(gpu.PRESETS["paper n_d=8"](64), 64, torch.device("cpu"))
+        assert (row["ours_s"], row["peer_s"], row["ratio"]) == (1.0, 2.0, 2.0)
+        assert seen == [graph.WARM_UP, sys.maxsize]
+
+    @pytest.mark.parametrize("preset", list(gpu.PRESETS))
+    def test_losses_of_the_same_device_are_the_same(self, task, preset, monkeypatch):
+        monkeypatch.setattr(gpu, "SCORE_EPOCHS", 2)
+        (row,) = gpu.measure_loss(gpu.PRESETS[preset](64), task, torch.device("cpu"))
+        assert row["loss_cpu"] == row["loss_gpu"] == row["loss_gpu_float32"] > 0.0
+        assert gpu.epoch_seconds(task, gpu.PRESETS[preset](64), torch.device("cpu")) > 0.0

@@ -48,6 +48,8 @@ class Sizes:
     ``width`` is the widest layer, ``n_layers`` how many there are, ``n_parameters`` those of
     one member; ``token_width`` the elements of a row's tokens if no kernel spares them, else 0;
     ``companion_width`` the columns that the widest companion reads, 0 if there is none.
+    ``step_stays``: a recorded step (:mod:`tabnet_auto.train.graph`) keeps its memory while the
+    rows are predicted.
     """
 
     n_rows: int
@@ -67,6 +69,7 @@ class Sizes:
     companion_width: int = 0
     members_at_once: int = 0
     piece_rows: int = PIECE_ROWS
+    step_stays: bool = False
 
     @property
     def n_members(self) -> int:
@@ -81,8 +84,8 @@ class Sizes:
 
 def needed_bytes(sizes: Sizes) -> int:
     """Estimate the peak of encoding, training and prediction, in bytes above what is in use."""
-    held = sum(size for size, _ in _parts(sizes)[:3])
-    return held + max(size for size, _ in _parts(sizes)[3:])
+    needs = [size for size, _ in _parts(sizes)]
+    return sum(needs[:3]) + (sum(needs[3:]) if sizes.step_stays else max(needs[3:]))
 
 
 def _parts(s: Sizes) -> list[tuple[int, str]]:
@@ -242,6 +245,7 @@ def sizes_of(
         token_width=0 if kernels else tokens,
         companion_width=max((widths[view] for view in views), default=0),
         members_at_once=settings.train.members_at_once,
+        step_stays=device.type == "cuda",
     )  # fmt: skip
 
 

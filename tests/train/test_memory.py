@@ -49,6 +49,15 @@ def test_what_gives_way_needs_less():
     assert needed_bytes(replace(predicting, piece_rows=64)) < needed_bytes(predicting)
 
 
+def test_a_recorded_step_keeps_its_memory_while_rows_are_predicted():
+    assert needed_bytes(replace(SIZES, step_stays=True)) > needed_bytes(SIZES)
+    split = make_folds("binary", np.arange(400) % 2, folds=2)
+    schema = infer_schema(table(), "y")
+    for device, expected in (("cuda", True), ("cpu", False)):
+        found = sizes_of(split, schema, PRESETS["fast"], 0, torch.device(device))
+        assert found.step_stays is expected
+
+
 def table(n=400):
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.normal(size=(n, 6)), columns=list("abcdef"))
