@@ -24,7 +24,8 @@ class Folds:
     ``train[i]`` and ``valid[i]`` are sorted row positions, ``fold[i]`` and ``seed[i]`` say
     which fold and which seed member i is; ``rule`` says in words how the rows were split.
     Repeated folds are numbered on. ``groups (n,)`` are numbers of the rows' groups where rows
-    must stay together within the training rows too; a saved model does not keep them.
+    must stay together within the training rows too; ``number[i]`` says which of its fold's
+    networks member i is (empty: all are the first). A saved model keeps neither.
     """
 
     train: tuple[Rows, ...]
@@ -33,6 +34,7 @@ class Folds:
     seed: tuple[int, ...]
     rule: str
     groups: NDArray[np.int64] | None = None
+    number: tuple[int, ...] = ()
 
     @property
     def n_members(self) -> int:
@@ -61,6 +63,7 @@ class Folds:
             valid=tuple(self.valid[i] for i in members),
             fold=tuple(self.fold[i] for i in members),
             seed=tuple(self.seed[i] for i in members),
+            number=tuple(self.number[i] for i in members if self.number),
         )
 
     def with_seeds(self, n_seeds: int) -> tuple[Folds, Rows]:
@@ -73,7 +76,8 @@ class Folds:
         more = [0 if s < now else s * SEED_STEP for _ in own for s in range(n_seeds)]
         longer = self.select(source)
         seed = tuple(a + b for a, b in zip(longer.seed, more, strict=True))
-        return replace(longer, seed=seed), np.array(source)
+        number = tuple(s for _ in own for s in range(n_seeds))
+        return replace(longer, seed=seed, number=number), np.array(source)
 
 
 def check_fold_weights(folds: Folds, weight: NDArray[np.floating] | None) -> None:

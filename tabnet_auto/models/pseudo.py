@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from tabnet_auto.companions.matrix import VIEWS
 from tabnet_auto.design import Design
 from tabnet_auto.errors import InputError
-from tabnet_auto.folds import Folds
 from tabnet_auto.models.train import Models, Plan, train_models
 from tabnet_auto.trace import Trace
 from tabnet_auto.train.members import Task
@@ -148,5 +147,5 @@ def _with_labels(
         np.concatenate([own, added[fold]])
         for own, fold in zip(folds.train, folds.fold, strict=True)
     )
-    more = Folds(train, folds.valid, folds.fold, folds.seed, folds.rule)
+    more = replace(folds, train=train, groups=None)
     return replace(task, design=longer, folds=more)

@@ -91,7 +91,9 @@ def _all_rows(fit: FitResult) -> Folds:
     """One fold that learns from every row and holds none out; the seeds of the first fold."""
     rows, none = np.arange(len(fit.target)), np.zeros(0, dtype=np.int64)
     n = fit.n_seeds
-    return Folds((rows,) * n, (none,) * n, (0,) * n, fit.folds.seed[:n], "all rows")
+    return Folds(
+        (rows,) * n, (none,) * n, (0,) * n, fit.folds.seed[:n], "all rows", number=tuple(range(n))
+    )
 
 
 def _schedule(fit: FitResult) -> tuple[TrainConfig, int]:

@@ -53,7 +53,8 @@ class Task:
     def build(self, config: NetConfig | PaperConfig, device: torch.device) -> nn.Module:
         """Build an untrained network of all members."""
         n_outputs = 1 if self.classes is None else len(self.classes)
-        net = build_net(config, self.layout, self.tables, n_outputs, self.folds.seed)
+        folds = self.folds
+        net = build_net(config, self.layout, self.tables, n_outputs, folds.seed, folds.number)
         return net.to(device)
 
     def of_members(self, folds: Folds, source: NDArray[np.int64]) -> Task:

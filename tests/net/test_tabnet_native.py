@@ -208,7 +208,8 @@ def test_a_second_way_back_is_an_error():
 
 @pytest.mark.parametrize("n_rows", [64, 75])
 def test_pairs_of_bf16_round_only_the_factors_of_hidden_layers(monkeypatch, n_rows):
-    net = build(replace(SMALL, n_hidden=64)).train()
+    # A smooth activation: the slope of SELU jumps at 0, so that rounding there is no small change.
+    net = build(replace(SMALL, n_hidden=64, activation="mish")).train()
     rows = encoded(net, n_rows)
     exact, written = plainly(net, rows, None)
     monkeypatch.setattr(pairs, "are_faster", lambda: True)
@@ -221,4 +222,4 @@ def test_pairs_of_bf16_round_only_the_factors_of_hidden_layers(monkeypatch, n_ro
     loss_of(*written[:2]).backward()
     for p, q in zip(net.parameters(), exact.parameters(), strict=True):
         apart = (p.grad.double() - q.grad).norm() / q.grad.norm().clamp_min(1e-12)
-        assert apart < 0.05
+        assert apart < 0.01
