@@ -22,7 +22,7 @@ from tabnet_auto.encode.encoder import Encoder
 from tabnet_auto.ensemble.choose import check_blend
 from tabnet_auto.evidence.collect import collect_evidence
 from tabnet_auto.evidence.drift import measure_drift, sample_positions
-from tabnet_auto.folds import FoldPlan
+from tabnet_auto.folds import FoldPlan, Folds
 from tabnet_auto.models.budget import (
     Deadlines,
     affordable_rows,
@@ -62,7 +62,7 @@ def auto_fit(
     class_weight: Mapping[Any, float] | str | None = None,
     preset: str | Preset = "balanced",
     time_limit: float | None = None,
-    companions: Sequence[Any] | None = None,
+    companions: Sequence[Any] | str | None = None,
     blend: str = "auto",
     search: bool | Search | None = None,
     pseudo_labels: bool | float = False,
@@ -106,17 +106,19 @@ def auto_fit(
     preset
         ``"fast"``, ``"balanced"``, ``"best"``, ``"paper"``, or a :class:`Preset`.
     time_limit
-        Seconds for the fit; training ends in time with the best so far. The networks come
-        first, for an epoch or a tenth of the time: from then on an interrupt finds a usable
-        model. Companions follow, in a fifth of the time for each, half of it for all; what they
-        leave is the networks'. A note says the plan. Where time is short, fewer seeds are
-        trained and fewer rows predicted out of fold.
+        Seconds for the fit, and for predicting the rows of ``test``; training ends in time with
+        the best so far. The networks come first, for an epoch or a tenth of the time: from then
+        on an interrupt finds a usable model. Companions follow, in a fifth of the time for each,
+        half of it for all; what they leave is the networks': time that early stopping spares
+        trains further seeds of every fold, round by round. A note says the plan. Where time is
+        short, fewer rows are learned from and predicted out of fold.
     companions
         What else learns in the same folds and joins the blend: names
         (``"hist_gradient_boosting"``, ``"lightgbm"``, ``"xgboost"``, ``"catboost"``,
         ``"extra_trees"``, ``"random_forest"``, ``"linear"``) and scikit-learn estimators. None
-        means the preset's own (``best`` has ``"hist_gradient_boosting"``), ``()`` none. Boosters
-        by name stop where the loss on the fold's validation rows is best, as the networks do;
+        means the preset's own (``best`` has ``"hist_gradient_boosting"``), ``()`` none,
+        ``"installed"`` the histogram boosting and each booster that is installed. Boosters by
+        name stop where the loss on the fold's validation rows is best, as the networks do;
         estimators are fitted as they are set up. Folds run side by side under
         ``joblib.parallel_config(n_jobs=...)``.
     blend
@@ -171,17 +173,17 @@ def auto_fit(
     given = given.after(examine(audit, *given[:4], folds, trace, time_limit))
     split = split_rows(given, folds, settings, times, computed_on, seed)
     trace.note(problem, *given.schema.notes, *fold_notes(given, split, folds))
-    split, settings = fit_into_memory(split, given.schema, settings, given.test, computed_on, trace)
+    split, settings = _fit_into_memory(split, settings, given, recipes, computed_on, trace)
     encoder, learned = encode(given, split, settings.encode)
     later = encode_test(encoder, given.test, trace)
     resolved = _plan(trace, learned, settings, computed_on, time_limit)
     found = _search(terms, learned, given, trace)
     learned, times = _budget(trace, learned, resolved, computed_on, times, given.test, recipes)
-    plan = Plan(resolved, recipes, rule, computed_on, times.first, times.train, times.blend, found)
-    models = _train(learned, plan, trace, later, pseudo)
+    plan = Plan(resolved, recipes, rule, computed_on, times, found)
+    models, learned, encoder = _train(learned, encoder, plan, trace, later, pseudo)
     fit = _answer(learned, plan, models, given, encoder, times.report, trace)
-    about = _about(preset, folds, seed, computed_on, companions, terms.search)
-    fit = _with_evidence(replace(fit, about=about), learned, given, times.report)
+    fit = replace(fit, about=_about(preset, folds, seed, computed_on, companions, terms.search))
+    fit = _with_evidence(fit, learned, given, times.report)
     trace.add("done", oof_score=fit.oof_score, seconds=monotonic() - times.start)
     return fit
 
@@ -224,6 +226,19 @@ def _with_evidence(fit: FitResult, task: Task, given: Given, end: float | None) 
     return replace(fit, evidence=collect_evidence(fit.net, task, oof, table, fit.schema, drift))
 
 
+def _fit_into_memory(
+    split: Folds,
+    settings: Preset,
+    given: Given,
+    recipes: Sequence[Recipe],
+    device: torch.device,
+    trace: Trace,
+) -> tuple[Folds, Preset]:
+    """Let settings and seeds give way to the memory there is, companions' needs included."""
+    views = {recipe.view for recipe in recipes}
+    return fit_into_memory(split, given.schema, settings, given.test, views, device, trace)
+
+
 def _plan(
     trace: Trace, task: Task, settings: Preset, device: torch.device, time_limit: float | None
 ) -> Preset:
@@ -232,7 +247,7 @@ def _plan(
     filled = resolve(settings, task=task.kind, n_train=n_train)
     trace.add(
         "plan", n_members=task.folds.n_members, n_folds=task.folds.n_folds,
-        n_seeds=task.folds.n_members // task.folds.n_folds, n_rows=task.design.n_rows,
+        n_seeds=task.folds.n_seeds, n_rows=task.design.n_rows,
         n_columns=len(task.layout.columns), columns=list(task.layout.columns),
         max_epochs=filled.train.max_epochs, batch_size=filled.train.batch_size,
         device=str(device), metric=task.metric.name,
@@ -251,8 +266,8 @@ def _budget(
     recipes: Sequence[Recipe],
 ) -> tuple[Task, Deadlines]:
     """Fit what follows the training into the time, and say what may take how long."""
-    n_drift = 0 if test is None else len(sample_positions(len(test)))
-    task, times, thinned = fit_into_time(times, task, settings, device, n_drift)
+    n_test = 0 if test is None else len(test)
+    task, times, thinned = fit_into_time(times, task, settings, device, n_test)
     names = [recipe.name for recipe in recipes]
     trace.note(thinned, budget_words(times, names, companion_share(len(recipes))))
     return task, times
@@ -267,12 +282,23 @@ def _search(terms: Terms, task: Task, given: Given, trace: Trace) -> SearchRecor
 
 
 def _train(
-    task: Task, plan: Plan, trace: Trace, test: Design | None, threshold: float | None
-) -> Models:
-    """Train once, or twice where test rows are to be labelled."""
+    task: Task,
+    encoder: Encoder,
+    plan: Plan,
+    trace: Trace,
+    test: Design | None,
+    threshold: float | None,
+) -> tuple[Models, Task, Encoder]:
+    """Train once, or twice where test rows are to be labelled.
+
+    Also returns task and encoder of the networks of all rounds; seeds share their fold's tables.
+    """
     if test is None or threshold is None:
-        return train_models(task, plan, task.design.n_rows, trace)
-    return train_twice(task, plan, trace, test, threshold)
+        models = train_models(task, plan, task.design.n_rows, trace)
+    else:
+        models = train_twice(task, plan, trace, test, threshold)
+    folds, source = task.folds.with_seeds(models.task.folds.n_seeds)
+    return models, task.of_members(folds, source), encoder.select(source)
 
 
 def _about(
@@ -280,7 +306,7 @@ def _about(
     folds: object,
     seed: int,
     device: torch.device,
-    companions: Sequence[Any] | None,
+    companions: Sequence[Any] | str | None,
     search: Search | None,
 ) -> dict[str, str]:
     """Return what a reader needs to reproduce the run."""
@@ -288,7 +314,8 @@ def _about(
     split = repr(folds) if hasattr(folds, "split") or isinstance(folds, FoldPlan) else "..."
     split = str(folds) if isinstance(folds, int | np.integer) else split
     # What has no short name the reader fills in; estimators say how they are set up.
-    joined = "" if companions is None else f", companions={list(companions)!r}"
+    listed = companions if companions is None or isinstance(companions, str) else list(companions)
+    joined = "" if listed is None else f", companions={listed!r}"
     joined += "" if search is None else f", search={search!r}"
     versions = {name: version(name) for name in ("torch", "pandas", "scikit-learn", "numpy")}
     return {

@@ -79,6 +79,7 @@ def fit(train: Path, out: Path, *, quiet: bool, **options: Any) -> None:
       tabnet-auto fit train.csv --target churn --metric log_loss --time-limit 600
       tabnet-auto fit train.csv --target y --test test.csv --sample sample_submission.csv
       tabnet-auto fit visits.parquet --target bought --groups customer --role shop=categorical
+      tabnet-auto fit train.csv --target y --test test.csv --audit act --pseudo-labels 0.9
       tabnet-auto fit sales.csv --target units --time day --folds time:4 --gap 7D
       tabnet-auto fit train.csv --target y --companions hist_gradient_boosting,linear --repeats 2
     """

@@ -35,6 +35,18 @@ def _parse_names(
     return [] if text == "none" else [name.strip() for name in text.split(",") if name.strip()]
 
 
+def _parse_probability(
+    _context: click.Context, _option: click.Parameter, text: str | None
+) -> bool | float:
+    """No option as False, the option alone as True, ``"0.9"`` as 0.9."""
+    if text is None:
+        return False
+    number = _number(text)
+    if text != "yes" and isinstance(number, str):
+        raise click.BadParameter(f"must be a probability, however: {text!r}.")
+    return True if isinstance(number, str) else float(number)
+
+
 def _number(text: str) -> float | str:
     """Return the number that a text is, the text if it is none."""
     try:
@@ -150,7 +162,8 @@ _FIT_OPTIONS: tuple[Callable[[Any], Any], ...] = (
         "--companions",
         metavar="NAME,NAME",
         callback=_parse_names,
-        help="Models beside the networks, such as hist_gradient_boosting,lightgbm; or none.",
+        help="Models beside the networks, such as hist_gradient_boosting,lightgbm; installed for "
+        "all boosters that are; or none.",
     ),
     click.option(
         "--blend",
@@ -165,6 +178,20 @@ _FIT_OPTIONS: tuple[Callable[[Any], Any], ...] = (
         metavar="COLUMN=ROLE",
         callback=_parse_roles,
         help="What a column means, such as zip=categorical; repeatable.",
+    ),
+    click.option(
+        "--audit",
+        default="warn",
+        show_default=True,
+        help="Before training: warn of leaks, identical rows and drift, act on it, or off.",
+    ),
+    click.option(
+        "--pseudo-labels",
+        is_flag=False,
+        flag_value="yes",
+        metavar="[PROBABILITY]",
+        callback=_parse_probability,
+        help="Learn from the test rows too, labelled by each fold's own models.",
     ),
     click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything."),
     click.option(

@@ -21,8 +21,9 @@ class NetConfig:
 
     ``n_steps`` attention steps with ``mask`` as their sparse map and keys of ``d_key`` numbers;
     a context of ``n_context`` units asks the first question; ``n_layers`` hidden layers of
-    ``n_hidden`` units. A value's token has ``n_bins`` piecewise-linear elements, a level's token
-    ``level_width``. ``scaling`` is ``"robust"`` or
+    ``n_hidden`` units. A value's token has ``n_bins`` piecewise-linear elements, in every second
+    network of a fold ``coarse_bins`` (0: as many): which suits the data, and two kinds err less
+    together. A level's token has ``level_width``. ``scaling`` is ``"robust"`` or
     ``"quantile"``. ``column_dropout`` turns whole columns missing in training, ``unknown_rate``
     category levels unknown. ``column_sparsity`` weighs a penalty that takes the attention from
     columns that no row needs (:func:`tabnet_auto.net.tabnet.mass_penalty`); it grows with what
@@ -38,11 +39,16 @@ class NetConfig:
     activation: Literal["relu", "selu", "mish"] = "selu"
     dropout: float = 0.15
     n_bins: int = 32
+    coarse_bins: int = 8
     level_width: int = 8
     scaling: Literal["robust", "quantile"] = "robust"
     unknown_rate: float = 0.01
     column_dropout: float = 0.1
     column_sparsity: float = 0.04
+
+    def bins(self, seed_number: int) -> int:
+        """Bins of a value's token, in the network of a fold that has this number from 0 on."""
+        return self.coarse_bins if seed_number % 2 and self.coarse_bins else self.n_bins
 
 
 @dataclass(frozen=True)
@@ -164,21 +170,27 @@ class EncodeConfig:
 class Preset:
     """All settings of a run: one row of the preset table.
 
-    ``n_seeds`` networks a fold, 0 means: chosen by the size of the data; ``effort`` scales the
-    number of training steps that the number of rows suggests; ``companions`` name what joins
-    the networks' folds and blend.
+    ``n_seeds`` networks a fold, 0 means: chosen by the size of the data; ``max_seeds`` networks
+    a fold at most where a time limit leaves time for more, 0 means: ``n_seeds``, or
+    ``TIMED_SEEDS`` where that is open; ``effort`` scales the number of training steps that the
+    number of rows suggests; ``companions`` name what joins the networks' folds and blend.
     """
 
     net: NetConfig | PaperConfig = NetConfig()
     train: TrainConfig = TrainConfig()
     encode: EncodeConfig = EncodeConfig()
     n_seeds: int = 0
+    max_seeds: int = 0
     effort: float = 1.0
     companions: tuple[str, ...] = ()
 
     def seeds(self, n_rows: int, n_columns: int) -> int:
         """Networks a fold for a size of data: small data gain most from averaging."""
         return self.n_seeds or (SMALL_DATA_SEEDS if n_rows * n_columns <= SMALL_DATA else 1)
+
+    def timed_seeds(self) -> int:
+        """Networks a fold at most with a time limit."""
+        return self.max_seeds or self.n_seeds or TIMED_SEEDS
 
 
 @dataclass(frozen=True)
@@ -210,11 +222,15 @@ class Search:
 SMALL_DATA = 50_000
 """Up to so many cells several networks a fold cost seconds."""
 SMALL_DATA_SEEDS = 3
+TIMED_SEEDS = 8
+"""Networks a fold at most where a time limit has room for them: more change little."""
 
 PRESETS: dict[str, Preset] = {
-    "fast": Preset(net=NetConfig(n_steps=1, n_hidden=128, n_layers=2), n_seeds=1, effort=0.5),
+    "fast": Preset(
+        net=NetConfig(n_steps=1, n_hidden=128, n_layers=2), n_seeds=1, max_seeds=4, effort=0.5
+    ),
     "balanced": Preset(),
-    "best": Preset(n_seeds=4, companions=("hist_gradient_boosting",)),
+    "best": Preset(n_seeds=4, max_seeds=TIMED_SEEDS, companions=("hist_gradient_boosting",)),
     "paper": Preset(
         n_seeds=1,
         net=PaperConfig(),
@@ -250,6 +266,7 @@ def preset_from_json(net: str, data: dict[str, Any]) -> Preset:
         train=TrainConfig(**data["train"]),
         encode=EncodeConfig(**data["encode"]),
         n_seeds=data["n_seeds"],
+        max_seeds=data.get("max_seeds", 0),
         effort=data["effort"],
         companions=tuple(data["companions"]),
     )

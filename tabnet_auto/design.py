@@ -24,6 +24,8 @@ MISSING_CODE = 1
 """Shared code, and embedding row, of a missing category."""
 FIRST_LEVEL_CODE = 2
 """Shared code of a category feature's first level."""
+MAX_ONE_HOT = 100
+"""Levels up to which a companion sees a category one-hot; beyond, its statistics stand for it."""
 
 FeatureKind = Literal["numeric", "category", "statistic"]
 

@@ -26,7 +26,7 @@ from tabnet_auto.metrics import metric_by_name
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from tabnet_auto.config import Preset
+    from tabnet_auto.config import Preset, Search
     from tabnet_auto.result.fit import FitResult
 
 MIN_ROWS = 4
@@ -46,8 +46,9 @@ class _TabNet(BaseEstimator):
         folds: Any = 5,
         metric: Any = "auto",
         time_limit: float | None = None,
-        companions: Sequence[Any] | None = None,
+        companions: Sequence[Any] | str | None = None,
         blend: str = "auto",
+        search: bool | Search | None = None,
         roles: Mapping[Any, str] | None = None,
         random_state: Any = 0,
         device: str = "auto",
@@ -59,6 +60,7 @@ class _TabNet(BaseEstimator):
         self.time_limit = time_limit
         self.companions = companions
         self.blend = blend
+        self.search = search
         self.roles = roles
         self.random_state = random_state
         self.device = device
@@ -124,6 +126,7 @@ class _TabNet(BaseEstimator):
             time_limit=self.time_limit,
             companions=self.companions,
             blend=self.blend,
+            search=self.search,
             roles=roles,
             audit="off",  # fitted many times over on parts of the same rows
             seed=self._seed(),
@@ -263,6 +266,8 @@ class TabNetClassifier(ClassifierMixin, _TabNet):
         estimators, as in :func:`auto_fit`. None means the preset's own, ``()`` none.
     blend
         ``"auto"``, ``"uniform"``, ``"greedy"`` or ``"stack"``.
+    search
+        True or a :class:`Search`: try settings of the networks first, within every fold.
     roles
         Roles that win over the inferred ones, by column label; for arrays by position, too:
         ``{3: "categorical"}``.
@@ -296,8 +301,9 @@ class TabNetClassifier(ClassifierMixin, _TabNet):
         metric: Any = "auto",
         class_weight: Mapping[Any, float] | str | None = None,
         time_limit: float | None = None,
-        companions: Sequence[Any] | None = None,
+        companions: Sequence[Any] | str | None = None,
         blend: str = "auto",
+        search: bool | Search | None = None,
         roles: Mapping[Any, str] | None = None,
         random_state: Any = 0,
         device: str = "auto",
@@ -305,8 +311,8 @@ class TabNetClassifier(ClassifierMixin, _TabNet):
     ) -> None:
         super().__init__(
             preset=preset, folds=folds, metric=metric, time_limit=time_limit,
-            companions=companions, blend=blend, roles=roles, random_state=random_state,
-            device=device, verbose=verbose,
+            companions=companions, blend=blend, search=search, roles=roles,
+            random_state=random_state, device=device, verbose=verbose,
         )  # fmt: skip
         self.class_weight = class_weight
 
@@ -351,6 +357,8 @@ class TabNetRegressor(RegressorMixin, _TabNet):
         estimators, as in :func:`auto_fit`. None means the preset's own, ``()`` none.
     blend
         ``"auto"``, ``"uniform"``, ``"greedy"`` or ``"stack"``.
+    search
+        True or a :class:`Search`: try settings of the networks first, within every fold.
     roles
         Roles that win over the inferred ones, by column label; for arrays by position, too:
         ``{3: "categorical"}``.

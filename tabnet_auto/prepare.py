@@ -20,7 +20,7 @@ from tabnet_auto.frames import read_frame
 from tabnet_auto.infer import infer_schema
 from tabnet_auto.metrics import Metric, Objective, get_metric
 from tabnet_auto.metrics.class_weight import read_class_weight
-from tabnet_auto.models.budget import Deadlines, affordable_seeds
+from tabnet_auto.models.budget import Deadlines, first_seeds
 from tabnet_auto.schema import Schema
 from tabnet_auto.table import Table
 from tabnet_auto.target import encode_target
@@ -87,11 +87,11 @@ def split_rows(
     device: torch.device,
     seed: int,
 ) -> Folds:
-    """Make the folds of the rows with a target, with as many seeds as the time allows."""
+    """Make the folds of the rows with a target, with the seeds that train first."""
     table = given.table
     n_seeds = preset.seeds(*given.size)
     if device.type == "cpu":
-        n_seeds = affordable_seeds(preset, given.size, given.schema.task, folds, times)
+        n_seeds = first_seeds(preset, given.size, times)
     return make_folds(
         given.schema.task, given.y, folds=folds, groups=table.groups, time=table.time,
         n_seeds=n_seeds, seed=seed,

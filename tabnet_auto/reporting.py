@@ -57,7 +57,7 @@ def leaderboard_rows(
     fold = np.asarray(folds.fold)
     weights = blend.weights
     rows = [_record("blend", blend_scores, seconds, 1.0)]
-    n_seeds = folds.n_members // folds.n_folds
+    n_seeds = folds.n_seeds
     networks = max(0.0, seconds - sum(companion.seconds for companion in companions))
     for number in range(n_seeds):
         own = np.arange(folds.n_members) % n_seeds == number
@@ -96,29 +96,35 @@ def _record(name: str, folds: Floats, seconds: float, weight: float) -> dict[str
 
 
 def member_curves(trace: Trace) -> list[Curve]:
-    """Return every member's learning curves from the epoch events."""
-    plan, epochs = trace.of("plan")[-1], trace.of("epoch")
-    curves = []
-    for member in range(plan["n_members"]):
-        own = [
-            (event, event["members"].index(member))
-            for event in epochs
-            if member in event["members"]
-        ]
-        fold, number = divmod(member, plan["n_seeds"])
-        seed = "" if plan["n_seeds"] == 1 else f", seed {number + 1}"
-        curves.append(
-            Curve(
-                label=f"fold {fold + 1}{seed}",
-                epochs=[event["epoch"] for event, _ in own],
-                train_loss=[event["train_loss"][i] for event, i in own],
-                valid_loss=[event["valid_loss"][i] for event, i in own],
-                score=[event["score"][i] for event, i in own],
-                best_epoch=epochs[-1]["best_epoch"][member] if own else 0,
-                fold=fold,
-            )
-        )
-    return curves
+    """Return every member's learning curves from the epoch events, fold by fold."""
+    n_folds = trace.of("plan")[-1]["n_folds"]
+    curves: list[list[Curve]] = [[] for _ in range(n_folds)]
+    rounds = trace.rounds()
+    seeds = [len(epochs[-1]["best_epoch"]) // n_folds for epochs in rounds]
+    for epochs, n_seeds in zip(rounds, seeds, strict=True):
+        for member, best_epoch in enumerate(epochs[-1]["best_epoch"]):
+            fold = member // n_seeds
+            seed = "" if sum(seeds) == 1 else f", seed {len(curves[fold]) + 1}"
+            label = f"fold {fold + 1}{seed}"
+            curves[fold].append(_curve(epochs, member, label, fold, best_epoch))
+    return [curve for own in curves for curve in own]
+
+
+def _curve(
+    epochs: Sequence[Mapping[str, Any]], member: int, label: str, fold: int, best_epoch: int
+) -> Curve:
+    """Return the curves of one member of a round."""
+    own = [(event, event["members"].index(member)) for event in epochs
+           if member in event["members"]]  # fmt: skip
+    return Curve(
+        label=label,
+        epochs=[event["epoch"] for event, _ in own],
+        train_loss=[event["train_loss"][i] for event, i in own],
+        valid_loss=[event["valid_loss"][i] for event, i in own],
+        score=[event["score"][i] for event, i in own],
+        best_epoch=best_epoch,
+        fold=fold,
+    )
 
 
 def out_of_fold_sample(schema: Schema, y: NDArray[Any], oof: Floats) -> Predictions | None:
@@ -175,11 +181,14 @@ def trust_curves(attention: AttentionSummary) -> tuple[TrustCurves, ...]:
 
 def plan_facts(trace: Trace) -> dict[str, str]:
     """Say what was to be trained, and how it ended."""
-    plan = trace.of("plan")[-1]
-    seeds = f" x {plan['n_seeds']} seeds" if plan["n_seeds"] > 1 else ""
+    plan, rounds = trace.of("plan")[-1], trace.rounds()
+    n_members = sum(len(epochs[-1]["best_epoch"]) for epochs in rounds)
+    n_seeds = n_members // plan["n_folds"]
+    seeds = f" x {n_seeds} seeds" if n_seeds > 1 else ""
+    seeds += f", in {len(rounds)} rounds" if len(rounds) > 1 else ""
     facts = {
         "Time": format_cell(float(trace.of("done")[-1]["seconds"]), "seconds"),
-        "Networks": f"{plan['n_members']} ({plan['n_folds']} folds{seeds})",
+        "Networks": f"{n_members} ({plan['n_folds']} folds{seeds})",
         "Epochs at most": f"{plan['max_epochs']:,}",
         "Rows of a batch": f"{plan['batch_size']:,}",
     }
@@ -187,9 +196,9 @@ def plan_facts(trace: Trace) -> dict[str, str]:
         facts["Time limit"] = format_cell(float(plan["time_limit"]), "seconds")
     stopped = trace.of("stopped")
     if stopped:
-        reason = stopped[-1]["reason"]
+        reason = stopped[0]["reason"]
         facts["Stopped"] = (
-            f"after epoch {stopped[-1]['epoch']:,}: {STOP_REASONS.get(reason, reason)}"
+            f"after epoch {stopped[0]['epoch']:,}: {STOP_REASONS.get(reason, reason)}"
         )
     return facts
 

@@ -31,6 +31,9 @@ class Event:
         validation rows), ``best_score`` and ``best_epoch`` (lists over all members),
         ``eta`` (seconds, an estimate), ``attention`` (lists over ``members`` of the mean
         weights of the columns at the positions ``attention_columns``, those most read).
+    ``"round"``
+        ``number`` (from 2), ``n_seeds``, ``seconds``: a time limit leaves this long, and further
+        networks are trained, so many a fold; the epochs that follow number them from 0.
     ``"companion"``
         ``name`` and ``state``: ``"started"`` (with ``n_folds``), ``"finished"`` (with
         ``scores``, one a fold, and ``seconds``) or ``"left out"`` (a note says why).
@@ -77,6 +80,18 @@ class Trace:
     def of(self, kind: str) -> list[dict[str, Any]]:
         """Return the data of all events of one kind."""
         return [event.data for event in self.events if event.kind == kind]
+
+    def rounds(self) -> list[list[dict[str, Any]]]:
+        """Return the epochs of each round of networks; an interrupted one joined nothing."""
+        found: list[list[dict[str, Any]]] = [[]]
+        for event in self.events:
+            if event.kind == "round":
+                found.append([])
+            elif event.kind == "epoch":
+                found[-1].append(event.data)
+            elif event.kind == "stopped" and event.data["reason"] == "requested" and found[1:]:
+                found.pop()
+        return found
 
     def __iter__(self) -> Iterator[Event]:
         return iter(self.events)

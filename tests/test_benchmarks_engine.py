@@ -1,4 +1,4 @@
-"""The engine benchmark's own logic: pairing, slopes, resuming, products, the peers' columns."""
+"""The engine benchmark's own logic: pairing, slopes, resuming, formula, the peers' columns."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ if not BENCHMARKS.exists():
     pytest.skip("the benchmarks travel with the repository only", allow_module_level=True)
 sys.path.insert(0, str(BENCHMARKS))
 
-from engine_parts import machine, ours, plot, report, step, tasks, train  # noqa: E402
+from engine_parts import gpu, machine, ours, plot, report, step, tasks, train  # noqa: E402
 
+from tabnet_auto.net.layers import MemberRandom  # noqa: E402
 from tabnet_auto.net.native import library  # noqa: E402
+from tabnet_auto.train import graph  # noqa: E402
+from tabnet_auto.train.rows import RowStore  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -125,42 +128,25 @@ class TestOurs:
 
 
 class TestStep:
-    def test_recorded_products_are_those_of_torchs_own_counter(self):
-        a = torch.randn(3, 5, 7, requires_grad=True)
-        b = torch.randn(3, 7, 4, requires_grad=True)
-        with step.ProductRecorder() as recorder:
-            torch.bmm(a, b).sum().backward()
-        with FlopCounterMode(display=False) as counter:
-            torch.bmm(a, b).sum().backward()
-        assert step.flops(recorder.seen) == counter.get_total_flops() > 0
-
-    def test_a_step_is_near_the_written_formula(self, monkeypatch):
+    def test_the_formula_counts_the_products_of_plain_torch(self, monkeypatch):
         batch = 32
-        fused = step.flops(step.record(3, batch))
+        task = step.step_task(3, batch, 1)
+        net = task.build(ours.modern("balanced", batch).net, torch.device("cpu")).train()
+        rows = RowStore(task.design).gather(torch.arange(5 * batch).view(5, batch) % batch)
         monkeypatch.setattr(library, "_library", lambda: None)
-        counted = step.flops(step.record(3, batch))
-        net = step.step_task(3, batch, 1).build(
-            ours.modern("balanced", batch).net, torch.device("cpu")
-        )
-        assert counted == pytest.approx(step.weight_flops(net, batch), rel=0.2)
-        assert fused <= counted
+        with FlopCounterMode(display=False) as counter:
+            net(rows, MemberRandom(range(5))).logits.sum().backward()
+        formula = step.weight_flops(net, batch)
+        assert counter.get_total_flops() == pytest.approx(formula, rel=0.2)
+        assert 0 < step.weight_flops(net, batch, "layers.") < formula
 
-    @pytest.mark.parametrize(
-        ("name", "expected"),
-        [
-            ("aten::baddbmm", "matrix products"),
-            ("aten::copy_", "copy, cat"),
-            ("aten::to", "copy, cat"),
-            ("aten::sum", "reductions"),
-            ("aten::topk", "sort, search"),
-            ("aten::embedding", "gather, index"),
-            ("aten::_fused_adamw_", "optimizer"),
-            ("aten::mul", "elementwise, custom"),
-            ("MulBackward0", "autograd, python"),
-        ],
-    )
-    def test_families(self, name, expected):
-        assert step.family(name) == expected
+    @pytest.mark.skipif(not library.is_usable(), reason="no C compiler here: no kernels")
+    def test_kernels_are_timed_one_by_one(self):
+        task = step.step_task(3, 32, 2)
+        with step.kernel_seconds() as taken:
+            ours.run_epochs(task, ours.modern("fast", 32), lambda *_: True)
+        assert min(taken["tabnet_forward"], taken["tabnet_backward"]) > 0
+        assert library.call.__name__ == "call"
 
 
 def test_quick_cases_are_the_two_widths_of_the_issue():
@@ -188,3 +174,30 @@ def test_memory_is_counted_in_mebibytes():
     assert 100 < machine.rss() - before < 300
     assert machine.peak_rss() >= machine.rss() - 1
     del held
+
+
+class TestGpu:
+    """The part for a CUDA device, on a CPU."""
+
+    def test_without_a_device_a_row_says_so(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        made = report.Report({})
+        gpu.run(made, tmp_path, 1, 1)
+        assert [row["note"] for row in made.rows] == ["no CUDA device was present"]
+
+    def test_a_step_is_measured_replayed_and_launched(self, monkeypatch):
+        monkeypatch.setattr(gpu, "STEPS", 2)
+        seen = []
+        monkeypatch.setattr(
+            gpu, "epoch_seconds", lambda *_: seen.append(graph.WARM_UP) or 2.0 * len(seen)
+        )
+        (row,) = gpu.measure_step(gpu.PRESETS["paper n_d=8"](64), 64, torch.device("cpu"))
+        assert (row["ours_s"], row["peer_s"], row["ratio"]) == (1.0, 2.0, 2.0)
+        assert seen == [graph.WARM_UP, sys.maxsize]
+
+    @pytest.mark.parametrize("preset", list(gpu.PRESETS))
+    def test_losses_of_the_same_device_are_the_same(self, task, preset, monkeypatch):
+        monkeypatch.setattr(gpu, "SCORE_EPOCHS", 2)
+        (row,) = gpu.measure_loss(gpu.PRESETS[preset](64), task, torch.device("cpu"))
+        assert row["loss_cpu"] == row["loss_gpu"] == row["loss_gpu_float32"] > 0.0
+        assert gpu.epoch_seconds(task, gpu.PRESETS[preset](64), torch.device("cpu")) > 0.0

@@ -6,6 +6,7 @@ import os
 import signal
 from dataclasses import replace
 from time import monotonic
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,12 +15,17 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import PredefinedSplit
 
-from tabnet_auto import NetConfig, Preset, TrainConfig, auto_fit
-from tabnet_auto.config import PRESETS
+from tabnet_auto import InputError, NetConfig, Preset, TrainConfig, auto_fit, load
+from tabnet_auto.config import PRESETS, TIMED_SEEDS
 from tabnet_auto.folds import make_folds
 from tabnet_auto.models import budget
-from tabnet_auto.models.budget import Deadlines, affordable_rows, affordable_seeds, budget_words
+from tabnet_auto.models.budget import Deadlines, affordable_rows, budget_words, first_seeds
+from tabnet_auto.models.rounds import Room, train_rounds
+from tabnet_auto.models.train import Plan
+from tabnet_auto.reporting import member_curves, plan_facts
 from tabnet_auto.table import read_table
+from tabnet_auto.trace import Trace
+from tabnet_auto.view.run_state import RunState
 
 NET = NetConfig(n_steps=1, n_hidden=16, n_layers=1, n_bins=4, n_context=8, dropout=0.0)
 TINY = Preset(n_seeds=1, net=NET, train=TrainConfig(max_epochs=3, batch_size=32))
@@ -92,23 +98,106 @@ def test_the_plan_is_said_before_training():
 
 
 def seeds(name, size, times):
-    return affordable_seeds(PRESETS[name], size, "binary", 5, times)
+    return first_seeds(PRESETS[name], size, times)
 
 
-def test_seeds_are_fewer_where_time_is_short():
-    size = (30_000, 14)
-    one, many = seeds("best", size, limits(1)), seeds("best", size, limits(3600))
-    some = seeds("best", size, limits(80 / torch.get_num_threads()))
-    assert (one, many) == (1, 4)
-    assert one < some < 4
-    assert seeds("best", (10**7, 100), Deadlines(0.0)) == 4
+def test_the_first_round_is_small_with_a_time_limit_and_whole_without():
+    small, large = (2_000, 14), (30_000, 14)
+    assert seeds("best", large, Deadlines(0.0)) == 4
+    assert seeds("best", large, limits(3600)) == seeds("balanced", large, limits(3600)) == 1
+    assert seeds("best", small, limits(3600)) == seeds("balanced", small, limits(3600)) == 3
+    assert seeds("best", small, limits(0.1)) == seeds("fast", small, limits(3600)) == 1
+    assert PRESETS["fast"].timed_seeds() == 4
+    assert replace(TINY, n_seeds=2).timed_seeds() == 2
+    assert replace(TINY, n_seeds=0).timed_seeds() == PRESETS["best"].timed_seeds() == TIMED_SEEDS
 
 
-def test_an_open_number_of_seeds_uses_the_time_that_is_given():
-    size = (30_000, 14)
-    assert seeds("balanced", size, Deadlines(0.0)) == seeds("balanced", size, limits(10)) == 1
-    assert seeds("balanced", size, limits(36_000)) == 4
-    assert seeds("fast", size, limits(36_000)) == 1
+@pytest.fixture(scope="module")
+def events():
+    return []
+
+
+@pytest.fixture(scope="module")
+def learned(events):
+    preset = replace(TINY, max_seeds=3)
+    return auto_fit(
+        make_frame(), "y", preset=preset, folds=2, companions=["linear"], blend="uniform",
+        time_limit=60, verbose=False, emit=events.append,
+    )  # fmt: skip
+
+
+class TestRounds:
+    """Time that is left after early stopping trains further seeds of every fold."""
+
+    def test_they_equal_seeds_that_train_at_once(self, learned):
+        preset = replace(TINY, n_seeds=3)
+        at_once = auto_fit(
+            make_frame(), "y", preset=preset, folds=2, companions=["linear"], blend="uniform",
+            verbose=False,
+        )  # fmt: skip
+        assert learned.n_seeds == 3
+        assert learned.folds.seed == at_once.folds.seed
+        assert learned.folds.fold == (0, 0, 0, 1, 1, 1)
+        np.testing.assert_allclose(learned.member_scores, at_once.member_scores, rtol=1e-4)
+        np.testing.assert_allclose(learned.oof, at_once.oof, rtol=1e-4)
+        frame = make_frame(seed=1)
+        np.testing.assert_allclose(
+            learned.predict_proba(frame), at_once.predict_proba(frame), rtol=1e-4
+        )
+
+    def test_they_are_told_and_shown(self, events, learned, tmp_path):
+        kinds = [e.kind for e in events if e.kind in ("round", "stopped", "done")]
+        assert kinds == ["stopped", "round", "stopped", "round", "stopped", "done"]
+        state = RunState()
+        for event in events:
+            state.read(event)
+            if event.kind == "epoch":
+                assert len(state.folds) == 2
+        assert [e.data["number"] for e in events if e.kind == "round"] == [2, 3]
+        board = learned.leaderboard()
+        assert board["model"].tolist()[1:5] == [
+            *(f"attention TabNet, seed {i}" for i in (1, 2, 3)), "linear",
+        ]  # fmt: skip
+        labels = [curve.label for curve in member_curves(learned.trace)]
+        assert labels[:3] == ["fold 1, seed 1", "fold 1, seed 2", "fold 1, seed 3"]
+        assert "in 3 rounds" in plan_facts(learned.trace)["Networks"]
+        learned.report(tmp_path / "report.html")
+
+    def test_the_model_is_whole(self, learned, tmp_path):
+        frame = make_frame(seed=1)
+        again = load(learned.save(tmp_path / "model"))
+        np.testing.assert_array_equal(again.predict_proba(frame), learned.predict_proba(frame))
+        assert learned.refit_full().members.n_members == 3
+        assert learned.attention_summary.members.shape == (6, 2)
+
+    def test_none_is_begun_that_does_not_fit(self):
+        course = Plan(TINY, (), "auto", torch.device("cpu"), Deadlines(0.0)).course
+        folds = make_folds("binary", np.tile([0, 1], 20), folds=2)
+        task, net = SimpleNamespace(folds=folds), object()
+        state = SimpleNamespace(best_epoch=[2, 2])
+        for room in (
+            Room(None, 0.0, 8, 0.0),
+            Room(monotonic() + 1.0, 0.0, 8, 2.5),
+            Room(monotonic() + 1.0, 2.0, 8, 0.1),
+            Room(monotonic() + 1.0, 0.0, 1, 0.0),
+        ):
+            assert train_rounds(course, task, (net, state), room, Trace()) == (net, task)
+
+    @pytest.mark.usefixtures("interruptible")
+    def test_an_interrupted_one_is_left_out(self):
+        def press(event):
+            if pressed and event.kind == "epoch":
+                os.kill(os.getpid(), signal.SIGINT)
+            pressed.extend([1] if event.kind == "round" and event.data["number"] == 3 else [])
+
+        pressed = []
+        learned = auto_fit(
+            make_frame(), "y", preset=replace(TINY, max_seeds=4), folds=2, time_limit=60,
+            verbose=False, emit=press,
+        )  # fmt: skip
+        assert learned.n_seeds == 2
+        assert len(learned.trace.rounds()) == 2
+        assert len(member_curves(learned.trace)) == 4
 
 
 def test_rows_are_sampled_where_time_is_short_and_rare_classes_stay():
@@ -129,7 +218,7 @@ def test_rows_are_sampled_where_time_is_short_and_rare_classes_stay():
         assert affordable_rows(table, limits(0.005), folds) is table
 
 
-def test_a_sample_of_the_rows_is_learned_from(monkeypatch):
+def test_a_sample_of_the_rows_is_learned_from(monkeypatch, tmp_path):
     monkeypatch.setattr(budget, "ENCODE_SECONDS", 0.01)
     monkeypatch.setattr(budget, "MIN_ROWS", 100)
     frame = make_frame(3000)
@@ -139,6 +228,13 @@ def test_a_sample_of_the_rows_is_learned_from(monkeypatch):
     assert np.isnan(learned.oof[:, 0]).sum() == 3000 - len(learned.target)
     assert learned.predict(frame).shape == (3000,)
     assert any("leaves time to read" in note["text"] for note in learned.trace.of("note"))
+    # The same sample is refitted, from the rows at hand or from the whole table again.
+    again = load(learned.save(tmp_path / "model")).refit_full(frame)
+    full = learned.refit_full()
+    assert len(full.members.train[0]) == len(learned.target)
+    np.testing.assert_array_equal(again.predict_proba(frame), full.predict_proba(frame))
+    with pytest.raises(InputError, match="2999 rows"):
+        load(tmp_path / "model").refit_full(frame[:-1])
 
 
 def test_fewer_rows_are_held_out_where_time_is_short(monkeypatch, tmp_path):

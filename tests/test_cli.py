@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from inspect import signature
 
 import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from tabnet_auto import cli, load
+from tabnet_auto import auto_fit, cli, load
 from tabnet_auto.errors import ArtifactError, InputError
 from tabnet_auto.folds.plan import FoldPlan
 
@@ -226,6 +227,18 @@ class TestPlans:
         assert (plain["companions"], plain["class_weight"]) == (None, None)
         assert asked("--class-weight", "balanced")[0]["class_weight"] == "balanced"
 
+    def test_audit_and_pseudo_labels(self, asked):
+        plain, _ = asked()
+        assert (plain["audit"], plain["pseudo_labels"]) == ("warn", False)
+        given, _ = asked("--audit", "act", "--pseudo-labels")
+        assert (given["audit"], given["pseudo_labels"]) == ("act", True)
+        assert asked("--pseudo-labels", "0.9")[0]["pseudo_labels"] == 0.9
+
+    def test_every_argument_of_auto_fit_has_an_option(self):
+        options = {parameter.name for parameter in cli.fit.params}
+        arguments = set(signature(auto_fit).parameters) - {"verbose", "emit"}
+        assert arguments <= options
+
     def test_labels_are_numbers_where_the_target_holds_numbers(self, asked):
         assert asked("--target", "id", "--class-weight", "3=2")[0]["class_weight"] == {3: 2.0}
 
@@ -235,6 +248,7 @@ class TestPlans:
             (["--folds", "group:many"], "RULE:NUMBER"),
             (["--class-weight", "yes"], "LABEL=NUMBER"),
             (["--class-weight", "yes=much"], "LABEL=NUMBER"),
+            (["--pseudo-labels", "many"], "must be a probability"),
         ],
     )
     def test_what_cannot_be_read(self, asked, words, said):
@@ -248,6 +262,8 @@ class TestPlans:
             (["--folds", "grouped"], "Did you mean 'group'"),
             (["--companions", "lineer"], "Did you mean 'linear'"),
             (["--blend", "greed"], "Did you mean 'greedy'"),
+            (["--audit", "wran"], "Did you mean 'warn'"),
+            (["--pseudo-labels"], "pseudo_labels need rows to label"),
             (["--metric", "roc_acu"], "Did you mean 'roc_auc'"),
             (["--gap", "7D"], "gap"),
             (["--class-weight", "never=2"], "never"),

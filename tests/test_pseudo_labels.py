@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -61,6 +62,14 @@ def test_the_effect_is_told_and_the_scores_are_of_the_training_rows(target):
         assert "for 80 of 80 test rows" in effect(learned)
     epochs = [event["epoch"] for event in learned.trace.of("epoch")]
     assert epochs == sorted(set(epochs)), "the first training is not in the record"
+
+
+def test_both_trainings_have_rounds_of_seeds():
+    preset = replace(TINY, n_seeds=1, max_seeds=2)
+    learned = fit(preset=preset, test=TEST, pseudo_labels=0.5, time_limit=120)
+    assert learned.n_seeds == 2
+    assert effect(learned)
+    assert learned.predict_proba(TEST).shape == (80, 2)
 
 
 def test_without_confident_rows_nothing_changes():

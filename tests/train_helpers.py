@@ -78,6 +78,7 @@ def make_trainer(
     dtype=torch.float32,
     trace=None,
     settings=None,
+    device="cpu",
 ):
     config = config or TrainConfig(max_epochs=6, batch_size=32, patience=3)
     tables = make_tables(design, members, task)
@@ -87,7 +88,8 @@ def make_trainer(
         design.y, design.weight,
     )  # fmt: skip
     network = build_net(net, LAYOUT, tables, 1 if task == "regression" else 2, members.seed)
-    store, targets = RowStore(full), Targets(full, tables, members.train)
+    network = network.to(device)
+    store, targets = RowStore(full, device), Targets(full, tables, members.train, device)
     if dtype == torch.float64:
         network = network.double()
         store.x_stat = store.x_stat.double()

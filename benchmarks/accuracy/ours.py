@@ -35,7 +35,8 @@ def run_paper(problem: Problem, clock: Clock) -> Answer:
 def _run(problem: Problem, clock: Clock, preset: str) -> Answer:
     torch.set_num_threads(clock.threads)
     fit = auto_fit(
-        problem.train, problem.target, task=problem.task, folds=problem.folds, preset=preset,
+        problem.train, problem.target, test=problem.test, task=problem.task, folds=problem.folds,
+        preset=preset,
         time_limit=clock.budget * (1.0 - RESERVE), seed=problem.seed, device="cpu", verbose=False,
     )  # fmt: skip
     notes = {"members": fit.folds.n_members, "out_of_fold": fit.oof_score}

@@ -86,7 +86,8 @@ def line(row: Row) -> str:
 MORE = (
     "peer_threads", "share", "share_own_shapes", "gflops", "square_gflops", "own_gflops",
     "dtype", "rows_per_s", "peer_rows_per_s", "net_ms", "peak_mib", "growth_mib", "result_mib",
-    "slope_seconds", "slope_last", "slope_memory", "note",
+    "slope_seconds", "slope_last", "slope_memory", "loss_cpu", "loss_gpu",
+    "loss_gpu_float32", "loss_spread", "note",
 )  # fmt: skip
 
 

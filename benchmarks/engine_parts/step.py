@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,49 +13,26 @@ import torch
 from engine_parts.ours import modern, run_epochs
 from engine_parts.report import Report, Row
 from engine_parts.tasks import by_median, make_task, synthetic
-from torch.profiler import ProfilerActivity, profile
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from tabnet_auto.config import NetConfig
+from tabnet_auto.net.native import library
+from tabnet_auto.net.tabnet_native import multiplies_pairs
 from tabnet_auto.train.members import Task
 
-PRODUCTS = {"mm": (0, 1), "bmm": (0, 1), "addmm": (1, 2), "baddbmm": (1, 2)}
-"""Matrix products by name, and which of their arguments are multiplied."""
-
-Product = tuple[tuple[Any, ...], tuple[Any, ...], torch.dtype]
-"""Shape and strides of both factors, and their type."""
+EPOCHS = 5
+"""Epochs that are timed, after a first; one more is looked into."""
 
 
-class ProductRecorder(TorchDispatchMode):
-    """Count every matrix product that runs inside, forward and backward."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: Counter[Product] = Counter()
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        del types
-        name = func.overloadpacket.__name__
-        if name in PRODUCTS:
-            a, b = (args[i] for i in PRODUCTS[name])
-            key = ((tuple(a.shape), a.stride()), (tuple(b.shape), b.stride()), a.dtype)
-            self.seen[key] += 1
-        return func(*args, **(kwargs or {}))
-
-
-def flops(products: Counter[Product]) -> float:
-    """Multiplications and additions of all products."""
-    return float(sum(n * 2 * int(np.prod(a[0])) * b[0][-1] for (a, b, _), n in products.items()))
-
-
-def weight_flops(net: torch.nn.Module, batch: int) -> float:
+def weight_flops(net: torch.nn.Module, batch: int, part: str = "") -> float:
     """The network as it is written: each weight meets every row forward and twice backward.
 
-    The kernels reach the same numbers with fewer operations (a row reads three rows of a
+    The kernels reach the same numbers with fewer operations (a row reads two rows of a
     feature's table, not all), so this is work done in the sense of the formula, not of the chip.
+    ``part`` names the weights that are meant.
     """
     weights = [
         p for name, p in net.named_parameters()
-        if p.ndim == 3 and p.shape[1] > 1 and not name.endswith("level")
+        if p.ndim == 3 and p.shape[1] > 1 and not name.endswith("level") and part in name
     ]  # fmt: skip
     return float(sum(6 * batch * p.numel() for p in weights))
 
@@ -77,46 +55,22 @@ def square_rate(dtype: torch.dtype, n: int = 2048) -> float:
     return 2 * n**3 / best_seconds(lambda: torch.mm(a, b), 1.0)
 
 
-def own_rate(products: Counter[Product]) -> float:
-    """Rate of the step's own products, replayed alone with their shapes and strides."""
-    total = 0.0
-    for (a, b, dtype), n in products.items():
-        left, right = (_factor(shape, stride, dtype) for shape, stride in (a, b))
-        total += n * best_seconds(lambda left=left, right=right: torch.matmul(left, right), 0.1)
-    return flops(products) / total if total else float("nan")
+@contextmanager
+def kernel_seconds() -> Iterator[Counter[str]]:
+    """Count the seconds inside each kernel."""
+    taken: Counter[str] = Counter()
+    call = library.call
 
+    def timed(name: str, *arguments: Any) -> None:
+        start = time.perf_counter()
+        call(name, *arguments)
+        taken[name] += time.perf_counter() - start
 
-def _factor(shape: Any, stride: Any, dtype: torch.dtype) -> torch.Tensor:
-    made = torch.empty_strided(shape, stride, dtype=dtype)
-    return made.copy_(torch.randn(shape))
-
-
-FAMILIES = (
-    ("matrix products", ("mm", "addmm", "bmm", "baddbmm", "linear")),
-    ("optimizer", ("adam", "_fused")),
-    ("sort, search", ("sort", "topk", "searchsorted", "cumsum")),
-    ("gather, index", ("index", "gather", "scatter", "embedding", "take")),
-    ("copy, cat", ("copy", "cat", "clone", "stack", "contiguous", "fill", "zero", "to")),
-    ("reductions", ("sum", "mean", "var", "norm", "max", "min", "any", "amax")),
-)
-
-
-def family(name: str) -> str:
-    """Which kind of work an operation is; what is not listed is elementwise."""
-    short = name.removeprefix("aten::").strip("_")
-    for title, words in FAMILIES:
-        if any(short == word or (len(word) > 3 and word in short) for word in words):
-            return title
-    return "elementwise, custom" if name.startswith("aten::") else "autograd, python"
-
-
-def by_family(events: Iterable[Any], wall: float) -> dict[str, float]:
-    """Share of the wall time of each family; the rest is Python and numpy."""
-    shares: Counter[str] = Counter()
-    for event in events:
-        shares[family(event.key)] += event.self_cpu_time_total * 1e-6 / wall
-    shares["python, numpy, outside torch"] = max(0.0, 1.0 - sum(shares.values()))
-    return {name: round(share, 3) for name, share in shares.most_common()}
+    library.call = timed
+    try:
+        yield taken
+    finally:
+        library.call = call
 
 
 def step_task(n_columns: int, batch: int, steps: int) -> Task:
@@ -127,63 +81,49 @@ def step_task(n_columns: int, batch: int, steps: int) -> Task:
     return make_task(synthetic(n, n_columns), "y", "regression", folds=folds)
 
 
-def record(n_columns: int, batch: int) -> Counter[Product]:
-    """Products of one training step: those of three steps less those of one, halved."""
-    counts = []
-    for steps in (1, 3):
-        with ProductRecorder() as recorder:
-            run_epochs(
-                step_task(n_columns, batch, steps), modern("balanced", batch), lambda *_: True
-            )
-        counts.append(recorder.seen)
-    more = counts[1] - counts[0]
-    return Counter({product: n // 2 for product, n in more.items() if n >= 2})
-
-
 def timed_epochs(task: Task, batch: int) -> tuple[float, dict[str, float]]:
-    """Seconds of an epoch, and the families' shares of one profiled epoch."""
+    """Seconds of an epoch, and the kernels' shares of them; the rest is Python and torch."""
     taken: list[float] = []
-    shares: dict[str, float] = {}
-    watch = profile(activities=[ProfilerActivity.CPU])
 
     def after(epoch: int, seconds: float) -> bool:
-        if 1 < epoch <= 4:
-            taken.append(seconds)
-        if epoch == 4:
-            watch.__enter__()
-        if epoch == 5:
-            watch.__exit__(None, None, None)
-            shares.update(by_family(watch.key_averages(), seconds))
-        return epoch == 5
+        taken.append(seconds)
+        if epoch == 1:
+            kernels.clear()
+        return epoch == 1 + EPOCHS
 
-    run_epochs(task, modern("balanced", batch), after)
-    return by_median(taken), shares
+    with kernel_seconds() as kernels:
+        run_epochs(task, modern("balanced", batch), after)
+    shares = {name: seconds / sum(taken[1:]) for name, seconds in kernels.most_common()}
+    shares["python, torch"] = 1.0 - sum(shares.values())
+    return by_median(taken[1:]), {name: round(share, 3) for name, share in shares.items()}
 
 
 def measure(n_columns: int, batch: int, steps: int) -> list[Row]:
-    """One row: rate of the step, of a square product, of the step's own products."""
-    products = record(n_columns, batch)
+    """One row: rate of the step, beside that of large square products.
+
+    ``share`` is what the products as written would take at the rate of a large square product in
+    their own dtype, over what the step takes; ``hidden_share`` counts the hidden layers alone,
+    which the kernels multiply as they are written.
+    """
     task = step_task(n_columns, batch, steps)
-    formula = weight_flops(task.build(modern("balanced", batch).net, torch.device("cpu")), batch)
-    types = Counter({str(dtype): 0.0 for *_, dtype in products})
-    for product, n in products.items():
-        types[str(product[2])] += flops(Counter({product: n}))
-    main = types.most_common(1)[0][0] if types else "torch.float32"
-    dtype = getattr(torch, main.removeprefix("torch."))
-    before = square_rate(dtype)
+    config = modern("balanced", batch).net
+    assert isinstance(config, NetConfig)
+    net = task.build(config, torch.device("cpu"))
+    formula, hidden = weight_flops(net, batch), weight_flops(net, batch, "layers.")
+    types = {torch.float32: formula - hidden}
+    of_hidden = torch.bfloat16 if multiplies_pairs(config) else torch.float32
+    types[of_hidden] = types.get(of_hidden, 0.0) + hidden
+    before = {dtype: square_rate(dtype) for dtype in types}
     seconds, shares = timed_epochs(task, batch)
     seconds /= steps
-    counted = flops(products)
-    square, own = max(before, square_rate(dtype)), own_rate(products)
-    other = torch.bfloat16 if dtype == torch.float32 else torch.float32
+    square = {dtype: max(before[dtype], square_rate(dtype)) for dtype in types}
+    ideal = sum(n / square[dtype] for dtype, n in types.items())
     return [
-        {"ours_s": seconds, "batch": batch, "columns": n_columns, "members": 5, "dtype": main,
-         "flops_counted": counted, "flops_formula": formula, "gflops": formula / seconds / 1e9,
-         "square_gflops": square / 1e9, "own_gflops": own / 1e9,
-         "other_dtype_square_gflops": square_rate(other) / 1e9,
-         "share": formula / seconds / square, "share_own_shapes": formula / seconds / own,
-         "executed_share": counted / seconds / square,
-         "families": shares, "flops_by_dtype": dict(types)}
+        {"ours_s": seconds, "batch": batch, "columns": n_columns, "members": 5,
+         "flops_formula": formula, "flops_hidden": hidden, "gflops": formula / seconds / 1e9,
+         "square_gflops": {str(dtype): rate / 1e9 for dtype, rate in square.items()},
+         "share": ideal / seconds, "hidden_share": hidden / square[of_hidden] / seconds,
+         "families": shares}
     ]  # fmt: skip
 
 

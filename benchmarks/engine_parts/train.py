@@ -142,15 +142,3 @@ def peer_order(case: Case, task: Task, data: Path) -> dict[str, Any]:
         "folds": case.folds, "device": case.device, "n_steps": net.n_steps, "gamma": net.gamma,
         "n_independent": net.n_independent, "n_shared": net.n_shared, **peer_columns(task),
     }  # fmt: skip
-
-
-def run_gpu(report: Report, folder: Path, threads: int, repeats: int) -> None:
-    """The five-fold run at n_d=8 on a CUDA device, or a row that says there is none."""
-    if not torch.cuda.is_available():
-        report.measure("train gpu", lambda: [{"note": "no CUDA device was present"}])
-        return
-    cases = [
-        Case("covertype", 8, *sizes, rows=100_000, repeats=repeats, warmup=2, device="cuda")
-        for sizes in BATCHES
-    ]
-    run(report, cases, folder, threads)

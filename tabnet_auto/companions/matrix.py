@@ -13,12 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tabnet_auto.design import Design, Layout, MemberTables
+from tabnet_auto.design import MAX_ONE_HOT, Design, Layout, MemberTables
 
 Floats = NDArray[np.float64]
 
-MAX_ONE_HOT = 100
-"""Levels up to which a category is one-hot; beyond, its statistics stand for it."""
 SOFT_LIMIT = 3.0
 """Standardised numbers are squeezed smoothly into plus and minus so much."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -68,6 +68,10 @@ COMPANIONS: dict[str, Recipe] = {
 }
 """Companions by name. ``linear`` is a logistic or a ridge regression."""
 
+INSTALLED = "installed"
+"""A word for the histogram boosting and each booster whose package is installed."""
+BOOSTERS = ("hist_gradient_boosting", "lightgbm", "xgboost", "catboost")
+
 
 def check_companions(companions: object, task: str) -> tuple[Recipe, ...]:
     """Return how each companion is trained, named apart, before anything is trained.
@@ -75,7 +79,8 @@ def check_companions(companions: object, task: str) -> tuple[Recipe, ...]:
     Parameters
     ----------
     companions
-        Names of the table, and scikit-learn estimators (not fitted; they are cloned).
+        Names of the table, and scikit-learn estimators (not fitted; they are cloned);
+        ``"installed"`` stands for each installed one of ``BOOSTERS``.
     task
         ``"binary"``, ``"multiclass"`` or ``"regression"``.
 
@@ -86,17 +91,29 @@ def check_companions(companions: object, task: str) -> tuple[Recipe, ...]:
     NotInstalledError
         If a companion's package is not installed.
     """
+    if companions == INSTALLED:
+        companions = [INSTALLED]
     if isinstance(companions, str) or not isinstance(companions, Iterable):
         raise InputError(
             "companions must be a list of names and estimators, however: "
-            f"companions={companions!r}. Put it into a list: companions=[...]."
+            f"companions={companions!r}. Put it into a list: companions=[...], or say "
+            "companions='installed' for all boosters that are."
         )
     recipes: list[Recipe] = []
-    for entry in companions:
+    for entry in _spelled_out(companions):
         recipe = _by_name(entry) if isinstance(entry, str) else _of_estimator(entry, task)
         same = sum(other.name.partition(" ")[0] == recipe.name for other in recipes)
         recipes.append(_renamed(recipe, f"{recipe.name} {same + 1}") if same else recipe)
     return tuple(recipes)
+
+
+def _spelled_out(companions: Iterable[object]) -> Iterator[object]:
+    """Yield the entries, and in place of ``INSTALLED`` what it stands for."""
+    for entry in companions:
+        if isinstance(entry, str) and entry == INSTALLED:
+            yield from (name for name in BOOSTERS if find_spec(COMPANIONS[name].module))
+        else:
+            yield entry
 
 
 def _renamed(recipe: Recipe, name: str) -> Recipe:
@@ -106,8 +123,8 @@ def _renamed(recipe: Recipe, name: str) -> Recipe:
 def _by_name(name: str) -> Recipe:
     if name not in COMPANIONS:
         raise InputError(
-            f"A companion must be one of {', '.join(COMPANIONS)} or a scikit-learn estimator, "
-            f"however: {name!r}.{did_you_mean(name, COMPANIONS)}"
+            f"A companion must be one of {', '.join([*COMPANIONS, INSTALLED])} or a scikit-learn "
+            f"estimator, however: {name!r}.{did_you_mean(name, [*COMPANIONS, INSTALLED])}"
         )
     recipe = COMPANIONS[name]
     if find_spec(recipe.module) is None:

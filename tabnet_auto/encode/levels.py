@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from tabnet_auto.config import EncodeConfig
@@ -20,6 +18,8 @@ from tabnet_auto.schema import Schema
 _SIGMOID_WIDTH = 0.4
 # Targets have a spread of about 1, so a smaller spread of their means is rounding.
 _ROUNDING = 1e-9
+# Of a weight of zero, as good as.
+_LARGEST_EXPONENT = 500.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,24 +211,12 @@ def _target_table(
     """
     if len(codes) == 0:
         return np.zeros((n_codes, targets.shape[1]))
-    columns = [_encode_codes(codes, n_codes, t - t.mean(), smoothing) for t in targets.T]
-    return np.column_stack(columns) if columns else np.zeros((n_codes, 0))
-
-
-def _encode_codes(
-    codes: IntArray, n_codes: int, target: FloatArray, smoothing: float
-) -> FloatArray:
-    from category_encoders import TargetEncoder
-
-    encoder = TargetEncoder(
-        cols=["code"],
-        min_samples_leaf=smoothing,
-        smoothing=max(_SIGMOID_WIDTH * smoothing, _ROUNDING),
-    )
-    with warnings.catch_warnings():
-        # category_encoders 2.11 sets a pandas option that pandas 3 has deprecated.
-        warnings.filterwarnings("ignore", message="'?future.no_silent_downcasting")
-        encoder.fit(pd.DataFrame({"code": codes}), pd.Series(target))
-        encoded = encoder.transform(pd.DataFrame({"code": np.arange(n_codes)}))
-    result: FloatArray = encoded["code"].to_numpy(dtype=np.float64)
-    return result
+    count = np.bincount(codes, minlength=n_codes)
+    # Micci-Barreca (2001), as category_encoders.TargetEncoder computes it, of which importing alone
+    # takes longer than this: a sigmoid of the count weighs the level's own mean.
+    width = max(_SIGMOID_WIDTH * smoothing, _ROUNDING)
+    weight = 1.0 / (1.0 + np.exp(np.minimum((smoothing - count) / width, _LARGEST_EXPONENT)))
+    sums = [np.bincount(codes, t - t.mean(), minlength=n_codes) for t in targets.T]
+    own = np.column_stack(sums) if sums else np.zeros((n_codes, 0))
+    means: FloatArray = own * (weight / np.maximum(count, 1))[:, None]
+    return means

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from tabnet_auto.errors import InputError
 
 Rows = NDArray[np.int64]
+SEED_STEP = 1000
+"""Between a fold's seeds: folds are numbered on within it."""
 MAX_NOTES = 3
 """Classes that notes name, at most; the others are counted."""
 
@@ -22,7 +24,8 @@ class Folds:
     ``train[i]`` and ``valid[i]`` are sorted row positions, ``fold[i]`` and ``seed[i]`` say
     which fold and which seed member i is; ``rule`` says in words how the rows were split.
     Repeated folds are numbered on. ``groups (n,)`` are numbers of the rows' groups where rows
-    must stay together within the training rows too; a saved model does not keep them.
+    must stay together within the training rows too; ``number[i]`` says which of its fold's
+    networks member i is (empty: all are the first). A saved model keeps neither.
     """
 
     train: tuple[Rows, ...]
@@ -31,6 +34,7 @@ class Folds:
     seed: tuple[int, ...]
     rule: str
     groups: NDArray[np.int64] | None = None
+    number: tuple[int, ...] = ()
 
     @property
     def n_members(self) -> int:
@@ -45,6 +49,35 @@ class Folds:
     def of_fold(self, fold: int) -> tuple[int, ...]:
         """Return the members of one fold."""
         return tuple(i for i, other in enumerate(self.fold) if other == fold)
+
+    @property
+    def n_seeds(self) -> int:
+        """Members a fold."""
+        return self.n_members // self.n_folds
+
+    def select(self, members: Sequence[int]) -> Folds:
+        """Return some members only, in the given order."""
+        return replace(
+            self,
+            train=tuple(self.train[i] for i in members),
+            valid=tuple(self.valid[i] for i in members),
+            fold=tuple(self.fold[i] for i in members),
+            seed=tuple(self.seed[i] for i in members),
+            number=tuple(self.number[i] for i in members if self.number),
+        )
+
+    def with_seeds(self, n_seeds: int) -> tuple[Folds, Rows]:
+        """Give every fold ``n_seeds`` members, at least those that it has.
+
+        Also returns which of the old members each new one shares its rows with; ``(M,)``.
+        """
+        own, now = [self.of_fold(fold) for fold in range(self.n_folds)], self.n_seeds
+        source = [members[s if s < now else 0] for members in own for s in range(n_seeds)]
+        more = [0 if s < now else s * SEED_STEP for _ in own for s in range(n_seeds)]
+        longer = self.select(source)
+        seed = tuple(a + b for a, b in zip(longer.seed, more, strict=True))
+        number = tuple(s for _ in own for s in range(n_seeds))
+        return replace(longer, seed=seed, number=number), np.array(source)
 
 
 def check_fold_weights(folds: Folds, weight: NDArray[np.floating] | None) -> None:

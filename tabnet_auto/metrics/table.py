@@ -58,7 +58,7 @@ _LABEL_METRICS = (
 )  # fmt: skip
 
 _PROBABILITY_METRICS = (
-    Metric("roc_auc", _sklearn("roc_auc_score"), True, "positive", _BINARY),
+    Metric("roc_auc", ranking.roc_auc, True, "positive", _BINARY),
     Metric("roc_auc_ovr", ranking.roc_auc_ovr, True, "probabilities", _MANY),
     Metric("roc_auc_ovr_weighted", partial(ranking.roc_auc_ovr, by_share=True), True,
            "probabilities", _MANY),
@@ -74,7 +74,7 @@ _PROBABILITY_METRICS = (
 )  # fmt: skip
 
 _VALUE_METRICS = (
-    _of_values("rmse", _sklearn("root_mean_squared_error"), _MEAN),
+    _of_values("rmse", values.rmse, _MEAN),
     _of_values("mse", _sklearn("mean_squared_error"), _MEAN),
     _of_values("mae", _sklearn("mean_absolute_error"), _MEDIAN),
     _of_values("median_absolute_error", _sklearn("median_absolute_error"), _MEDIAN),

@@ -20,6 +20,11 @@ def r2(y: Any, value: Floats, **keyword: Any) -> float:
     return sklearn_score("r2_score", y, value, **keyword) if len(y) > 1 else float("nan")
 
 
+def rmse(y: Any, value: Floats, sample_weight: Any = None) -> float:
+    """Root mean squared error."""
+    return float(np.sqrt(np.average((y - value) ** 2, weights=sample_weight)))
+
+
 def rmsle(y: Any, value: Floats, **keyword: Any) -> float:
     """Root mean squared logarithmic error; predictions below zero count as zero."""
     below = np.maximum(value, 0.0)

@@ -1,8 +1,9 @@
 """A time limit as instants: what may take until when, by the size of the data and a measured pace.
 
-Training can end at any time; what follows cannot: predicting the held-out rows, reading their
-attention. So the pace of the networks is measured first, what follows is given its time, and
-where even that is too much, fewer rows are held out or fewer seeds trained.
+Training can end at any time; what follows cannot: predicting the held-out rows and the test rows,
+reading attention. So the pace of the networks is measured first, what follows is given its time,
+and where even that is too much, fewer rows are held out or fewer seeds trained. How many seeds a
+limit has room for is not guessed: they train round by round (:mod:`tabnet_auto.models.rounds`).
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import numpy as np
 import torch
 
 from tabnet_auto.attention.summary import COMMON_ROWS, SAMPLE_ROWS
-from tabnet_auto.config import Preset, resolve
+from tabnet_auto.config import SMALL_DATA, SMALL_DATA_SEEDS, Preset
 from tabnet_auto.errors import InputError
+from tabnet_auto.evidence.drift import sample_positions
 from tabnet_auto.evidence.read import SURVEY_ROWS
 from tabnet_auto.folds import Folds
-from tabnet_auto.folds.plan import FoldPlan, read_plan
+from tabnet_auto.folds.plan import read_plan
 from tabnet_auto.table import Table
 from tabnet_auto.train.members import Task
 from tabnet_auto.train.predict import forward_chunks
@@ -40,11 +42,8 @@ MIN_ROWS = 1_000
 """Rows that are read in any case: fewer teach nothing worth the name."""
 MIN_LEVEL_ROWS = 20
 """Rows of a class that a sample of the rows holds at least, if there are so many."""
-EPOCH_PASSES, TRAIN_SHARE = 1.25, 0.8
-"""What a planned epoch of a network takes, in passes of all rows through it (2.5, and early
-stopping spares about half of the epochs); the share of a time limit that all of them may take."""
-TIMED_SEEDS = 4
-"""Networks a fold at most where a time limit has room for them and the preset says nothing."""
+TEST_SHARE = 0.4
+"""Share of the time after encoding that is kept for predicting the test rows, at most."""
 SEED_SHARE = 0.01
 """Share of a time limit that passing all rows through one seed of each fold may take."""
 ROW_SECONDS, CELL_SECONDS = 6e-6, 3e-7
@@ -56,7 +55,8 @@ class Deadlines:
     """The start, and when each part must end, if ever: ``time.monotonic()`` instants.
 
     ``first`` a first usable model, ``train`` training, ``blend`` choosing the blend, ``report``
-    when the report's reading of rows may begin at the latest, ``end`` all.
+    when the report's reading of rows may begin at the latest, ``end`` all. ``seed_seconds``
+    is how long what follows the training takes for each further network of every fold.
     """
 
     start: float
@@ -65,6 +65,7 @@ class Deadlines:
     blend: float | None = None
     report: float | None = None
     end: float | None = None
+    seed_seconds: float = 0.0
 
 
 def read_time_limit(time_limit: object) -> Deadlines:
@@ -115,30 +116,23 @@ def affordable_rows(table: Table, times: Deadlines, folds: object) -> Table:
     return table.take(np.sort(kept), note)
 
 
-def affordable_seeds(
-    preset: Preset, size: tuple[int, int], task: str, folds: object, times: Deadlines
-) -> int:
-    """Networks a fold that a time limit on a CPU has room for; ``size`` is rows and columns.
+def first_seeds(preset: Preset, size: tuple[int, int], times: Deadlines) -> int:
+    """Networks a fold that train first, on a CPU; ``size`` is rows and columns.
 
-    A preset that leaves the number open gets more than it would without a limit, up to
-    ``TIMED_SEEDS``, where their planned epochs fit: time that is given is used.
+    With a time limit one, or those that small data get at once, if there is time for them: what
+    time is left goes to further rounds.
     """
     wanted, (n_rows, n_columns) = preset.seeds(*size), size
     if times.end is None:
         return wanted
-    seconds = times.end - times.start
+    at_once = SMALL_DATA_SEEDS if n_rows * n_columns <= SMALL_DATA else 1
     passing = n_rows * (ROW_SECONDS + CELL_SECONDS * n_columns) / torch.get_num_threads()
-    if not preset.n_seeds:
-        plan = read_plan(folds) or FoldPlan()
-        n_train = n_rows - n_rows // plan.n_folds
-        epochs = resolve(preset, task=task, n_train=n_train).train.max_epochs
-        training = EPOCH_PASSES * epochs * plan.n_folds * plan.repeats * passing
-        wanted = max(wanted, min(TIMED_SEEDS, int(TRAIN_SHARE * seconds / training)))
-    return max(1, min(wanted, int(SEED_SHARE * seconds / passing)))
+    fitting = int(SEED_SHARE * (times.end - times.start) / passing)
+    return max(1, min(wanted, at_once, fitting))
 
 
 def fit_into_time(
-    times: Deadlines, task: Task, settings: Preset, device: torch.device, drift_rows: int
+    times: Deadlines, task: Task, settings: Preset, device: torch.device, n_test: int
 ) -> tuple[Task, Deadlines, str]:
     """Measure the networks' pace; return the task and the deadlines that it allows, and a note.
 
@@ -147,39 +141,53 @@ def fit_into_time(
 
     Parameters
     ----------
-    drift_rows
-        Test rows that the report reads.
+    n_test
+        Test rows, which :meth:`FitResult.predict` will have its time for.
     """
-    if times.end is None:
+    if times.end is None or times.first is None:
         return task, times, ""
-    row = _row_seconds(task, settings, device)
+    row, folds = _row_seconds(task, settings, device), task.folds
     left = max(0.0, times.end - monotonic())
+    test = row * folds.n_folds * n_test  # of one seed, as all that follows
+    kept = min(1.0, TEST_SHARE * left / (test * folds.n_seeds)) if n_test else 1.0
     # Validation after the last step, then the predictions out of fold.
-    per_row = 2.0 * row * task.folds.n_members / task.folds.n_folds
-    n_held = sum(len(rows) for rows in task.folds.valid) * task.folds.n_folds
-    n_held //= task.folds.n_members
-    affordable = int(TAIL_SHARE * left / per_row)
-    thinner = _thin(task.folds, min(1.0, affordable / n_held))
-    now_held = sum(len(thinner.valid[thinner.of_fold(f)[0]]) for f in range(thinner.n_folds))
-    note = "" if now_held == n_held else (
-        f"time_limit leaves time to predict {now_held:,} of {n_held:,} held-out rows: the score "
-        "is of these, and oof holds NaN for the others"
+    per_row = 2.0 * row
+    n_held = _n_held(folds)
+    thinner = _thin(folds, TAIL_SHARE * left / (per_row * folds.n_seeds * n_held))
+    now_held = _n_held(thinner)
+    attention = row * (SAMPLE_ROWS + COMMON_ROWS) * folds.n_folds
+    drift = len(sample_positions(n_test)) + COMMON_ROWS if n_test else COMMON_ROWS
+    report = row * (3 * SURVEY_ROWS + drift * folds.n_folds)
+    end = times.end - RESERVE * (times.end - times.start)
+    seeds, valid = folds.n_seeds, 0.5 * now_held * per_row
+    after = kept * test + 0.5 * attention + 2.0 * valid
+    times = replace(
+        times, first=times.first - seeds * valid, train=end - seeds * after,
+        blend=end - seeds * kept * test, report=times.end - seeds * (kept * test + report),
+        seed_seconds=test + attention + report + 2.0 * valid,
     )  # fmt: skip
-    m, seeds = thinner.n_members, thinner.n_members // thinner.n_folds
-    attention = row * (SAMPLE_ROWS + COMMON_ROWS) * m
-    report = row * (3 * SURVEY_ROWS * seeds + (drift_rows + COMMON_ROWS) * m)
-    reserve = RESERVE * (times.end - times.start)
-    training = times.end - reserve - 0.5 * attention - now_held * per_row
-    valid = 0.5 * now_held * per_row
-    assert times.first is not None
-    return (
-        replace(task, folds=thinner),
-        replace(
-            times, first=times.first - valid, train=training, blend=times.end - reserve,
-            report=times.end - report,
-        ),
-        note,
-    )  # fmt: skip
+    return replace(task, folds=thinner), times, _short_of(n_held, now_held, n_test, kept)
+
+
+def _n_held(folds: Folds) -> int:
+    """Rows that are predicted out of fold, by each seed."""
+    return sum(len(folds.valid[folds.of_fold(fold)[0]]) for fold in range(folds.n_folds))
+
+
+def _short_of(n_held: int, now_held: int, n_test: int, kept: float) -> str:
+    """Say for which predictions there is no time."""
+    short = []
+    if now_held < n_held:
+        short.append(
+            f"time_limit leaves time to predict {now_held:,} of {n_held:,} held-out rows: the "
+            "score is of these, and oof holds NaN for the others"
+        )
+    if kept < 1.0:
+        short.append(
+            f"time_limit leaves time to predict {int(kept * n_test):,} of {n_test:,} test rows: "
+            "predicting all will take longer"
+        )
+    return "; ".join(short)
 
 
 def _row_seconds(task: Task, settings: Preset, device: torch.device) -> float:
@@ -223,6 +231,6 @@ def budget_words(times: Deadlines, companions: Sequence[str], share: float) -> s
     if companions:
         most = share * max(0.0, times.train - max(times.first, now))
         words.append(f"{', '.join(companions)} at most {most:.1f} s")
-    words.append(f"networks again until {max(times.train - times.start, first):.1f} s")
-    words.append("the rest for predictions out of fold, blend, attention and report")
+    words.append(f"networks, round by round, until {max(times.train - times.start, first):.1f} s")
+    words.append("the rest for predictions, blend, attention and report")
     return f"plan of {limit:g} s: {'; '.join(words)}"

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from tabnet_auto.companions.matrix import VIEWS
 from tabnet_auto.design import Design
 from tabnet_auto.errors import InputError
-from tabnet_auto.folds import Folds
 from tabnet_auto.models.train import Models, Plan, train_models
 from tabnet_auto.trace import Trace
 from tabnet_auto.train.members import Task
@@ -67,10 +66,11 @@ def train_twice(task: Task, plan: Plan, trace: Trace, test: Design, threshold: f
     n_rows = task.design.n_rows
     trace.note("pseudo-labels: a first training, not shown, labels the test rows")
     first = train_models(task, _first_half(plan), n_rows, Trace())
-    labels = fold_labels(first, task, test)
+    _, source = task.folds.with_seeds(first.task.folds.n_seeds)
+    labels = fold_labels(first, replace(test, x_stat=test.x_stat[source]))
     chosen = [_confident(own, threshold) for own in labels]
     # The first training was the first usable model: nothing hurries the second one's first epoch.
-    rest = replace(plan, first_until=plan.train_until)
+    rest = replace(plan, times=replace(plan.times, first=plan.times.train))
     again = train_models(_with_labels(task, test, labels, chosen), rest, n_rows, trace)
     counts = sorted({len(rows) for rows in chosen})
     number = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
@@ -84,19 +84,21 @@ def train_twice(task: Task, plan: Plan, trace: Trace, test: Design, threshold: f
 
 
 def _first_half(plan: Plan) -> Plan:
-    if plan.train_until is None:
+    if plan.times.train is None:
         return plan
     now = monotonic()
-    left = max(0.0, plan.train_until - now)
+    left = max(0.0, plan.times.train - now)
     # Both blends get the little time that choosing weights takes: their scores are compared.
-    return replace(plan, train_until=now + 0.5 * left, blend_until=now + 0.55 * left)
+    times = replace(plan.times, train=now + 0.5 * left, blend=now + 0.55 * left)
+    return replace(plan, times=times)
 
 
-def fold_labels(models: Models, task: Task, test: Design) -> list[Floats]:
+def fold_labels(models: Models, test: Design) -> list[Floats]:
     """Predictions of the test rows by each fold's own members, the mean of all models.
 
     The plain mean and not the blend: the blend's weights have seen every fold's targets.
     """
+    task = models.task
     folds, tables = task.folds, task.tables
     chunks = predict_members(
         models.net, test, tables, is_class=task.classes is not None, objective=task.objective
@@ -145,5 +147,5 @@ def _with_labels(
         np.concatenate([own, added[fold]])
         for own, fold in zip(folds.train, folds.fold, strict=True)
     )
-    more = Folds(train, folds.valid, folds.fold, folds.seed, folds.rule)
+    more = replace(folds, train=train, groups=None)
     return replace(task, design=longer, folds=more)

@@ -41,7 +41,7 @@ def score_models(task: Task, held: HeldOut, oof: Floats) -> Scores:
     decision = tune_decision(task.metric, design.y[:n_rows], oof, weight, task.folds)
     part = row_parts(task.folds, n_rows)
     decided = decision.cross_fitted(oof, part)
-    n_seeds = task.folds.n_members // task.folds.n_folds
+    n_seeds = task.folds.n_seeds
     members = [
         task.score(decision.cross_fitted(held.own[seed][fold], part[rows]), rows)
         for fold, rows in enumerate(held.rows)

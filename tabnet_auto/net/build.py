@@ -53,8 +53,12 @@ def build_net(
     tables: MemberTables,
     n_outputs: int,
     seeds: Sequence[int],
+    numbers: Sequence[int] | None = None,
 ) -> AttentionTabNet | PaperRows:
-    """Build M members; member m's weights depend on ``seeds[m]`` alone."""
+    """Build M members; member m's weights depend on ``seeds[m]`` alone.
+
+    ``numbers`` say which of its fold's networks each is; without, all are the first.
+    """
     random = MemberRandom(seeds)
     if isinstance(config, PaperConfig):
         inputs = MemberInputs(layout, tables, needs_position=False)
@@ -66,4 +70,5 @@ def build_net(
         unknown_rate=config.unknown_rate,
         column_dropout=config.column_dropout,
     )
-    return AttentionTabNet(config, inputs, n_outputs, random)
+    bins = [config.bins(number) for number in numbers or [0] * len(seeds)]
+    return AttentionTabNet(config, inputs, n_outputs, random, bins)

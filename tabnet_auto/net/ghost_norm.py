@@ -8,6 +8,7 @@ Shapes: M members, B rows of a minibatch, F features, N virtual batches.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -20,7 +21,19 @@ _NORM_EPSILON = 1e-5
 _HALF_ROOT = math.sqrt(0.5)
 
 
-class VirtualBatches(NamedTuple):
+class Updates(NamedTuple):
+    """What the running statistics keep ``(M or 1, 1, 1)``, and the shares of the new ones.
+
+    ``of_mean`` and ``of_var`` are ``(M or 1, n, 1)``.
+    """
+
+    keep: Tensor
+    of_mean: Tensor
+    of_var: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class VirtualBatches:
     """How the rows of a minibatch fall into virtual batches, and what each adds to the average.
 
     ``n``, ``size``
@@ -39,6 +52,23 @@ class VirtualBatches(NamedTuple):
     member: Tensor | None
     rows: Tensor
     later: Tensor
+    known: dict[float, Updates] = field(default_factory=dict)
+
+    def updates(self, momentum: float) -> Updates:
+        """Work out how all virtual batches go into the running statistics at once.
+
+        One after the other, ``r <- (1 - p) r + p s_k`` gives
+        ``(1 - p)^N r + sum_k p (1 - p)^(N - 1 - k) s_k``. The running variance is the unbiased
+        one, as in torch. One row has no variance: it leaves the statistics alone. The same for
+        every norm of a network, so it is worked out once.
+        """
+        if momentum not in self.known:
+            counts = (self.rows > 1).to(self.rows.dtype)
+            share = momentum * (1.0 - momentum) ** self.later * counts
+            keep = (1.0 - momentum) ** counts.sum(1, keepdim=True)
+            unbiased = share * self.rows / (self.rows - 1.0).clamp(min=1.0)
+            self.known[momentum] = Updates(keep, share, unbiased)
+        return self.known[momentum]
 
     @classmethod
     def split(cls, x: Tensor, size: int, valid: Tensor | None = None) -> VirtualBatches:
@@ -128,18 +158,10 @@ class GhostNorm(nn.Module):
 
     @torch.no_grad()
     def _update(self, mean: Tensor, var: Tensor, batches: VirtualBatches) -> None:
-        """Take statistics of all virtual batches ``(M, N, F)`` into the running ones at once.
-
-        One after the other, ``r <- (1 - p) r + p s_k`` gives
-        ``(1 - p)^N r + sum_k p (1 - p)^(N - 1 - k) s_k``. The running variance is the unbiased
-        one, as in torch. One row has no variance: it leaves the statistics alone.
-        """
-        counts = (batches.rows > 1).to(batches.rows.dtype)
-        share = self.momentum * (1.0 - self.momentum) ** batches.later * counts
-        keep = (1.0 - self.momentum) ** counts.sum(1, keepdim=True)
-        unbiased = share * batches.rows / (batches.rows - 1.0).clamp(min=1.0)
-        self.running_mean.mul_(keep).add_((share * mean).sum(1, keepdim=True))
-        self.running_var.mul_(keep).add_((unbiased * var).sum(1, keepdim=True))
+        """Take statistics of all virtual batches ``(M, N, F)`` into the running ones at once."""
+        keep, of_mean, of_var = batches.updates(self.momentum)
+        self.running_mean.mul_(keep).add_((of_mean * mean).sum(1, keepdim=True))
+        self.running_var.mul_(keep).add_((of_var * var).sum(1, keepdim=True))
 
 
 class _Normalise(Function):
@@ -155,18 +177,20 @@ class _Normalise(Function):
         centred = x - mean
         var = centred.square().mean(2, keepdim=True)
         inverse = (var + _NORM_EPSILON).rsqrt()
-        ctx.save_for_backward(centred, inverse, weight)
-        ctx.mark_non_differentiable(mean, var)
         scale = weight * inverse
+        ctx.save_for_backward(centred, inverse, scale)
+        ctx.mark_non_differentiable(mean, var)
+        ctx.set_materialize_grads(False)  # no zeros for the statistics
         return torch.addcmul(bias.to(x.dtype), centred, scale.to(x.dtype)), mean, var
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor, *_: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        centred, inverse, weight = ctx.saved_tensors
+    def backward(ctx: Any, grad: Tensor | None, *_: None) -> tuple[Tensor | None, ...]:
+        if grad is None:
+            return None, None, None
+        centred, inverse, scale = ctx.saved_tensors
         total = grad.sum(2, keepdim=True)
         moment = (grad * centred).sum(2, keepdim=True) * inverse
-        scale = weight * inverse
         n_rows = grad.shape[2]
         # dx = scale (g - mean(g) - x_hat mean(g x_hat)), in two passes
         dx = torch.addcmul(scale * total / -n_rows, grad, scale)

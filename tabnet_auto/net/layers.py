@@ -87,17 +87,24 @@ class MemberRandom:
         ]
         return torch.from_numpy(np.stack(drawn).reshape(-1, *shape))
 
+    def below(self, rates: Rates) -> Tensor:
+        """Return the byte below which an event of a rate happens; whole numbers ``(M,)``."""
+        return torch.from_numpy(np.rint(256.0 * rates).astype(np.int64))
+
+    def keep(self, rates: Rates) -> Tensor:
+        """Return the factor that makes up for what is dropped at a rate; ``(M,)``."""
+        return torch.from_numpy((1.0 / (1.0 - rates)).astype(np.float32))
+
     def happens(self, rates: Rates, *shape: int) -> Tensor:
         """Independent events of a rate a member (to the nearest 1/256); bool ``(M, *shape)``."""
-        below = torch.from_numpy(_in_256(rates)).view(-1, *[1] * len(shape))
+        below = self.below(rates).view(-1, *[1] * len(shape))
         return self.bytes(rates, *shape) < below
 
     def dropout(self, rates: Rates, *shape: int) -> Dropout | None:
         """Draw what is dropped, each member's units at its own rate; None where nothing is."""
         if not rates.any():
             return None
-        keep = torch.from_numpy((1.0 / (1.0 - rates)).astype(np.float32))
-        return Dropout(self.bytes(rates, *shape), keep, torch.from_numpy(_in_256(rates)))
+        return Dropout(self.bytes(rates, *shape), self.keep(rates), self.below(rates))
 
     def permutation(self, member: int, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """Shuffle one member's values with its own generator."""
@@ -133,10 +140,6 @@ class MemberRandom:
         for generator, state in zip(self.generators, states, strict=True):
             inner = {"state": np.array(state["state"]["state"], dtype=np.uint64)}
             generator.bit_generator.state = {**state, "state": inner}
-
-
-def _in_256(rates: Rates) -> NDArray[np.int64]:
-    return np.rint(256.0 * rates).astype(np.int64)
 
 
 def _plain(state: Any) -> Any:

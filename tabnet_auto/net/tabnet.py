@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 import torch
@@ -32,11 +32,18 @@ class AttentionTabNet(nn.Module):
     before saw, weights the columns, and adds its weighted sum to the hidden state; the trunk
     turns the hidden state into the output.
 
+    ``bins`` are the numbers of bins of the members' value tokens.
+
     **Shape**: :class:`RawRows` of M members and B rows in, :class:`Output` out.
     """
 
     def __init__(
-        self, config: NetConfig, inputs: MemberInputs, n_outputs: int, random: MemberRandom
+        self,
+        config: NetConfig,
+        inputs: MemberInputs,
+        n_outputs: int,
+        random: MemberRandom,
+        bins: Sequence[int],
     ) -> None:
         super().__init__()
         self.inputs = inputs
@@ -45,6 +52,7 @@ class AttentionTabNet(nn.Module):
             inputs.n_levels,
             random,
             n_bins=config.n_bins,
+            bins=bins,
             level_width=config.level_width,
         )
         n_members, hidden = random.n_members, config.n_hidden
@@ -114,7 +122,8 @@ class AttentionTabNet(nn.Module):
         rows = encoded._replace(level=encoded.level + self.tokens.level_offset)
         network = tabnet_native.Network(
             self.config, self._parameters_in_order(), self.inputs.feature_to_column,
-            self.inputs.n_columns, self.tokens.level_start, self.records, self.scratch,
+            self.inputs.n_columns, self.tokens.level_start, self.tokens.bins,
+            self.records, self.scratch,
         )  # fmt: skip
         if self.training:
             return tabnet_native.train(network, rows, dropout)

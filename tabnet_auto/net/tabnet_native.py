@@ -21,7 +21,7 @@ from torch.autograd.function import once_differentiable
 from tabnet_auto.config import NetConfig
 from tabnet_auto.net.inputs import Encoded
 from tabnet_auto.net.layers import Dropout
-from tabnet_auto.net.native import library
+from tabnet_auto.net.native import library, pairs
 from tabnet_auto.net.native.pool import Pool
 
 MASK_CODES = {"sparsemax": 1, "entmax15": 2, "softmax": 3}
@@ -52,6 +52,7 @@ class Shape:
     map: int
     activation: int
     training: int
+    pairs: int
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Network:
     """What the kernels read of a network: its parameters, in the kernel's order, and the rest.
 
     ``column`` of each feature, and ``level_start``: where each category's levels begin in the
-    table of all, and the end of the last.
+    table of all, and the end of the last. ``bins (M,)`` of each member's value tokens.
     """
 
     config: NetConfig
@@ -67,6 +68,7 @@ class Network:
     column: Tensor
     n_columns: int
     level_start: Tensor
+    bins: Tensor
     records: Pool
     scratch: Pool
 
@@ -75,10 +77,12 @@ class Network:
         config, (members, batch, values) = self.config, rows.value.shape
         level = self.parameters[2]
         return Shape(
-            members, batch, values, rows.level.shape[2], config.level_width, config.n_bins,
+            members, batch, values, rows.level.shape[2], config.level_width,
+            config.n_bins,
             self.n_columns, config.n_steps, config.d_key, config.n_context, config.n_hidden,
             config.n_layers, self.parameters[-2].shape[2], level.shape[1],
             MASK_CODES[config.mask], ACTIVATION_CODES[config.activation], int(training),
+            int(training and multiplies_pairs(config)),
         )  # fmt: skip
 
 
@@ -97,6 +101,11 @@ def is_usable(config: NetConfig, value: Tensor, weight: Tensor, *, training: boo
         and (config.n_context > 0 and value.shape[1] > 0)
         and library.is_usable(value, weight)
     )
+
+
+def multiplies_pairs(config: NetConfig) -> bool:
+    """Tell whether training rounds the factors of the hidden layers' products to bf16."""
+    return config.n_hidden % 32 == 0 and config.n_layers > 1 and pairs.are_faster()
 
 
 def train(network: Network, rows: Encoded, dropout: Dropout | None) -> Result:
@@ -129,7 +138,7 @@ class _Pass:
         self.sizes = [shape.members * packed, n_tape * tape]
         self.given = [
             *(t.contiguous() for t in (rows.value, rows.position, rows.missing, rows.level)),
-            network.column, network.level_start, *(dropout or (None, None, None)),
+            network.column, network.level_start, network.bins, *(dropout or (None, None, None)),
         ]  # fmt: skip
         self.input = torch.tensor([0 if t is None else t.data_ptr() for t in self.given])
 

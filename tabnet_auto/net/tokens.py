@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -23,15 +24,17 @@ class RowTokens(NamedTuple):
     levels: Tensor
 
 
-def value_elements(encoded: Encoded, n_bins: int) -> Tensor:
+def value_elements(encoded: Encoded, n_bins: int, bins: Tensor) -> Tensor:
     """Value, bins and missing mark of every value feature; ``(M, B, V, 2 + n_bins)``.
 
     Bin j of n fills up as the value's position goes from j / n to (j + 1) / n (PLE, arXiv
-    2203.05556).
+    2203.05556), where n is each member's own of ``bins (M,)``; what it lacks of ``n_bins`` stays
+    empty.
     """
     value, missing = encoded.value.unsqueeze(3), encoded.missing.unsqueeze(3)
-    bins = torch.arange(n_bins, device=value.device, dtype=value.dtype)
-    filled = (encoded.position.unsqueeze(3) * n_bins - bins).clamp(0.0, 1.0)
+    place = encoded.position.unsqueeze(3) * bins.to(value.dtype).view(-1, 1, 1, 1)
+    below = torch.arange(n_bins, device=value.device, dtype=value.dtype)
+    filled = (place - below).clamp(0.0, 1.0)
     present = torch.cat([value, filled], dim=3).masked_fill(missing, 0.0)
     return torch.cat([present, missing.to(present.dtype)], dim=3)
 
@@ -42,11 +45,13 @@ class Tokens(nn.Module):
     A value feature becomes its value, a piecewise-linear part over equally filled bins (PLE,
     arXiv 2203.05556), and one element that is 1 where the value is missing (all others are 0
     there, so that the weights of this element are the learned missing token). A category
-    feature becomes the embedding of its level. Every element has a learned scale.
+    feature becomes the embedding of its level. Every element has a learned scale. ``bins (M,)``
+    says how many of the ``n_bins`` each member uses.
 
     **Shape**: :class:`Encoded` in, :class:`RowTokens` out.
     """
 
+    bins: Tensor
     level_start: Tensor
 
     def __init__(
@@ -56,9 +61,11 @@ class Tokens(nn.Module):
         random: MemberRandom,
         *,
         n_bins: int,
+        bins: Sequence[int],
         level_width: int,
     ) -> None:
         super().__init__()
+        self.register_buffer("bins", torch.tensor(bins))
         ones = torch.ones(random.n_members, n_values, 2 + n_bins)
         self.value_scale = parameter(ones, lr=6.0, decay=0.0)
         ones = torch.ones(random.n_members, 1, len(n_levels), level_width)
@@ -74,7 +81,7 @@ class Tokens(nn.Module):
 
     def forward(self, encoded: Encoded) -> RowTokens:
         """Return the tokens of every row."""
-        elements = value_elements(encoded, self.value_scale.shape[2] - 2)
+        elements = value_elements(encoded, self.value_scale.shape[2] - 2, self.bins)
         levels = self._levels(encoded.level) * self.level_scale
         return RowTokens(elements, self.value_scale, levels)
 

@@ -166,7 +166,7 @@ class FitResult:
     @property
     def n_seeds(self) -> int:
         """Networks a fold."""
-        return self.folds.n_members // self.folds.n_folds
+        return self.folds.n_seeds
 
     @property
     def members(self) -> Folds:
@@ -336,7 +336,8 @@ class FitResult:
         ----------
         train
             The training table again, as :func:`auto_fit` was given it. Needed after loading or
-            unpickling, which keep no training rows.
+            unpickling, which keep no training rows. Where a time limit had made the fit learn
+            from a sample of the rows, the same sample is learned from.
         device
             ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"``.
 

@@ -66,7 +66,7 @@ def _training_table(fit: FitResult, train: Any) -> Table:
         for column in fit.schema
         if column.reason == f"given as {role}="
     }
-    table = read_table(train, fit.schema.target, **roles)
+    table = _as_learned(fit, read_table(train, fit.schema.target, **roles))
     y = encode_target(table.frame[table.target], fit.schema)
     if not np.array_equal(y, fit.target):
         raise InputError(
@@ -77,19 +77,32 @@ def _training_table(fit: FitResult, train: Any) -> Table:
     return table
 
 
+def _as_learned(fit: FitResult, table: Table) -> Table:
+    """Return the rows that were learned from: where time was short, a sample."""
+    if len(table.has_target) != len(fit.has_target):
+        return table
+    kept = fit.has_target[table.has_target]
+    if kept.all():
+        return table
+    return table.take(np.flatnonzero(kept), "the sample of rows that was learned from")
+
+
 def _all_rows(fit: FitResult) -> Folds:
     """One fold that learns from every row and holds none out; the seeds of the first fold."""
     rows, none = np.arange(len(fit.target)), np.zeros(0, dtype=np.int64)
     n = fit.n_seeds
-    return Folds((rows,) * n, (none,) * n, (0,) * n, fit.folds.seed[:n], "all rows")
+    return Folds(
+        (rows,) * n, (none,) * n, (0,) * n, fit.folds.seed[:n], "all rows", number=tuple(range(n))
+    )
 
 
 def _schedule(fit: FitResult) -> tuple[TrainConfig, int]:
     """Return the schedule of the folds, and the median of the epochs they found best.
 
-    A training that time cut short had bent its schedule to end there, and so is this one.
+    A training that time cut short had bent its schedule to end there, and so is this one. Of
+    several rounds the first had the most time.
     """
-    stopped, epochs = fit.trace.of("stopped")[-1], fit.trace.of("epoch")[-1]
+    stopped, epochs = fit.trace.of("stopped")[0], fit.trace.rounds()[0][-1]
     config = fit.preset.train
     if stopped["reason"] == "time_limit":
         config = replace(config, max_epochs=stopped["epoch"])

@@ -14,13 +14,15 @@ from torch import Tensor, nn
 
 from tabnet_auto.config import MemberSettings, TrainConfig
 from tabnet_auto.folds import Folds
+from tabnet_auto.net.device_random import DeviceRandom
 from tabnet_auto.net.layers import MemberRandom
 from tabnet_auto.trace import Trace
+from tabnet_auto.train.graph import EagerSteps, GraphSteps, StepInputs, Steps
 from tabnet_auto.train.halving import Halving
 from tabnet_auto.train.loss import explained_share, member_losses
 from tabnet_auto.train.optimizer import MemberAdamW, flat_cosine
 from tabnet_auto.train.pieces import is_out_of_memory, run_members
-from tabnet_auto.train.rows import Batch, RowStore, Targets, epoch_batches
+from tabnet_auto.train.rows import RowStore, Targets, epoch_batches
 from tabnet_auto.train.state import (
     TrainState,
     buffers_held,
@@ -81,7 +83,12 @@ class Trainer:
         self.net, self.store, self.targets, self.folds = net, store, targets, folds
         self.config, self.score, self.trace = config, score, trace
         self.optimizer = MemberAdamW(net, config, settings)
-        self.random = MemberRandom([seed + 1 for seed in folds.seed], settings)
+        seeds, device = [seed + 1 for seed in folds.seed], store.x_num.device
+        self.random = MemberRandom(seeds, settings)
+        self.steps: Steps = EagerSteps(self._step)
+        if device.type != "cpu":
+            self.random = DeviceRandom(seeds, settings, device)
+            self.steps = GraphSteps(self._step, device, trace.note)
         n = folds.n_members
         self.members_at_once = config.members_at_once or n
         self.state = TrainState(
@@ -126,6 +133,7 @@ class Trainer:
             if halving is not None:
                 progress = clock.progress(np.array(float(state.epoch))).item()
                 self._go_on(halving.survivors(state, progress))
+        self.steps.forget()  # and the memory that a recorded step holds
         self.trace.add("stopped", reason=reason, epoch=state.epoch)
         return state
 
@@ -148,36 +156,42 @@ class Trainer:
         """One pass over the training rows; returns each alive member's mean training loss."""
         self.net.train()
         state = self.state
-        total = torch.zeros(len(state.alive), device=self.store.x_num.device)
-        count = torch.zeros_like(total)
+        count = np.zeros(len(state.alive), dtype=np.float32)
         drop_scale = flat_cosine(clock.progress(np.array(state.epoch - 1.0))).item()
-        for batch in epoch_batches(self._train(), self.config.batch_size, self.random):
-            if state.n_steps and (clock.time_share() >= 1.0 or stop()):
-                break
-            progress = clock.progress(state.epoch - 1 + batch.share)
-            losses = self._step(batch, progress, drop_scale)
-            stepped = torch.from_numpy(batch.active.any(1)).to(total.device)
-            total += torch.where(stepped, losses, 0.0)
-            count += stepped
-            state.n_steps += 1
-        return total / count.clamp_min(1)
+        with self.steps.running():
+            total = torch.zeros(len(state.alive), device=self.store.x_num.device)
+            for batch in epoch_batches(self._train(), self.config.batch_size, self.random):
+                if state.n_steps and (clock.time_share() >= 1.0 or stop()):
+                    break
+                progress = clock.progress(state.epoch - 1 + batch.share)
+                factors = self.optimizer.factors(progress, batch.paused)
+                total += self.steps.take(batch, factors, drop_scale)
+                count += batch.active.any(1)
+                state.n_steps += 1
+        return total / torch.from_numpy(count).clamp_min(1).to(total.device)
 
-    def _step(self, batch: Batch, progress: NDArray[np.float64], drop_scale: float) -> Tensor:
-        losses = torch.cat(list(self._pieces(batch, drop_scale)))
-        self.optimizer.step(progress, _paused(batch))
-        return losses
+    def _step(self, inputs: StepInputs, paused: Sequence[int]) -> Tensor:
+        """Take one step of all members; returns the losses of those that move, 0 of others.
 
-    def _pieces(self, batch: Batch, drop_scale: float) -> Iterator[Tensor]:
+        On a GPU this is recorded once and replayed: nothing in it may look at a tensor's numbers.
+        """
+        try:
+            losses = torch.cat(list(self._pieces(inputs, paused)))
+            self.optimizer.step(inputs.factors)
+        except BaseException:
+            self.net.zero_grad(set_to_none=True)
+            raise
+        return torch.where(inputs.factors[2] > 0.0, losses, 0.0)
+
+    def _pieces(self, inputs: StepInputs, paused: Sequence[int]) -> Iterator[Tensor]:
         """Add up gradients, members in pieces that fit; yields the losses of each piece."""
-        device = self.store.x_num.device
-        index = torch.from_numpy(batch.rows).to(device)
-        active = torch.from_numpy(batch.active).to(device)
+        index, active = inputs.rows, inputs.active
         rows, (y, weight) = self.store.gather(index), self.targets.gather(index)
         n = len(index)
         for start in range(0, n, self.members_at_once):
             own = slice(start, min(start + self.members_at_once, n))
-            with self._standing_still(_paused(batch)):
-                output = run_members(self.net, own, rows, self.random, drop_scale)
+            with self._standing_still(paused):
+                output = run_members(self.net, own, rows, self.random, inputs.drop_scale)
             loss_of = self._loss_of(y[own], None if weight is None else weight[own], active[own])
             losses = loss_of(output.logits)
             penalty = output.penalty
@@ -199,11 +213,13 @@ class Trainer:
         """
         everyone = range(len(self.state.alive))
         self.net.train()
+        self.steps.forget()
         while True:
-            with self._standing_still(everyone):
+            with self.steps.running(), self._standing_still(everyone):
                 batch = next(epoch_batches(self._train(), self.config.batch_size, self.random))
+                still = self.optimizer.factors(np.zeros(len(everyone)), everyone)
                 try:
-                    for _ in self._pieces(batch, 1.0):
+                    for _ in self._pieces(self.steps.inputs(batch, still, 1.0), ()):
                         pass
                 except RuntimeError as error:
                     if self.members_at_once == 1 or not is_out_of_memory(error):
@@ -260,6 +276,7 @@ class Trainer:
         state.alive = [state.alive[i] for i in keep]
 
     def _select(self, keep: Sequence[int]) -> None:
+        self.steps.forget()
         select_members(self.net, keep)
         self.optimizer.select(keep)
         self.random.select(keep)
@@ -284,8 +301,3 @@ class Trainer:
         self.optimizer.set_state(state.optimizer)
         self.random.set_state(state.random)
         self.state = state
-
-
-def _paused(batch: Batch) -> list[int]:
-    """Return the members whose epoch is over."""
-    return np.flatnonzero(~batch.active.any(1)).tolist()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -53,8 +53,17 @@ class Task:
     def build(self, config: NetConfig | PaperConfig, device: torch.device) -> nn.Module:
         """Build an untrained network of all members."""
         n_outputs = 1 if self.classes is None else len(self.classes)
-        net = build_net(config, self.layout, self.tables, n_outputs, self.folds.seed)
+        folds = self.folds
+        net = build_net(config, self.layout, self.tables, n_outputs, folds.seed, folds.number)
         return net.to(device)
+
+    def of_members(self, folds: Folds, source: NDArray[np.int64]) -> Task:
+        """Return the task of the members of ``folds``, each with the tables of one of this task's.
+
+        ``source (M,)`` says whose: that member must have the same training rows.
+        """
+        design = replace(self.design, x_stat=self.design.x_stat[source])
+        return replace(self, design=design, tables=self.tables.select(source), folds=folds)
 
     def score_logits(
         self, member: int, rows: NDArray[np.int64], logits: NDArray[np.floating]

@@ -8,7 +8,7 @@ were 0.9 to 1.5 times those. What still does not fit is halved while it runs
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sized
+from collections.abc import Collection, Iterator, Sized
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from tabnet_auto.config import PaperConfig, Preset, resolve
+from tabnet_auto.design import MAX_ONE_HOT
 from tabnet_auto.errors import InputError
 from tabnet_auto.folds import Folds
 from tabnet_auto.net.native import library
@@ -33,6 +34,8 @@ COPIES = 6
 """Copies of all parameters: two moments, gradients, values, the best, a network of the best."""
 ROW_COPIES = 3
 """Copies of the encoded rows: as encoded, on the device, and on the way there."""
+COMPANION_COPIES = 4
+"""Copies of what a companion reads: all rows, those it learns and is stopped by, its own form."""
 _GIB = 2.0**30
 
 
@@ -43,7 +46,10 @@ class Sizes:
     ``n_values``, ``n_levels`` and ``n_statistics`` count encoded features: numbers and
     statistics, categories, and the statistics alone, which every member has its own of;
     ``width`` is the widest layer, ``n_layers`` how many there are, ``n_parameters`` those of
-    one member; ``token_width`` the elements of a row's tokens if no kernel spares them, else 0.
+    one member; ``token_width`` the elements of a row's tokens if no kernel spares them, else 0;
+    ``companion_width`` the columns that the widest companion reads, 0 if there is none.
+    ``step_stays``: a recorded step (:mod:`tabnet_auto.train.graph`) keeps its memory while the
+    rows are predicted.
     """
 
     n_rows: int
@@ -60,8 +66,10 @@ class Sizes:
     n_layers: int
     n_parameters: int
     token_width: int
+    companion_width: int = 0
     members_at_once: int = 0
     piece_rows: int = PIECE_ROWS
+    step_stays: bool = False
 
     @property
     def n_members(self) -> int:
@@ -76,8 +84,8 @@ class Sizes:
 
 def needed_bytes(sizes: Sizes) -> int:
     """Estimate the peak of encoding, training and prediction, in bytes above what is in use."""
-    held = sum(size for size, _ in _parts(sizes)[:3])
-    return held + max(size for size, _ in _parts(sizes)[3:])
+    needs = [size for size, _ in _parts(sizes)]
+    return sum(needs[:3]) + (sum(needs[3:]) if sizes.step_stays else max(needs[3:]))
 
 
 def _parts(s: Sizes) -> list[tuple[int, str]]:
@@ -90,6 +98,7 @@ def _parts(s: Sizes) -> list[tuple[int, str]]:
         (COPIES * FLOAT * members * s.n_parameters, "parameters"),
         ((s.members_at_once or members) * s.batch_size * FLOAT * _step_floats(s), "a step"),
         (members * min(s.piece_rows, s.n_predicted) * FLOAT * _piece_floats(s), "a prediction"),
+        (COMPANION_COPIES * 8 * max(s.n_rows, s.n_test) * s.companion_width, "a companion"),
     ]
 
 
@@ -129,7 +138,7 @@ def adapt(sizes: Sizes, available: float) -> tuple[Sizes, list[str]]:
         raise InputError(
             f"The run must fit into memory, however: it needs about {_gib(need)}, "
             f"most of it for {part}, and {_gib(available)} are available. Pass fewer rows or "
-            "columns (roles={'column': 'drop'}), fewer folds, or preset='fast'."
+            "columns (roles={'column': 'drop'}), fewer folds, companions=(), or preset='fast'."
         )
     return sizes, _gave_way(wanted, sizes, available)
 
@@ -174,12 +183,14 @@ def fit_into_memory(
     schema: Schema,
     settings: Preset,
     test: Sized | None,
+    views: Collection[str],
     device: torch.device,
     trace: Trace,
 ) -> tuple[Folds, Preset]:
     """Return folds and settings that fit into memory; a note says what gave way.
 
-    ``test`` are the rows that are encoded beside those of the folds, if any.
+    ``test`` are the rows that are encoded beside those of the folds, if any; ``views`` say how
+    companions see the rows, ``"trees"`` or ``"dense"``.
 
     Raises
     ------
@@ -190,15 +201,22 @@ def fit_into_memory(
     if available is None:
         return split, settings
     n_test = 0 if test is None else len(test)
-    sizes, notes = adapt(sizes_of(split, schema, settings, n_test, device), available)
+    sizes, notes = adapt(sizes_of(split, schema, settings, n_test, views, device), available)
     for text in notes:
         trace.note(text)
     train = replace(settings.train, members_at_once=sizes.members_at_once)
-    return _with_seeds(split, sizes.n_seeds), replace(settings, train=train)
+    # Networks that a time limit leaves room for join one another: memory bounds their number, too.
+    most = _fitting_seeds(sizes, settings.timed_seeds(), available)
+    return _with_seeds(split, sizes.n_seeds), replace(settings, train=train, max_seeds=most)
 
 
 def sizes_of(
-    split: Folds, schema: Schema, settings: Preset, n_test: int, device: torch.device
+    split: Folds,
+    schema: Schema,
+    settings: Preset,
+    n_test: int,
+    views: Collection[str],
+    device: torch.device,
 ) -> Sizes:
     """Work out the sizes from what is known before the columns are encoded."""
     counts = [_features(column, schema.n_outputs, settings) for column in schema.used]
@@ -216,13 +234,18 @@ def sizes_of(
         elements = tokens + levels * net.level_width
         parameters = elements * (net.n_context + net.n_steps * (width + net.d_key))
         parameters += (n_layers - 1) * width**2 + table * net.level_width
+    one_hot = sum(one[3] for one in counts if one[3] <= MAX_ONE_HOT)
+    widths = {"trees": plain, "dense": 2 * values + one_hot}
     return Sizes(
         n_rows=sum(len(rows) for rows in (split.train[0], split.valid[0])), n_test=n_test,
-        n_folds=split.n_folds, n_seeds=split.n_members // split.n_folds, n_values=values,
+        n_folds=split.n_folds, n_seeds=split.n_seeds, n_values=values,
         n_levels=levels, n_statistics=statistics, n_outputs=schema.n_outputs,
         batch_size=resolve(settings, task=schema.task, n_train=n_train).train.batch_size,
         width=width, n_steps=net.n_steps, n_layers=n_layers, n_parameters=parameters,
-        token_width=0 if kernels else tokens, members_at_once=settings.train.members_at_once,
+        token_width=0 if kernels else tokens,
+        companion_width=max((widths[view] for view in views), default=0),
+        members_at_once=settings.train.members_at_once,
+        step_stays=device.type == "cuda",
     )  # fmt: skip
 
 
@@ -242,16 +265,19 @@ def _features(column: Column, n_outputs: int, settings: Preset) -> tuple[int, in
 
 def _with_seeds(split: Folds, n_seeds: int) -> Folds:
     """Keep the first networks of every fold."""
-    kept = [i for fold in range(split.n_folds) for i in split.of_fold(fold)[:n_seeds]]
-    if len(kept) == split.n_members:
+    if n_seeds == split.n_seeds:
         return split
-    return replace(
-        split,
-        train=tuple(split.train[i] for i in kept),
-        valid=tuple(split.valid[i] for i in kept),
-        fold=tuple(split.fold[i] for i in kept),
-        seed=tuple(split.seed[i] for i in kept),
-    )
+    return split.select([i for f in range(split.n_folds) for i in split.of_fold(f)[:n_seeds]])
+
+
+def _fitting_seeds(sizes: Sizes, at_most: int, available: float) -> int:
+    """Networks a fold for which there is memory if no more than now take a step at once."""
+    sizes = replace(sizes, members_at_once=sizes.members_at_once or sizes.n_members)
+    fits = (
+        n for n in range(at_most, sizes.n_seeds, -1)
+        if needed_bytes(replace(sizes, n_seeds=n)) <= USABLE * available
+    )  # fmt: skip
+    return next(fits, sizes.n_seeds)
 
 
 def piece_rows(net: nn.Module, n_members: int, at_most: int) -> int:

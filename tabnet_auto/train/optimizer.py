@@ -63,7 +63,16 @@ class MemberAdamW:
         for own, group in itertools.groupby(self.parameters, key=lambda p: self.scales[p]):
             start, end = end, end + sum(p[0].numel() for p in group)
             self.stretches.append((own, slice(start, end)))
+        # Element by element, for a device that would take a kernel for every stretch.
+        lr, decay = self._element_scales().to(self.values)
+        self.lr_scale, self.decay_scale = lr, decay
         self._bind()
+
+    def _element_scales(self) -> Tensor:
+        """Return the factors of learning rate and weight decay of every column; ``(2, P)``."""
+        widths = torch.tensor([stretch.stop - stretch.start for _, stretch in self.stretches])
+        scales = torch.tensor([tuple(own) for own, _ in self.stretches])
+        return scales.T.repeat_interleave(widths, dim=1)
 
     def _bind(self) -> None:
         """Make the network's parameters views of the flat matrix."""
@@ -74,24 +83,41 @@ class MemberAdamW:
             p.data, p.grad = self.values[:, start:end].view(shape), None
             start = end
 
-    @torch.no_grad()
-    def step(self, progress: Shares, paused: Sequence[int] = ()) -> None:
-        """Take one step; ``progress (M,)`` is each member's share of the planned training."""
+    def factors(self, progress: Shares, paused: Sequence[int] = ()) -> Shares:
+        """Return what a step changes from one to the next; ``(3, M)``.
+
+        ``progress (M,)`` is each member's share of the planned training. Rows: learning rates,
+        weight decays, and 1 for members that move, 0 for those ``paused``.
+        """
         config, n_members = self.config, len(self.values)
         lr = self.settings.of("lr", n_members, config.lr)
         lr *= schedule_factor(config.schedule, progress)
         decay = self.settings.of("weight_decay", n_members, config.weight_decay)
         decay *= flat_cosine(progress)
+        moves = np.ones(n_members)
+        moves[list(paused)] = 0.0
+        return np.stack([lr, decay, moves])
+
+    @torch.no_grad()
+    def step(self, factors: Tensor) -> None:
+        """Take one step with the gradients that lie there; ``factors (3, M)`` as above."""
         grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters]
         for p in self.parameters:
             p.grad = None
-        if library.is_usable(self.values):
-            self._step_fused(grads, lr, decay, paused)
+        if self.values.device.type == "cpu":
+            self._step_on_host(grads, factors)
         else:
-            self._step_plain(grads, lr, decay, paused)
+            self._step_on_device(grads, factors)
+
+    def _step_on_host(self, grads: list[Tensor], factors: Tensor) -> None:
+        lr, decay, moves = factors.numpy()
+        if library.is_usable(self.values):
+            self._step_fused(grads, lr, decay, moves > 0.0)
+        else:
+            self._step_plain(grads, lr, decay, moves > 0.0)
 
     def _step_fused(
-        self, grads: list[Tensor], lr: Shares, decay: Shares, paused: Sequence[int]
+        self, grads: list[Tensor], lr: Shares, decay: Shares, moves: NDArray[np.bool_]
     ) -> None:
         """Take one step in a kernel that reads large gradients where they lie."""
         config = self.config
@@ -101,8 +127,6 @@ class MemberAdamW:
         for _, _, grad in pieces:
             library.call("add_squares", grad, squares, n_members, grad[0].numel())
         clip = (config.clip_norm / (squares.sqrt().numpy() + EPS)).clip(max=1.0)
-        moves = np.ones(n_members, dtype=bool)
-        moves[list(paused)] = False
         self.n_steps += torch.from_numpy(moves)
         n_steps = self.n_steps.double().numpy().clip(min=1.0)
         correction1, correction2 = 1.0 - config.beta1**n_steps, 1.0 - config.beta2**n_steps
@@ -133,7 +157,7 @@ class MemberAdamW:
                 yield scales, start, torch.cat(small, 1)
 
     def _step_plain(
-        self, grads: list[Tensor], lr: Shares, decay: Shares, paused: Sequence[int]
+        self, grads: list[Tensor], lr: Shares, decay: Shares, moves: NDArray[np.bool_]
     ) -> None:
         """Take one step a member and stretch of equal scales, in torch's own kernel."""
         config = self.config
@@ -142,7 +166,7 @@ class MemberAdamW:
         if (norm > config.clip_norm).any():
             flat.mul_((config.clip_norm / (norm + EPS)).clamp_max(1.0))
         for member in range(self.values.shape[0]):
-            if member in paused:
+            if not moves[member]:
                 continue
             step = self.n_steps[member]
             before = step.clone()
@@ -155,7 +179,7 @@ class MemberAdamW:
                     [self.moment2[member, stretch]],
                     [],
                     [step],
-                    fused=self.values.device.type in ("cpu", "cuda"),
+                    fused=True,
                     amsgrad=False,
                     beta1=config.beta1,
                     beta2=config.beta2,
@@ -164,6 +188,24 @@ class MemberAdamW:
                     eps=EPS,
                     maximize=False,
                 )
+
+    def _step_on_device(self, grads: list[Tensor], factors: Tensor) -> None:
+        """Take one step in few kernels, none of which needs a number on the host."""
+        config = self.config
+        lr, decay, moves = factors.to(self.values.dtype).unsqueeze(2)
+        flat = torch.cat([grad.reshape(grad.shape[0], -1) for grad in grads], 1)
+        norm = torch.linalg.vector_norm(flat, dim=1, keepdim=True)
+        flat *= (config.clip_norm / (norm + EPS)).clamp_max_(1.0)
+        self.n_steps += moves.squeeze(1)
+        # A weight of 0 leaves the moments of a paused member as they are.
+        self.moment1.lerp_(flat, (1.0 - config.beta1) * moves)
+        self.moment2.lerp_(flat.square(), (1.0 - config.beta2) * moves)
+        n_steps = self.n_steps.clamp_min(1.0).unsqueeze(1)
+        correction1, correction2 = (1.0 - beta**n_steps for beta in (config.beta1, config.beta2))
+        rate = moves * lr * self.lr_scale
+        self.values *= 1.0 - rate * (decay * self.decay_scale)
+        size = self.moment2.sqrt().mul_(correction2.rsqrt()).add_(EPS)
+        self.values -= self.moment1.div(size).mul_(rate / correction1)
 
     def select(self, members: Sequence[int]) -> None:
         """Keep only some members."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.func import functional_call
 
 from tabnet_auto.net.inputs import RawRows
@@ -46,7 +46,11 @@ def in_pieces(n: int, size: int, work: Callable[[slice], Result]) -> Iterator[Re
 
 
 def run_members(
-    net: nn.Module, members: slice, rows: RawRows, random: MemberRandom, drop_scale: float
+    net: nn.Module,
+    members: slice,
+    rows: RawRows,
+    random: MemberRandom,
+    drop_scale: float | Tensor,
 ) -> Output:
     """Pass the rows of some members through these members of a network, in training.
 

@@ -106,6 +106,11 @@ class Batch(NamedTuple):
     active: NDArray[np.bool_]
     share: NDArray[np.float64]
 
+    @property
+    def paused(self) -> list[int]:
+        """Members whose epoch is over."""
+        return np.flatnonzero(~self.active.any(1)).tolist()
+
 
 def epoch_batches(
     train_rows: Sequence[NDArray[np.int64]], batch_size: int, random: MemberRandom

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 Weights = dict[str, Tensor]
@@ -55,16 +56,18 @@ def select_members(net: nn.Module, members: Sequence[int]) -> None:
 @contextlib.contextmanager
 def buffers_held(net: nn.Module, members: Sequence[int]) -> Iterator[None]:
     """Let some members' buffers (running statistics) stand still."""
-    rows = list(members)
-    kept = [(buffer, buffer[rows].clone()) for _, _, buffer in _member_buffers(net)]
+    # Member by member: a list of rows would have to be brought to the device.
+    kept = [(own[m], own[m].clone()) for _, _, own in _member_buffers(net) for m in members]
     try:
         yield
     finally:
-        for buffer, before in kept:
-            buffer[rows] = before
+        for own, before in kept:
+            own.copy_(before)
 
 
 def store_best(best: Weights, current: Weights, to: Sequence[int], source: Sequence[int]) -> None:
     """Copy some members' current tensors into their rows of the best."""
+    device = next(iter(best.values())).device
+    into, out_of = (torch.tensor(rows, dtype=torch.long).to(device) for rows in (to, source))
     for name, tensor in best.items():
-        tensor[list(to)] = current[name][list(source)]
+        tensor[into] = current[name][out_of]

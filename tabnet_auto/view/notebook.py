@@ -73,7 +73,7 @@ class _Panel:
         sentence = sentence_of(event, self.state)
         if sentence:
             self.lines.append(sentence)
-        self.ended = self.ended or event.kind in ("stopped", "done")
+        self.ended = event.kind in ("stopped", "done") or (self.ended and event.kind != "round")
         last_epoch = event.kind == "epoch" and self.state.epoch >= self.state.max_epochs
         now = self.clock()
         if self.ended or last_epoch or now - self.last >= self.gap:

@@ -37,10 +37,14 @@ class RunState:
     """The newest mean weights of each member by column position, of the columns it was told."""
 
     def read(self, event: Event) -> None:
-        """Take in a plan or an epoch."""
+        """Take in a plan, a round of further networks, or an epoch."""
         if event.kind == "plan":
             self.plan = event.data
             self.max_epochs = int(event.data.get("max_epochs") or 0)
+        elif event.kind == "round":
+            self.plan = {**self.plan, "n_seeds": event.data["n_seeds"]}
+            self.training, self.best, self.best_epoch = set(), [], []
+            self.losses, self.attention = {}, {}
         elif event.kind == "epoch":
             self._epoch(event.data)
 
@@ -153,6 +157,10 @@ def sentence_of(event: Event, state: RunState) -> str:
             f"batches of {data.get('batch_size', '?')} on {data.get('device', '?')}, by "
             f"{state.metric}" + (f", within {limit:g} s" if limit else "")
         )
+    if event.kind == "round":
+        more = _count(data.get("n_seeds"), "more network")
+        seconds = time_left(_float(data.get("seconds")))
+        return f"round {data.get('number')}: {more} a fold, {seconds}"
     if event.kind == "companion" and data.get("state") == "finished":
         score = _score(mean_of([_float(v) for v in data["scores"]]))
         seconds = format_cell(_float(data.get("seconds")), "seconds")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from attention_helpers import PAPER, TASKS, make_frame
+from attention_helpers import DEFAULT, PAPER, TASKS, make_frame
 
-from tabnet_auto import InputError
+from tabnet_auto import InputError, auto_fit
 from tabnet_auto.attention.effective import effective_attention
 from tabnet_auto.attention.read import common_rows
 
@@ -92,3 +94,14 @@ def test_it_says_what_it_needs(fit_of):
         fit_of().attention.effective(make_frame()[:1])
     with pytest.raises(InputError, match="default network"):
         fit_of("binary", PAPER).attention.effective(make_frame())
+
+
+def test_columns_that_no_row_needs_close_as_the_network_learns(fit_of):
+    open_net = replace(DEFAULT, net=replace(DEFAULT.net, column_sparsity=0.0))
+    open_fit = auto_fit(make_frame("regression"), "y", preset=open_net, folds=3, verbose=False)
+    noise = [f"noise{i}" for i in range(4)]
+    closed, opened = (
+        fit.attention.per_fold[noise].sum(axis=1) for fit in (fit_of("regression"), open_fit)
+    )
+    assert closed.mean() < 0.5 * opened.mean()
+    assert fit_of("regression").oof_score < 1.1 * open_fit.oof_score

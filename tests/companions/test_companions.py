@@ -107,6 +107,14 @@ class TestList:
         assert [one.view for one in found] == ["trees", "dense", "dense"]
         assert [COMPANIONS[name].view for name in wanted[3:]] == ["trees", "dense"]
 
+    def test_installed_boosters_are_asked_for_in_a_word(self, monkeypatch):
+        there = {"sklearn", "lightgbm"}
+        monkeypatch.setattr(table, "find_spec", lambda module: module in there or None)
+        found = check_companions("installed", "binary")
+        assert [one.name for one in found] == ["hist_gradient_boosting", "lightgbm"]
+        more = check_companions(["linear", "installed"], "binary")
+        assert [one.name for one in more] == ["linear", "hist_gradient_boosting", "lightgbm"]
+
     def test_the_best_preset_brings_its_own(self):
         assert PRESETS["best"].companions == ("hist_gradient_boosting",)
         assert PRESETS["balanced"].companions == ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -145,6 +147,24 @@ def test_level_of_one_row_looks_like_an_unseen_level(schema_of):
     unseen = encoder.encode(pd.DataFrame({"code": ["never"]}))
     own = design.x_stat[0, folds.train[0]]
     assert np.allclose(own, unseen.x_stat[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 10.0])
+def test_target_means_are_those_of_category_encoders(smoothing):
+    from category_encoders import TargetEncoder
+
+    rng = np.random.default_rng(0)
+    codes, target = rng.integers(0, 40, 300), rng.normal(size=300)
+    found = levels._target_table(codes, 45, target[:, None], smoothing)[:, 0]
+    encoder = TargetEncoder(
+        cols=["code"], min_samples_leaf=smoothing, smoothing=max(0.4 * smoothing, 1e-9)
+    )
+    with warnings.catch_warnings():
+        # category_encoders 2.11 sets a pandas option that pandas 3 has deprecated.
+        warnings.filterwarnings("ignore", message="'?future.no_silent_downcasting")
+        encoder.fit(pd.DataFrame({"code": codes}), pd.Series(target - target.mean()))
+        expected = encoder.transform(pd.DataFrame({"code": np.arange(45)}))["code"]
+    np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
 def test_seeds_share_the_work(frame, schema, y, config, monkeypatch):

@@ -38,7 +38,7 @@ def tokens() -> RowTokens:
     drawn = torch.randn(M, B, V), torch.rand(M, B, V), torch.rand(M, B, V) < 0.3
     encoded = Encoded(drawn[0].double(), drawn[1].double(), drawn[2], torch.zeros(M, B, C))
     scale, levels = torch.randn(M, V, R).double(), torch.randn(M, B, C, L).double()
-    return RowTokens(value_elements(encoded, R - 2), scale, levels)
+    return RowTokens(value_elements(encoded, R - 2, torch.full((M,), R - 2)), scale, levels)
 
 
 def flat(row: RowTokens) -> torch.Tensor:

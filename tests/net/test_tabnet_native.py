@@ -13,7 +13,7 @@ from tabnet_auto.config import NetConfig
 from tabnet_auto.design import Feature, Layout, MemberTables
 from tabnet_auto.net.inputs import Encoded, MemberInputs
 from tabnet_auto.net.layers import MemberRandom
-from tabnet_auto.net.native import library
+from tabnet_auto.net.native import library, pairs
 from tabnet_auto.net.tabnet import AttentionTabNet
 
 pytestmark = pytest.mark.skipif(
@@ -24,6 +24,11 @@ SMALL = NetConfig(n_hidden=16, n_context=8, n_bins=4, d_key=4, level_width=3)
 LEVELS = (6, 9)
 
 
+@pytest.fixture(autouse=True)
+def _single_precision(monkeypatch):
+    monkeypatch.setattr(pairs, "are_faster", lambda: False)
+
+
 @pytest.fixture
 def _threads():
     before = torch.get_num_threads()
@@ -31,7 +36,7 @@ def _threads():
     torch.set_num_threads(before)
 
 
-def build(config, n_values=5, levels=LEVELS, members=M, outputs=O):
+def build(config, n_values=5, levels=LEVELS, members=M, outputs=O, bins=None):
     """Build a network all of whose parameters are away from their starts."""
     features = [Feature(f"v{i}", f"x{i % 3}", "numeric") for i in range(n_values)]
     features += [Feature(f"c{i}", f"x{1 + i}", "category") for i in range(len(levels))]
@@ -47,8 +52,9 @@ def build(config, n_values=5, levels=LEVELS, members=M, outputs=O):
         y_center=np.zeros(members), y_scale=np.ones(members),
     )  # fmt: skip
     net = AttentionTabNet(
-        config, MemberInputs(layout, tables), outputs, MemberRandom(range(members))
-    )
+        config, MemberInputs(layout, tables), outputs, MemberRandom(range(members)),
+        bins or [config.n_bins] * members,
+    )  # fmt: skip
     generator = torch.Generator().manual_seed(0)
     for p in net.parameters():
         p.data += 0.3 * torch.randn(p.shape, generator=generator)
@@ -90,6 +96,7 @@ def draw(net, n_rows, rate):
 
 
 def compare(net, rows, rate=0.3):
+    """Compare outputs and gradients with those of the network as written."""
     net.train()
     dropout = draw(net, rows.value.shape[1], rate)
     fused = net._fused(rows, dropout)
@@ -122,6 +129,15 @@ def compare(net, rows, rate=0.3):
 def test_the_kernel_equals_the_network_as_written(changes):
     net = build(replace(SMALL, **changes))
     compare(net, encoded(net))
+
+
+def test_members_may_differ_in_bins():
+    net = build(SMALL, bins=[4, 1, 3])
+    rows = encoded(net)
+    compare(net, rows)
+    alone = build(SMALL, bins=[1, 4, 4])
+    one, other = alone.train()._fused(rows, None), net._fused(rows, None)
+    assert not torch.equal(one[0][0], other[0][0])
 
 
 @pytest.mark.parametrize("n_values", [0, 1, 16, 40])
@@ -188,3 +204,22 @@ def test_a_second_way_back_is_an_error():
     net._fused(encoded(net), None)  # takes the buffers
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         loss.backward()
+
+
+@pytest.mark.parametrize("n_rows", [64, 75])
+def test_pairs_of_bf16_round_only_the_factors_of_hidden_layers(monkeypatch, n_rows):
+    # A smooth activation: the slope of SELU jumps at 0, so that rounding there is no small change.
+    net = build(replace(SMALL, n_hidden=64, activation="mish")).train()
+    rows = encoded(net, n_rows)
+    exact, written = plainly(net, rows, None)
+    monkeypatch.setattr(pairs, "are_faster", lambda: True)
+    fused = net._fused(rows, None)
+    # Eight bits of each factor are kept: two roundings of up to 2**-9 a layer.
+    torch.testing.assert_close(fused[0].double(), written[0], rtol=0.02, atol=0.02)
+    for ours, theirs in zip(fused[1:], written[1:], strict=True):
+        torch.testing.assert_close(ours.double(), theirs, rtol=1e-4, atol=2e-5)
+    loss_of(*fused[:2]).backward()
+    loss_of(*written[:2]).backward()
+    for p, q in zip(net.parameters(), exact.parameters(), strict=True):
+        apart = (p.grad.double() - q.grad).norm() / q.grad.norm().clamp_min(1e-12)
+        assert apart < 0.01

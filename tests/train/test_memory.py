@@ -13,6 +13,7 @@ from tabnet_auto import InputError, Preset, auto_fit
 from tabnet_auto.config import PRESETS, NetConfig, TrainConfig
 from tabnet_auto.folds import make_folds
 from tabnet_auto.infer import infer_schema
+from tabnet_auto.trace import Trace
 from tabnet_auto.train import memory
 from tabnet_auto.train.memory import Sizes, adapt, available_bytes, needed_bytes, sizes_of
 
@@ -33,7 +34,7 @@ SIZES = Sizes(
         {"n_rows": 10_000_000}, {"n_test": 10_000_000}, {"n_seeds": 9}, {"n_values": 4000},
         {"n_levels": 4000}, {"n_statistics": 40}, {"n_outputs": 1000}, {"batch_size": 20_000},
         {"width": 2048}, {"n_steps": 9}, {"n_layers": 20}, {"n_parameters": 50_000_000},
-        {"token_width": 10_000},
+        {"token_width": 10_000}, {"companion_width": 10_000},
     ],
     ids=lambda more: next(iter(more)),
 )  # fmt: skip
@@ -46,6 +47,15 @@ def test_what_gives_way_needs_less():
     assert all(needed_bytes(replace(SIZES, **one)) < needed_bytes(SIZES) for one in less)
     predicting = replace(SIZES, batch_size=16)
     assert needed_bytes(replace(predicting, piece_rows=64)) < needed_bytes(predicting)
+
+
+def test_a_recorded_step_keeps_its_memory_while_rows_are_predicted():
+    assert needed_bytes(replace(SIZES, step_stays=True)) > needed_bytes(SIZES)
+    split = make_folds("binary", np.arange(400) % 2, folds=2)
+    schema = infer_schema(table(), "y")
+    for device, expected in (("cuda", True), ("cpu", False)):
+        found = sizes_of(split, schema, PRESETS["fast"], 0, torch.device(device))
+        assert found.step_stays is expected
 
 
 def table(n=400):
@@ -61,7 +71,7 @@ def table(n=400):
 def test_the_parameters_are_counted_about_right(preset):
     settings = replace(PRESETS[preset], n_seeds=1, train=TrainConfig(max_epochs=1, batch_size=64))
     fit = auto_fit(table(), "y", preset=settings, folds=2, verbose=False)
-    sizes = sizes_of(fit.folds, fit.schema, settings, 0, CPU)
+    sizes = sizes_of(fit.folds, fit.schema, settings, 0, (), CPU)
     real = sum(p.numel() for p in fit.net.parameters()) / fit.folds.n_members
     assert 0.7 < sizes.n_parameters / real < 1.5
     assert sizes.n_values == len(fit.encoder.layout.numeric)
@@ -183,7 +193,7 @@ def need(n_seeds, members_at_once, pieces=64):
     schema = infer_schema(frame, "y")
     y = (frame.y == "yes").to_numpy().astype(np.int64)
     split = make_folds("binary", y, folds=2, n_seeds=n_seeds)
-    sizes = sizes_of(split, schema, TINY, 0, CPU)
+    sizes = sizes_of(split, schema, TINY, 0, (), CPU)
     fitted = replace(sizes, members_at_once=members_at_once, piece_rows=pieces)
     return needed_bytes(fitted) / memory.USABLE + 1
 
@@ -231,3 +241,15 @@ def test_folds_keep_their_first_networks():
     assert fewer.fold == (0, 0, 1, 1)
     assert fewer.seed == tuple(split.seed[i] for i in (0, 1, 3, 4))
     assert memory._with_seeds(split, 3) is split
+
+
+def test_memory_bounds_the_seeds_that_time_is_left_for(monkeypatch):
+    schema = infer_schema(table(), "y")
+    split = make_folds("binary", np.tile([0, 1], 200), folds=2, n_seeds=1)
+    settings = replace(TINY, n_seeds=1, max_seeds=8)
+    for seeds in (1, 3, 8):
+        at_once = replace(sizes_of(split, schema, settings, 0, (), CPU), members_at_once=2)
+        enough = needed_bytes(replace(at_once, n_seeds=seeds)) / memory.USABLE + 1
+        monkeypatch.setattr(memory, "available_bytes", lambda device, enough=enough: enough)
+        _, found = memory.fit_into_memory(split, schema, settings, None, (), CPU, Trace())
+        assert found.max_seeds == seeds

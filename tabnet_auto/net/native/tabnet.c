@@ -13,25 +13,25 @@
  * map's *dense* rows are those of the values and of the levels' numbers; a row's dense tokens
  * are what they are multiplied with.
  *
- * Arrays within the kernel have rows of whole vectors, filled with zeros.
+ * Arrays within the kernel have rows of whole vectors, filled with zeros. Where the CPU multiplies
+ * bf16 faster, training rounds both factors of the products of hidden layers to it (`pairs.h`).
  */
 #include <omp.h>
 #include <stdint.h>
 #include <string.h>
 #include "maps.h"
-#include "products.h"
+#include "pairs.h"
 
 #define BLOCK_ROWS 64 /* rows that pass through the network together */
-#define WIDE 8 /* vectors of sums that stay in registers */
-#define NARROW 4
-#define SORTED_FIELDS 5 /* numbers of a row that a feature's gradient keeps in the order of knots */
+#define WIDE (LANES / 2) /* vectors of sums that stay in registers */
+#define SORTED_FIELDS 4 /* numbers of a row that a feature's gradient keeps in the order of knots */
 #define SELU_SCALE 1.0507009873554805f
 #define SELU_ALPHA 1.6732632423543772f
 
 /* What Python knows of the network; the order is that of tabnet_native.py. */
 typedef struct {
     int64_t members, batch, values, categories, level_width, bins, columns, steps, key, context;
-    int64_t hidden, layers, outputs, levels, map, activation, training;
+    int64_t hidden, layers, outputs, levels, map, activation, training, pairs;
 } Shape;
 
 /* Where a parameter's members lie, `stride` numbers apart, and where its gradient goes. */
@@ -52,6 +52,7 @@ typedef struct {
     const int64_t *level;
     const int64_t *column;      /* of each feature (F) */
     const int64_t *level_start; /* first row of each category's levels (C + 1) */
+    const int64_t *bins;        /* that each member uses (M) */
     const uint8_t *bytes;       /* random, (M, layers, B, H), for dropout; none without */
     const float *keep;          /* of each member: what is not dropped is scaled by it (M) */
     const int64_t *threshold;   /* of each member: smaller bytes are dropped (M) */
@@ -71,9 +72,10 @@ typedef struct {
         in_step_condition_back;
     int64_t layers, in_layer, in_layer_back, in_layer_bias;
     /* Fields of a row's tape on the way there and of the one on the way back, in numbers a row. */
-    int64_t tokens, knot, place, seen, query, excess, share, before, after, row_tape;
-    int64_t of_output, of_share, of_column, of_query, of_context, of_levels, of_before, of_logits;
-    int64_t row_back;
+    int64_t tokens, knot, place, seen, query, excess, share, before, after, after_pairs;
+    int64_t row_tape;
+    int64_t of_output, of_share, of_column, of_query, of_context, of_levels, of_before, of_before_pairs;
+    int64_t of_logits, row_back;
 } Net;
 
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -177,6 +179,7 @@ static void lay_out_tapes(Net *net)
     net->share = take(end, s->steps * net->ld_features);
     net->before = take(end, s->layers * net->ld_hidden);
     net->after = take(end, s->layers * net->ld_hidden);
+    net->after_pairs = take(end, s->pairs * (s->layers - 1) * net->ld_hidden);
     end = &net->row_back;
     net->of_output = take(end, s->steps * net->ld_hidden);
     net->of_share = take(end, s->steps * net->ld_features);
@@ -185,6 +188,7 @@ static void lay_out_tapes(Net *net)
     net->of_context = take(end, net->ld_context);
     net->of_levels = take(end, net->ld_levels);
     net->of_before = take(end, (s->layers - 1) * net->ld_hidden);
+    net->of_before_pairs = take(end, s->pairs * (s->layers - 1) * net->ld_hidden);
     net->of_logits = take(end, net->ld_outputs);
 }
 
@@ -218,7 +222,7 @@ static inline int64_t partial_sums(const Net *net)
 static inline int64_t thread_scratch(const Net *net)
 {
     int64_t widest = most(most(net->ld_hidden, net->ld_context), most(net->ld_key, net->ld_outputs));
-    int64_t row = net->ld_dense + net->ld_features + net->ld_hidden + widest;
+    int64_t row = most(net->ld_dense, net->ld_hidden) + net->ld_features + net->ld_hidden + widest;
     int64_t of_rows = net->shape.batch * most(SORTED_FIELDS, net->shape.level_width);
     int64_t of_weights = most(BLOCK_ROWS, net->shape.level_width) * most(widest, net->ld_columns);
     return most(BLOCK_ROWS * row, of_rows + of_weights) + LANES * LANES;
@@ -338,16 +342,21 @@ static void pack_rest(const Net *net, const Parameter *all, int64_t m, float *pa
 #undef OF
 }
 
+/* A layer's weight and its transpose; in pairs of their rows where products are of pairs. */
 static void pack_layer(const Net *net, const Parameter *weight, int64_t m, int64_t layer,
                        float *packed)
 {
     const Shape *s = &net->shape;
-    float *to = packed + net->layers + (layer - 1) * net->in_layer;
-    pack_rows(weight->values + m * weight->stride, to, s->hidden, s->hidden, net->ld_hidden,
-              1.0f / __builtin_sqrtf((float)s->hidden));
+    int64_t n = s->hidden, ld = net->ld_hidden;
+    float *to = packed + net->layers + (layer - 1) * net->in_layer, *back = to + net->in_layer_back;
+    pack_rows(weight->values + m * weight->stride, to, n, n, ld,
+              1.0f / __builtin_sqrtf((float)n));
     if (s->training)
-        pack_transpose(to, net->ld_hidden, to + net->in_layer_back, net->ld_hidden, s->hidden,
-                       s->hidden);
+        pack_transpose(to, ld, back, ld, n, n);
+    if (s->pairs) {
+        pair_rows(to, ld, to, ld, n, n);
+        pair_rows(back, ld, back, ld, n, n);
+    }
 }
 
 /* The dense rows of a map's levels, and the transpose of all its dense rows. */
@@ -415,7 +424,7 @@ static inline float *back_field(const Rows *rows, int64_t at, int64_t ld)
 static inline float *weighted_of(const Rows *rows) { return rows->scratch; }
 static inline float *dots_of(const Rows *rows)
 {
-    return weighted_of(rows) + BLOCK_ROWS * rows->net->ld_dense;
+    return weighted_of(rows) + BLOCK_ROWS * most(rows->net->ld_dense, rows->net->ld_hidden);
 }
 static inline float *gradient_of(const Rows *rows)
 {
@@ -432,6 +441,7 @@ static void read_tokens(const Rows *rows, const Input *in, const Parameter *leve
     const Net *net = rows->net;
     const Shape *s = &net->shape;
     int64_t n_values = s->values, ld_values = whole(n_values), width = s->level_width;
+    int64_t bins = in->bins[rows->member];
     const float *scale = rows->packed + net->level_scale;
     const float *levels = level->values + rows->member * level->stride;
     for (int64_t r = 0; r < rows->n; r++) {
@@ -440,12 +450,12 @@ static void read_tokens(const Rows *rows, const Input *in, const Parameter *leve
         Knot *knot = (Knot *)field(rows, net->knot, ld_values) + r * ld_values;
         float *place = field(rows, net->place, ld_values) + r * ld_values;
         for (int64_t i = 0; i < n_values; i++) {
-            float p = in->position[at + i] * (float)s->bins;
-            int64_t k = s->bins ? least((int64_t)p, s->bins - 1) : 0;
+            float p = in->position[at + i] * (float)bins;
+            int64_t k = bins ? least((int64_t)p, bins - 1) : 0;
             int missing = in->missing[at + i];
             tokens[i] = missing ? 0.0f : in->value[at + i];
             knot[i] = (Knot)(i * net->elements + (missing ? net->elements - 1 : k));
-            place[i] = missing || !s->bins ? 0.0f : p - (float)k;
+            place[i] = missing || !bins ? 0.0f : p - (float)k;
         }
         for (int64_t c = 0; c < s->categories; c++) {
             const float *from = levels + in->level[(rows->row + r) * s->categories + c] * width;
@@ -598,6 +608,30 @@ static void fill_rows(float *to, const float *row, int64_t n_rows, int64_t ld)
 {
     for (int64_t r = 0; r < n_rows; r++)
         memcpy(to + r * ld, row, (size_t)ld * sizeof(float));
+}
+
+/* Where a block's pairs of rows lie: a member's are one after the other from its first row on. */
+static inline int64_t pairs_at(const Rows *rows, int64_t at)
+{
+    const Net *net = rows->net;
+    int64_t start = rows->member * net->shape.batch;
+    return at * rows->n_tape + (start + (rows->first - start) / 2) * net->ld_hidden;
+}
+
+/* out (n, H) = rows of hidden units (n, H) times a layer's packed weight, added where told; the
+ * rows' pairs are kept at `pairs` for the weight's gradient. */
+static void layer_product(const Rows *rows, const float *in, const float *weight, float *out,
+                          float *pairs, int add)
+{
+    int64_t ld = rows->net->ld_hidden, n = rows->net->shape.hidden;
+    if (!rows->net->shape.pairs) {
+        product(in, ld, 1, weight, ld, out, ld, rows->n, whole(n), n, add);
+        return;
+    }
+    float *across = weighted_of(rows);
+    pair_columns(in, ld, across, ld, rows->n, n);
+    pair_rows(in, ld, pairs, ld, rows->n, n);
+    product_of_pairs(across, ld, 1, weight, ld, out, ld, rows->n, n, n / 2, add);
 }
 
 /* ---- the way there ---- */
@@ -774,8 +808,8 @@ static void forward_trunk(const Rows *rows, const Input *in, float *logits)
         const float *own = rows->packed + net->layers + (l - 1) * net->in_layer;
         float *before = field(rows, net->before + l * ld, ld);
         fill_rows(before, own + net->in_layer_bias, rows->n, ld);
-        product(field(rows, net->after + (l - 1) * ld, ld), ld, 1, own, ld, before, ld, rows->n,
-                whole(n), n, 1);
+        layer_product(rows, field(rows, net->after + (l - 1) * ld, ld), own, before,
+                      rows->tape + pairs_at(rows, net->after_pairs + (l - 1) * ld), 1);
         activate(rows, in, l);
     }
     float *out = other_of(rows);
@@ -905,9 +939,9 @@ static void backward_trunk(const Rows *rows, const Input *in, const float *of_lo
     for (int64_t l = s->layers - 1; l > 0; l--) {
         float *to = back_field(rows, net->of_before + (l - 1) * ld, ld);
         activate_backward(rows, in, l, grad, to, sums + l * ld);
-        product(to, ld, 1,
-                rows->packed + net->layers + (l - 1) * net->in_layer + net->in_layer_back, ld,
-                grad, ld, rows->n, whole(n), n, 0);
+        layer_product(rows, to,
+                      rows->packed + net->layers + (l - 1) * net->in_layer + net->in_layer_back,
+                      grad, rows->back + pairs_at(rows, net->of_before_pairs + (l - 1) * ld), 0);
     }
     activate_backward(rows, in, 0, grad, back_field(rows, net->of_output + (s->steps - 1) * ld, ld),
                       sums);
@@ -1061,9 +1095,11 @@ static const float *vectors_of(const Rows *rows, int64_t t)
                  : back_field(rows, net->of_output + step * net->ld_hidden, net->ld_hidden);
 }
 
-/* A feature's rows in the order of their knots, and the factors of their vectors: share, share
- * times place, share times value. Group k is from start[k] to start[k + 1]. */
-typedef struct { int64_t *start; Knot *row; float *share, *place, *value; } Sorted;
+/* A row of a feature's group, and the factors of its vector: share, share times place, share
+ * times value. */
+typedef struct { Knot row; float share, place, value; } Factors;
+/* A feature's rows in the order of their knots: group k is from start[k] to start[k + 1]. */
+typedef struct { int64_t *start; Factors *rows; } Sorted;
 
 static void sort_rows(const Rows *rows, int64_t i, Sorted *sorted)
 {
@@ -1078,7 +1114,7 @@ static void sort_rows(const Rows *rows, int64_t i, Sorted *sorted)
     int64_t next[n];
     memcpy(next, sorted->start, (size_t)n * sizeof(int64_t));
     for (int64_t r = 0; r < rows->n; r++)
-        sorted->row[next[knot[r * ld] - i * n]++] = (Knot)r;
+        sorted->rows[next[knot[r * ld] - i * n]++].row = (Knot)r;
 }
 
 static void take_factors(const Rows *rows, int64_t i, const float *shares, Sorted *sorted)
@@ -1088,18 +1124,17 @@ static void take_factors(const Rows *rows, int64_t i, const float *shares, Sorte
     const float *place = field(rows, net->place, ld) + i;
     const float *value = field(rows, net->tokens, net->ld_dense) + i;
     for (int64_t j = 0; j < rows->n; j++) {
-        int64_t r = sorted->row[j];
-        float share = shares ? shares[r * net->ld_features + i] : 1.0f;
-        sorted->share[j] = share;
-        sorted->place[j] = share * place[r * ld];
-        sorted->value[j] = share * value[r * net->ld_dense];
+        Factors *own = sorted->rows + j;
+        own->share = shares ? shares[own->row * net->ld_features + i] : 1.0f;
+        own->place = own->share * place[own->row * ld];
+        own->value = own->share * value[own->row * net->ld_dense];
     }
 }
 
 static inline Vector load_some(const float *from, int64_t n)
 {
     Vector found = all(0.0f);
-    memcpy(&found, from, (size_t)least(n, LANES) * sizeof(float));
+    memcpy(&found, from, (size_t)n * sizeof(float));
     return found;
 }
 
@@ -1112,11 +1147,15 @@ static inline void store_some(float *to, Vector value, int64_t n)
 static inline __attribute__((always_inline)) float put_element(
     const Vector *sum, const float *weight, float *to, float factor, int64_t left, const int n)
 {
+    if (n == 1 && left < LANES) {
+        store_some(to, factor * sum[0], left);
+        return total_of(sum[0] * load_some(weight, left));
+    }
     Vector total = all(0.0f);
-#pragma GCC unroll 4
+#pragma GCC unroll 8
     for (int j = 0; j < n; j++) {
-        total += sum[j] * load_some(weight + j * LANES, left - j * LANES);
-        store_some(to + j * LANES, factor * sum[j], left - j * LANES);
+        total += sum[j] * load(weight + j * LANES);
+        store(to + j * LANES, factor * sum[j]);
     }
     return total_of(total);
 }
@@ -1128,25 +1167,24 @@ static inline __attribute__((always_inline)) void feature_columns(
     const float *weight, const float *scale, float factor, float *to, float *of_scale,
     int64_t left, const int n)
 {
-    Vector later[NARROW], of_value[NARROW];
-#pragma GCC unroll 4
+    Vector later[WIDE], of_value[WIDE];
+#pragma GCC unroll 8
     for (int j = 0; j < n; j++)
         later[j] = of_value[j] = all(0.0f);
     for (int64_t k = n_elements - 1; k >= 0; k--) {
-        Vector full[NARROW], part[NARROW];
-#pragma GCC unroll 4
+        Vector full[WIDE], part[WIDE];
+#pragma GCC unroll 8
         for (int j = 0; j < n; j++)
             full[j] = part[j] = all(0.0f);
         for (int64_t at = sorted->start[k]; at < sorted->start[k + 1]; at++) {
-            const float *from = vectors + sorted->row[at] * ld;
-            float share = sorted->share[at], place = sorted->place[at];
-            float value = sorted->value[at];
-#pragma GCC unroll 4
+            const Factors *row = sorted->rows + at;
+            const float *from = vectors + row->row * ld;
+#pragma GCC unroll 8
             for (int j = 0; j < n; j++) {
                 Vector own = load(from + j * LANES);
-                full[j] += share * own;
-                part[j] += place * own;
-                of_value[j] += value * own;
+                full[j] += row->share * own;
+                part[j] += row->place * own;
+                of_value[j] += row->value * own;
             }
         }
         if (k == n_elements - 1) {
@@ -1156,7 +1194,7 @@ static inline __attribute__((always_inline)) void feature_columns(
         }
         if (k == n_elements - 2) /* the last knot has no bin behind it */
             continue;
-#pragma GCC unroll 4
+#pragma GCC unroll 8
         for (int j = 0; j < n; j++) {
             part[j] += later[j];
             later[j] += full[j];
@@ -1171,12 +1209,12 @@ static inline __attribute__((always_inline)) void feature_columns(
 static void value_gradient(const Rows *rows, const Parameter *all_parameters, int64_t i)
 {
     const Net *net = rows->net;
-    int64_t n = net->elements, n_rows = rows->n, m = rows->member;
+    int64_t n = net->elements, m = rows->member;
     const Parameter *scales = all_parameters + VALUE_SCALE;
     const float *scale = scales->values + m * scales->stride + i * n;
-    float *of_scale = scales->grad + (m * net->shape.values + i) * n, *at = rows->scratch;
+    float *of_scale = scales->grad + (m * net->shape.values + i) * n;
     int64_t start[n + 1];
-    Sorted sorted = {start, (Knot *)at, at + n_rows, at + 2 * n_rows, at + 3 * n_rows};
+    Sorted sorted = {start, (Factors *)rows->scratch};
     sort_rows(rows, i, &sorted);
     memset(of_scale, 0, (size_t)n * sizeof(float));
     for (int64_t t = 0; t < net->n_maps; t++) {
@@ -1188,15 +1226,23 @@ static void value_gradient(const Rows *rows, const Parameter *all_parameters, in
         memset(sums, 0, sizeof(sums));
         take_factors(rows, i, shares_of(rows, t), &sorted);
         int64_t k = 0;
-        for (; k + NARROW * LANES <= map->width; k += NARROW * LANES)
+        for (; k + WIDE * LANES <= map->width; k += WIDE * LANES)
             feature_columns(&sorted, vectors + k, map->ld, n, map->width, weight + k, scale,
-                            map->factor, to + k, sums, NARROW * LANES, NARROW);
+                            map->factor, to + k, sums, WIDE * LANES, WIDE);
         for (; k < map->width; k += LANES)
             feature_columns(&sorted, vectors + k, map->ld, n, map->width, weight + k, scale,
                             map->factor, to + k, sums, map->width - k, 1);
         for (int64_t j = 0; j < n; j++)
             of_scale[j] += map->factor * sums[j];
     }
+}
+
+static void put_rows(const float *from, int64_t ld, int64_t n_rows, int64_t n, float factor,
+                     float *to)
+{
+    for (int64_t i = 0; i < n_rows; i++)
+        for (int64_t k = 0; k < n; k++)
+            to[i * n + k] = factor * from[i * ld + k];
 }
 
 /* to (n_in, n_out) = factor times the sum over rows of x (n_rows, n_in) times g (n_rows, n_out). */
@@ -1207,9 +1253,7 @@ static void weight_gradient(const float *x, int64_t ld_x, int64_t n_in, const fl
     for (int64_t start = 0; start < n_in; start += BLOCK_ROWS) {
         int64_t n = least(BLOCK_ROWS, n_in - start);
         product(x + start, 1, ld_x, g, ld_g, scratch, ld_g, n, whole(n_out), n_rows, 0);
-        for (int64_t i = 0; i < n; i++)
-            for (int64_t k = 0; k < n_out; k++)
-                to[(start + i) * n_out + k] = factor * scratch[i * ld_g + k];
+        put_rows(scratch, ld_g, n, n_out, factor, to + start * n_out);
     }
 }
 
@@ -1316,11 +1360,19 @@ static void layer_gradient(const Rows *rows, const Parameter *weight, int64_t la
 {
     const Net *net = rows->net;
     int64_t ld = net->ld_hidden, n = net->shape.hidden, start = piece * BLOCK_ROWS;
-    weight_gradient(field(rows, net->after + (layer - 1) * ld, ld) + start, ld,
-                    least(BLOCK_ROWS, n - start),
-                    back_field(rows, net->of_before + (layer - 1) * ld, ld), ld, n, rows->n,
-                    1.0f / __builtin_sqrtf((float)n), rows->scratch,
-                    weight->grad + (rows->member * n + start) * n);
+    int64_t n_own = least(BLOCK_ROWS, n - start), at = (layer - 1) * ld;
+    float factor = 1.0f / __builtin_sqrtf((float)n);
+    float *to = weight->grad + (rows->member * n + start) * n;
+    if (!net->shape.pairs) {
+        weight_gradient(field(rows, net->after + at, ld) + start, ld, n_own,
+                        back_field(rows, net->of_before + at, ld), ld, n, rows->n, factor,
+                        rows->scratch, to);
+        return;
+    }
+    product_of_pairs(rows->tape + pairs_at(rows, net->after_pairs + at) + start, 1, ld,
+                     rows->back + pairs_at(rows, net->of_before_pairs + at), ld, rows->scratch,
+                     ld, n_own, n, (rows->n + 1) / 2, 0);
+    put_rows(rows->scratch, ld, n_own, n, factor, to);
 }
 
 /* One piece of a member's gradients: a layer's piece, a feature, a step, or the rest. */

@@ -1,0 +1,121 @@
+"""Rounds of networks: while a time limit leaves time, every fold trains further seeds.
+
+How long a training takes nobody knows before early stopping has ended it. So the first round
+trains in full, and the next ones follow with the pace that was measured, as long as one more fits.
+They plan for as many epochs as the first found best: their learning rate has fallen by then, which
+makes them as good in less time. Each joins the mean: more time only adds members.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from time import monotonic
+
+import numpy as np
+import torch
+from torch import nn
+
+from tabnet_auto.config import MemberSettings, NetConfig, PaperConfig, TrainConfig
+from tabnet_auto.trace import Trace
+from tabnet_auto.train.interrupt import stop_on_interrupt
+from tabnet_auto.train.members import Task, Training
+from tabnet_auto.train.state import TrainState
+
+BENT = 0.3
+"""Share of a round's time from which another is begun: its schedule bends to end in it."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """How networks are trained: their shape, their training, where; what differs between folds.
+
+    ``settings`` returns the settings of members by their folds; None: nothing differs.
+    """
+
+    net: NetConfig | PaperConfig
+    train: TrainConfig
+    device: torch.device
+    settings: Callable[[tuple[int, ...]], MemberSettings] | None = None
+
+    def training(self, task: Task, trace: Trace, first_seed: int = 0) -> Training:
+        """Set up the members of ``task``, whose folds have had ``first_seed`` seeds before."""
+        own = None
+        if self.settings is not None:
+            longer, _ = task.folds.with_seeds(first_seed + task.folds.n_seeds)
+            latest = _latest(longer.n_folds, longer.n_seeds, first_seed)
+            own = self.settings(longer.fold).select(latest)
+        return Training(task, self.net, self.train, device=self.device, trace=trace, settings=own)
+
+
+@dataclass(frozen=True)
+class Room:
+    """What there is room for after a round of networks.
+
+    ``until`` is the ``time.monotonic()`` instant at which the first round's training must end,
+    None without a limit; each further seed of all folds needs ``seed_seconds`` of what follows;
+    a fold may have ``max_seeds``; an epoch of the first round took ``epoch_seconds``.
+    """
+
+    until: float | None
+    seed_seconds: float
+    max_seeds: int
+    epoch_seconds: float
+
+
+def train_rounds(
+    course: Course, task: Task, first: tuple[nn.Module, TrainState], room: Room, trace: Trace
+) -> tuple[nn.Module, Task]:
+    """Train further seeds while there is room; return all networks as one, and their task.
+
+    ``first`` is the network of the members of ``task``, fully trained, and their state. Each
+    round trains as many seeds as the first did. One that is interrupted is left out: its members
+    have not learned to the end.
+    """
+    at_once, nets = task.folds.n_seeds, [first[0]]
+    epochs = max(1, math.ceil(np.median(first[1].best_epoch)))
+    course = replace(course, train=replace(course.train, max_epochs=epochs))
+    n_seeds, seconds = at_once, epochs * room.epoch_seconds
+    while room.until is not None:
+        more = min(at_once, room.max_seeds - n_seeds)
+        share = more / at_once
+        until = room.until - (n_seeds + more - at_once) * room.seed_seconds
+        left, start = until - monotonic(), monotonic()
+        if more < 1 or left < BENT * share * seconds:
+            break
+        trace.add("round", number=len(nets) + 1, n_seeds=more, seconds=left)
+        folds, source = task.folds.with_seeds(n_seeds + more)
+        new = _latest(folds.n_folds, folds.n_seeds, n_seeds)
+        joining = task.of_members(folds.select(new), source[new])
+        training = course.training(joining, trace, n_seeds)
+        with stop_on_interrupt() as stop:
+            net, _ = training.finish(deadline=until, stop=stop)
+            if stop():
+                break
+        nets.append(net)
+        n_seeds += more
+        seconds = max(seconds, (monotonic() - start) / share)
+    if len(nets) == 1:
+        return nets[0], task
+    whole = task.of_members(*task.folds.with_seeds(n_seeds))
+    return _as_one(nets, whole, course), whole
+
+
+def _latest(n_folds: int, n_seeds: int, begin: int) -> list[int]:
+    """Members of the seeds from ``begin`` on, fold by fold."""
+    return [fold * n_seeds + seed for fold in range(n_folds) for seed in range(begin, n_seeds)]
+
+
+def _as_one(nets: list[nn.Module], task: Task, course: Course) -> nn.Module:
+    """Bring the members of all rounds into one network, fold by fold and seed by seed."""
+    n_folds = task.folds.n_folds
+    states = [net.state_dict() for net in nets]
+
+    def together(name: str) -> torch.Tensor:
+        parts = [state[name].unflatten(0, (n_folds, -1)) for state in states]
+        return torch.cat(parts, dim=1).flatten(0, 1)
+
+    net = task.build(course.net, course.device)
+    net.load_state_dict({name: together(name) for name in states[0]})
+    return net.eval()
