@@ -48,7 +48,8 @@ class NetConfig:
 
     def bins(self, seed_number: int) -> int:
         """Bins of a value's token, in the network of a fold that has this number from 0 on."""
-        return self.coarse_bins if seed_number % 2 and self.coarse_bins else self.n_bins
+        is_coarse = seed_number % 2 and self.coarse_bins
+        return min(self.coarse_bins, self.n_bins) if is_coarse else self.n_bins
 
 
 @dataclass(frozen=True)
