@@ -21,9 +21,9 @@ class NetConfig:
 
     ``n_steps`` attention steps with ``mask`` as their sparse map and keys of ``d_key`` numbers;
     a context of ``n_context`` units asks the first question; ``n_layers`` hidden layers of
-    ``n_hidden`` units. A value's token has ``n_bins`` piecewise-linear elements, in every second
-    network of a fold ``coarse_bins`` (0: as many): which suits the data, and two kinds err less
-    together. A level's token has ``level_width``. ``scaling`` is ``"robust"`` or
+    ``n_hidden`` units. A value's token has ``n_bins`` piecewise-linear elements, or
+    ``coarse_bins``: networks of a fold take turns, further ones are of the kind that did better,
+    and the blend weighs them (0: there is one kind). A level's token has ``level_width``. ``scaling`` is ``"robust"`` or
     ``"quantile"``. ``column_dropout`` turns whole columns missing in training, ``unknown_rate``
     category levels unknown. ``column_sparsity`` weighs a penalty that takes the attention from
     columns that no row needs (:func:`tabnet_auto.net.tabnet.mass_penalty`).
@@ -45,9 +45,14 @@ class NetConfig:
     column_dropout: float = 0.1
     column_sparsity: float = 0.0
 
-    def bins(self, seed_number: int) -> int:
-        """Bins of a value's token, in the network of a fold that has this number from 0 on."""
-        return self.coarse_bins if seed_number % 2 and self.coarse_bins else self.n_bins
+    @property
+    def n_kinds(self) -> int:
+        """Kinds of networks that take turns."""
+        return 2 if self.coarse_bins else 1
+
+    def bins(self, kind: int) -> int:
+        """Bins of a value's token in a network of kind 0 or 1."""
+        return self.coarse_bins if kind else self.n_bins
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,11 @@ class PaperConfig:
     mask: SparseMap = "sparsemax"
     lambda_sparse: float = 1e-3
     epsilon: float = 1e-15
+
+    @property
+    def n_kinds(self) -> int:
+        """Kinds of networks that take turns: all are alike."""
+        return 1
 
 
 @dataclass(frozen=True)
