@@ -22,7 +22,7 @@ class NetConfig:
     ``n_steps`` attention steps with ``mask`` as their sparse map and keys of ``d_key`` numbers;
     a context of ``n_context`` units asks the first question; ``n_layers`` hidden layers of
     ``n_hidden`` units. A value's token has ``n_bins`` piecewise-linear elements, in every second
-    network of a fold ``coarse_bins`` (0: as many): which suits the data, and two kinds err less
+    network of a fold ``coarse_bins`` (0: as many; never more): which suits the data, and two kinds err less
     together. A level's token has ``level_width``. ``scaling`` is ``"robust"`` or
     ``"quantile"``. ``column_dropout`` turns whole columns missing in training, ``unknown_rate``
     category levels unknown. ``column_sparsity`` weighs a penalty that takes the attention from
@@ -47,7 +47,8 @@ class NetConfig:
 
     def bins(self, seed_number: int) -> int:
         """Bins of a value's token, in the network of a fold that has this number from 0 on."""
-        return self.coarse_bins if seed_number % 2 and self.coarse_bins else self.n_bins
+        coarse = seed_number % 2 and self.coarse_bins
+        return min(coarse, self.n_bins) if coarse else self.n_bins
 
 
 @dataclass(frozen=True)
