@@ -22,8 +22,8 @@ class NetConfig:
     ``n_steps`` attention steps with ``mask`` as their sparse map and keys of ``d_key`` numbers;
     a context of ``n_context`` units asks the first question; ``n_layers`` hidden layers of
     ``n_hidden`` units. A value's token has ``n_bins`` piecewise-linear elements, in every second
-    network of a fold ``coarse_bins`` (0: as many; never more): which suits the data, and two kinds err less
-    together. A level's token has ``level_width``. ``scaling`` is ``"robust"`` or
+    network of a fold ``coarse_bins`` (0: as many; never more): which suits the data, and two
+    kinds err less together. A level's token has ``level_width``. ``scaling`` is ``"robust"`` or
     ``"quantile"``. ``column_dropout`` turns whole columns missing in training, ``unknown_rate``
     category levels unknown. ``column_sparsity`` weighs a penalty that takes the attention from
     columns that no row needs (:func:`tabnet_auto.net.tabnet.mass_penalty`).
