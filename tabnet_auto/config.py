@@ -23,8 +23,8 @@ class NetConfig:
     a context of ``n_context`` units asks the first question; ``n_layers`` hidden layers of
     ``n_hidden`` units. A value's token has ``n_bins`` piecewise-linear elements, or
     ``coarse_bins``: networks of a fold take turns, further ones are of the kind that did better,
-    and the blend weighs them (0: there is one kind). A level's token has ``level_width``. ``scaling`` is ``"robust"`` or
-    ``"quantile"``. ``column_dropout`` turns whole columns missing in training, ``unknown_rate``
+    and the blend weighs them (0, or no fewer than ``n_bins``: there is one kind). A level's token
+    has ``level_width``. ``scaling`` is ``"robust"`` or ``"quantile"``. ``column_dropout`` turns whole columns missing in training, ``unknown_rate``
     category levels unknown. ``column_sparsity`` weighs a penalty that takes the attention from
     columns that no row needs (:func:`tabnet_auto.net.tabnet.mass_penalty`).
     """
@@ -48,11 +48,11 @@ class NetConfig:
     @property
     def n_kinds(self) -> int:
         """Kinds of networks that take turns."""
-        return 2 if self.coarse_bins else 1
+        return 2 if 0 < self.coarse_bins < self.n_bins else 1
 
     def bins(self, kind: int) -> int:
         """Bins of a value's token in a network of kind 0 or 1."""
-        return self.coarse_bins if kind else self.n_bins
+        return self.coarse_bins if kind and self.n_kinds > 1 else self.n_bins
 
 
 @dataclass(frozen=True)
