@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tabnet_auto.errors import ArtifactError
 
-FORMAT = 2
+FORMAT = 3
 """Raised when a change makes older readers wrong."""
 MANIFEST, DATA, ARRAYS = "manifest.json", "model.json", "arrays.safetensors"
 

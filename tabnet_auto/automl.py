@@ -297,7 +297,7 @@ def _train(
         models = train_models(task, plan, task.design.n_rows, trace)
     else:
         models = train_twice(task, plan, trace, test, threshold)
-    folds, source = task.folds.with_seeds(models.task.folds.n_seeds)
+    folds, source = task.folds.with_seeds(models.task.folds.kinds)
     return models, task.of_members(folds, source), encoder.select(source)
 
 

@@ -21,10 +21,10 @@ class NetConfig:
 
     ``n_steps`` attention steps with ``mask`` as their sparse map and keys of ``d_key`` numbers;
     a context of ``n_context`` units asks the first question; ``n_layers`` hidden layers of
-    ``n_hidden`` units. A value's token has ``n_bins`` piecewise-linear elements, in every second
-    network of a fold ``coarse_bins`` (0: as many): which suits the data, and two kinds err less
-    together. A level's token has ``level_width``. ``scaling`` is ``"robust"`` or
-    ``"quantile"``. ``column_dropout`` turns whole columns missing in training, ``unknown_rate``
+    ``n_hidden`` units. A value's token has ``n_bins`` piecewise-linear elements, or
+    ``coarse_bins``: networks of a fold take turns, further ones are of the kind that did better,
+    and the blend weighs them (0, or no fewer than ``n_bins``: there is one kind). A level's token
+    has ``level_width``. ``scaling`` is ``"robust"`` or ``"quantile"``. ``column_dropout`` turns whole columns missing in training, ``unknown_rate``
     category levels unknown. ``column_sparsity`` weighs a penalty that takes the attention from
     columns that no row needs (:func:`tabnet_auto.net.tabnet.mass_penalty`); it grows with what
     a member has learned (:func:`tabnet_auto.train.loss.explained_share`).
@@ -46,10 +46,14 @@ class NetConfig:
     column_dropout: float = 0.1
     column_sparsity: float = 0.04
 
-    def bins(self, seed_number: int) -> int:
-        """Bins of a value's token, in the network of a fold that has this number from 0 on."""
-        is_coarse = seed_number % 2 and self.coarse_bins
-        return min(self.coarse_bins, self.n_bins) if is_coarse else self.n_bins
+    @property
+    def n_kinds(self) -> int:
+        """Kinds of networks that take turns."""
+        return 2 if 0 < self.coarse_bins < self.n_bins else 1
+
+    def bins(self, kind: int) -> int:
+        """Bins of a value's token in a network of kind 0 or 1."""
+        return self.coarse_bins if kind and self.n_kinds > 1 else self.n_bins
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,11 @@ class PaperConfig:
     mask: SparseMap = "sparsemax"
     lambda_sparse: float = 1e-3
     epsilon: float = 1e-15
+
+    @property
+    def n_kinds(self) -> int:
+        """Kinds of networks that take turns: all are alike."""
+        return 1
 
 
 @dataclass(frozen=True)

@@ -92,10 +92,11 @@ def split_rows(
     n_seeds = preset.seeds(*given.size)
     if device.type == "cpu":
         n_seeds = first_seeds(preset, given.size, times)
-    return make_folds(
+    split = make_folds(
         given.schema.task, given.y, folds=folds, groups=table.groups, time=table.time,
         n_seeds=n_seeds, seed=seed,
     )  # fmt: skip
+    return split.with_kinds([number % preset.net.n_kinds for number in range(n_seeds)])
 
 
 def fold_notes(given: Given, split: Folds, folds: object) -> list[str]:

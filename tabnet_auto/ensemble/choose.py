@@ -60,7 +60,7 @@ def _learn_stack(sample: Sample, task: Task, seed: int, until: float | None) -> 
 
 LEARNERS: dict[str, Learner] = {"greedy": _learn_greedy, "stack": _learn_stack}
 BLENDS = ("auto", "uniform", *LEARNERS)
-"""How models may be blended; ``"auto"`` is greedy where there are companions, else uniform."""
+"""How models may be blended; ``"auto"`` is greedy where they are of several kinds, else uniform."""
 
 
 def check_blend(blend: object) -> str:
@@ -101,7 +101,7 @@ def choose_blend(
     mean = uniform(held.n_models)
     plain = held.combine([mean] * len(held.rows))
     if rule == "auto":
-        rule = "greedy" if n_companions else "uniform"
+        rule = "greedy" if n_companions or len(set(task.folds.kinds)) > 1 else "uniform"
     if rule == "uniform" or held.n_models == 1:
         return Chosen(mean, plain, "")
     if len(held.rows) == 1:

@@ -48,7 +48,6 @@ def make_folds(
         valid=tuple(valid for _, valid in checked for _ in range(n_seeds)),
         fold=tuple(i for i in range(len(checked)) for _ in range(n_seeds)),
         seed=tuple(seed + SEED_STEP * s + i for i in range(len(checked)) for s in range(n_seeds)),
-        number=tuple(s for _ in checked for s in range(n_seeds)),
         rule=rule,
         groups=None if groups is None else np.unique(groups, return_inverse=True)[1],
     )

@@ -24,8 +24,9 @@ class Folds:
     ``train[i]`` and ``valid[i]`` are sorted row positions, ``fold[i]`` and ``seed[i]`` say
     which fold and which seed member i is; ``rule`` says in words how the rows were split.
     Repeated folds are numbered on. ``groups (n,)`` are numbers of the rows' groups where rows
-    must stay together within the training rows too; ``number[i]`` says which of its fold's
-    networks member i is (empty: all are the first). A saved model keeps neither.
+    must stay together within the training rows too; a saved model does not keep them.
+    ``kind[i]`` says which kind of network member i is, of those that its configuration knows
+    (empty: all are of kind 0).
     """
 
     train: tuple[Rows, ...]
@@ -34,7 +35,7 @@ class Folds:
     seed: tuple[int, ...]
     rule: str
     groups: NDArray[np.int64] | None = None
-    number: tuple[int, ...] = ()
+    kind: tuple[int, ...] = ()
 
     @property
     def n_members(self) -> int:
@@ -63,21 +64,30 @@ class Folds:
             valid=tuple(self.valid[i] for i in members),
             fold=tuple(self.fold[i] for i in members),
             seed=tuple(self.seed[i] for i in members),
-            number=tuple(self.number[i] for i in members if self.number),
+            kind=tuple(self.kind[i] for i in members if self.kind),
         )
 
-    def with_seeds(self, n_seeds: int) -> tuple[Folds, Rows]:
-        """Give every fold ``n_seeds`` members, at least those that it has.
+    @property
+    def kinds(self) -> tuple[int, ...]:
+        """Kinds of a fold's members, the same in all folds; ``(n_seeds,)``."""
+        return tuple(self.kind[: self.n_seeds]) or (0,) * self.n_seeds
+
+    def with_kinds(self, kinds: Sequence[int]) -> Folds:
+        """Say of which kinds a fold's members are."""
+        return replace(self, kind=tuple(kinds) * self.n_folds)
+
+    def with_seeds(self, kinds: Sequence[int]) -> tuple[Folds, Rows]:
+        """Give every fold a member of each of ``kinds``: first those that it has, then new ones.
 
         Also returns which of the old members each new one shares its rows with; ``(M,)``.
         """
         own, now = [self.of_fold(fold) for fold in range(self.n_folds)], self.n_seeds
+        n_seeds = len(kinds)
         source = [members[s if s < now else 0] for members in own for s in range(n_seeds)]
         more = [0 if s < now else s * SEED_STEP for _ in own for s in range(n_seeds)]
         longer = self.select(source)
         seed = tuple(a + b for a, b in zip(longer.seed, more, strict=True))
-        number = tuple(s for _ in own for s in range(n_seeds))
-        return replace(longer, seed=seed, number=number), np.array(source)
+        return replace(longer, seed=seed).with_kinds(kinds), np.array(source)
 
 
 def check_fold_weights(folds: Folds, weight: NDArray[np.floating] | None) -> None:

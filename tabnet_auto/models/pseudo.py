@@ -66,7 +66,7 @@ def train_twice(task: Task, plan: Plan, trace: Trace, test: Design, threshold: f
     n_rows = task.design.n_rows
     trace.note("pseudo-labels: a first training, not shown, labels the test rows")
     first = train_models(task, _first_half(plan), n_rows, Trace())
-    _, source = task.folds.with_seeds(first.task.folds.n_seeds)
+    _, source = task.folds.with_seeds(first.task.folds.kinds)
     labels = fold_labels(first, replace(test, x_stat=test.x_stat[source]))
     chosen = [_confident(own, threshold) for own in labels]
     # The first training was the first usable model: nothing hurries the second one's first epoch.

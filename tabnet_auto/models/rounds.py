@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from tabnet_auto.config import MemberSettings, NetConfig, PaperConfig, TrainConfig
+from tabnet_auto.folds import Folds
 from tabnet_auto.trace import Trace
 from tabnet_auto.train.interrupt import stop_on_interrupt
 from tabnet_auto.train.members import Task, Training
@@ -43,7 +44,7 @@ class Course:
         """Set up the members of ``task``, whose folds have had ``first_seed`` seeds before."""
         own = None
         if self.settings is not None:
-            longer, _ = task.folds.with_seeds(first_seed + task.folds.n_seeds)
+            longer, _ = task.folds.with_seeds((0,) * (first_seed + task.folds.n_seeds))
             latest = _latest(longer.n_folds, longer.n_seeds, first_seed)
             own = self.settings(longer.fold).select(latest)
         return Training(task, self.net, self.train, device=self.device, trace=trace, settings=own)
@@ -63,6 +64,10 @@ class Room:
     max_seeds: int
     epoch_seconds: float
 
+    def at_pace(self, epoch_seconds: float) -> Room:
+        """Return the same where an epoch has been seen to take so long, if that is longer."""
+        return replace(self, epoch_seconds=max(self.epoch_seconds, epoch_seconds))
+
 
 def train_rounds(
     course: Course, task: Task, first: tuple[nn.Module, TrainState], room: Room, trace: Trace
@@ -74,32 +79,56 @@ def train_rounds(
     have not learned to the end.
     """
     at_once, nets = task.folds.n_seeds, [first[0]]
-    epochs = max(1, math.ceil(np.median(first[1].best_epoch)))
-    course = replace(course, train=replace(course.train, max_epochs=epochs))
-    n_seeds, seconds = at_once, epochs * room.epoch_seconds
+    kinds, tried = list(task.folds.kinds), Tried(course.net.n_kinds)
+    tried.add(task.folds, first[1])
     while room.until is not None:
-        more = min(at_once, room.max_seeds - n_seeds)
-        share = more / at_once
-        until = room.until - (n_seeds + more - at_once) * room.seed_seconds
-        left, start = until - monotonic(), monotonic()
-        if more < 1 or left < BENT * share * seconds:
+        kind = tried.next_kind()
+        epochs = tried.epochs.get(kind, course.train.max_epochs)
+        more = min(at_once, room.max_seeds - len(kinds))
+        until = room.until - (len(kinds) + more - at_once) * room.seed_seconds
+        left, seconds = until - monotonic(), more / at_once * epochs * room.epoch_seconds
+        if more < 1 or left < BENT * seconds:
             break
-        trace.add("round", number=len(nets) + 1, n_seeds=more, seconds=left)
-        folds, source = task.folds.with_seeds(n_seeds + more)
-        new = _latest(folds.n_folds, folds.n_seeds, n_seeds)
+        trace.add("round", number=len(nets) + 1, n_seeds=more, of_kind=kind, seconds=left)
+        folds, source = task.folds.with_seeds([*kinds, *[kind] * more])
+        new = _latest(folds.n_folds, folds.n_seeds, len(kinds))
         joining = task.of_members(folds.select(new), source[new])
-        training = course.training(joining, trace, n_seeds)
+        own = replace(course, train=replace(course.train, max_epochs=epochs))
+        training, start = own.training(joining, trace, len(kinds)), monotonic()
         with stop_on_interrupt() as stop:
-            net, _ = training.finish(deadline=until, stop=stop)
+            net, state = training.finish(deadline=until, stop=stop)
             if stop():
                 break
         nets.append(net)
-        n_seeds += more
-        seconds = max(seconds, (monotonic() - start) / share)
+        kinds += [kind] * more
+        tried.add(joining.folds, state)
+        room = room.at_pace((monotonic() - start) * at_once / (more * state.epoch))
     if len(nets) == 1:
         return nets[0], task
-    whole = task.of_members(*task.folds.with_seeds(n_seeds))
+    whole = task.of_members(*task.folds.with_seeds(kinds))
     return _as_one(nets, whole, course), whole
+
+
+class Tried:
+    """What is known of the kinds of networks: ``epochs`` that were best, and validation losses."""
+
+    def __init__(self, n_kinds: int) -> None:
+        self.n_kinds = n_kinds
+        self.epochs: dict[int, int] = {}
+        self.losses: dict[int, float] = {}
+
+    def add(self, folds: Folds, state: TrainState) -> None:
+        """Take note of members that have been trained; of a kind the first ones count."""
+        kind = np.array(folds.kind or (0,) * folds.n_members)
+        for one in set(kind.tolist()) - set(self.losses):
+            best = np.array(state.best_epoch)[kind == one]
+            self.epochs[one] = max(1, math.ceil(np.median(best)))
+            self.losses[one] = float(np.mean(np.array(state.best_loss)[kind == one]))
+
+    def next_kind(self) -> int:
+        """Return a kind that has not been tried, or the best."""
+        new = [kind for kind in range(self.n_kinds) if kind not in self.losses]
+        return new[0] if new else min(self.losses, key=self.losses.__getitem__)
 
 
 def _latest(n_folds: int, n_seeds: int, begin: int) -> list[int]:

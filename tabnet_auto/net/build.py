@@ -53,11 +53,11 @@ def build_net(
     tables: MemberTables,
     n_outputs: int,
     seeds: Sequence[int],
-    numbers: Sequence[int] | None = None,
+    kinds: Sequence[int] = (),
 ) -> AttentionTabNet | PaperRows:
     """Build M members; member m's weights depend on ``seeds[m]`` alone.
 
-    ``numbers`` say which of its fold's networks each is; without, all are the first.
+    ``kinds`` say of which kind each is (:meth:`NetConfig.bins`); without, all are of kind 0.
     """
     random = MemberRandom(seeds)
     if isinstance(config, PaperConfig):
@@ -70,5 +70,5 @@ def build_net(
         unknown_rate=config.unknown_rate,
         column_dropout=config.column_dropout,
     )
-    bins = [config.bins(number) for number in numbers or [0] * len(seeds)]
+    bins = [config.bins(kind) for kind in kinds or [0] * len(seeds)]
     return AttentionTabNet(config, inputs, n_outputs, random, bins)

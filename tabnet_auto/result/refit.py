@@ -92,7 +92,7 @@ def _all_rows(fit: FitResult) -> Folds:
     rows, none = np.arange(len(fit.target)), np.zeros(0, dtype=np.int64)
     n = fit.n_seeds
     return Folds(
-        (rows,) * n, (none,) * n, (0,) * n, fit.folds.seed[:n], "all rows", number=tuple(range(n))
+        (rows,) * n, (none,) * n, (0,) * n, fit.folds.seed[:n], "all rows", kind=fit.folds.kinds
     )
 
 

@@ -141,7 +141,7 @@ def _tuples(value: Any) -> Any:
 
 
 def _folds_to_json(folds: Folds) -> dict[str, Any]:
-    return {"fold": folds.fold, "seed": folds.seed, "rule": folds.rule}
+    return {"fold": folds.fold, "seed": folds.seed, "rule": folds.rule, "kind": folds.kind}
 
 
 def _folds_from_json(data: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Folds:
@@ -152,6 +152,7 @@ def _folds_from_json(data: dict[str, Any], arrays: Mapping[str, NDArray[Any]]) -
         fold=tuple(data["fold"]),
         seed=tuple(data["seed"]),
         rule=data["rule"],
+        kind=tuple(data["kind"]),
     )
 
 

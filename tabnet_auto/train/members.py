@@ -54,7 +54,7 @@ class Task:
         """Build an untrained network of all members."""
         n_outputs = 1 if self.classes is None else len(self.classes)
         folds = self.folds
-        net = build_net(config, self.layout, self.tables, n_outputs, folds.seed, folds.number)
+        net = build_net(config, self.layout, self.tables, n_outputs, folds.seed, folds.kind)
         return net.to(device)
 
     def of_members(self, folds: Folds, source: NDArray[np.int64]) -> Task:

@@ -84,8 +84,9 @@ class Sizes:
 
 def needed_bytes(sizes: Sizes) -> int:
     """Estimate the peak of encoding, training and prediction, in bytes above what is in use."""
-    needs = [size for size, _ in _parts(sizes)]
-    return sum(needs[:3]) + (sum(needs[3:]) if sizes.step_stays else max(needs[3:]))
+    *held, step, prediction, companion = (size for size, _ in _parts(sizes))
+    later = max(prediction, companion)
+    return sum(held) + (step + later if sizes.step_stays else max(step, later))
 
 
 def _parts(s: Sizes) -> list[tuple[int, str]]:

@@ -7,7 +7,6 @@ import math
 import pytest
 import torch
 
-from tabnet_auto.config import NetConfig
 from tabnet_auto.net.attention import ColumnAttention
 from tabnet_auto.net.inputs import Encoded
 from tabnet_auto.net.layers import MemberRandom
@@ -139,8 +138,3 @@ def test_fresh_unit_looks_at_all_columns_alike():
     value = torch.cat([unit.value.of_values, unit.value.of_levels], dim=1)
     plain = torch.bmm(flat(row), value) / math.sqrt(V * R + C * L)
     torch.testing.assert_close(attended.output, plain)
-
-
-def test_coarse_bins_are_no_more_than_the_bins():
-    assert [NetConfig(n_bins=4).bins(seed) for seed in range(3)] == [4, 4, 4]
-    assert [NetConfig().bins(seed) for seed in range(3)] == [32, 8, 32]

@@ -223,3 +223,10 @@ def test_pairs_of_bf16_round_only_the_factors_of_hidden_layers(monkeypatch, n_ro
     for p, q in zip(net.parameters(), exact.parameters(), strict=True):
         apart = (p.grad.double() - q.grad).norm() / q.grad.norm().clamp_min(1e-12)
         assert apart < 0.01
+
+
+def test_coarse_bins_are_never_more_than_the_token_has():
+    bins = [NetConfig(n_bins=4, coarse_bins=8).bins(number) for number in range(3)]
+    assert bins == [4, 4, 4]
+    assert [NetConfig(n_bins=32, coarse_bins=8).bins(number) for number in (0, 1)] == [32, 8]
+    assert NetConfig(n_bins=32, coarse_bins=0).bins(1) == 32

@@ -50,11 +50,14 @@ def test_what_gives_way_needs_less():
 
 
 def test_a_recorded_step_keeps_its_memory_while_rows_are_predicted():
-    assert needed_bytes(replace(SIZES, step_stays=True)) > needed_bytes(SIZES)
+    stays = replace(SIZES, step_stays=True)
+    assert needed_bytes(stays) > needed_bytes(SIZES)
+    # A companion needs its memory when no rows are predicted.
+    assert needed_bytes(replace(stays, companion_width=1)) == needed_bytes(stays)
     split = make_folds("binary", np.arange(400) % 2, folds=2)
     schema = infer_schema(table(), "y")
     for device, expected in (("cuda", True), ("cpu", False)):
-        found = sizes_of(split, schema, PRESETS["fast"], 0, torch.device(device))
+        found = sizes_of(split, schema, PRESETS["fast"], 0, (), torch.device(device))
         assert found.step_stays is expected
 
 
