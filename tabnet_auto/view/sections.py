@@ -43,6 +43,8 @@ _UNTESTED = (
     "This report holds no test of what is lost without each column, so take the ranking as a "
     "description of the model, not of the world."
 )
+LONG_FACT = 60
+"""Letters from which a fact has a line of its own, below the others."""
 
 
 def tiles(data: ReportData) -> str:
@@ -54,8 +56,9 @@ def tiles(data: ReportData) -> str:
         for i, (key, value) in enumerate(large)
     )
     facts = "".join(
-        f'<div class="ta-fact"><dt>{escape(key)}</dt><dd>{escape(value)}</dd></div>'
-        for key, value in (*rest, *data.plan.items())
+        f'<div class="ta-fact{" ta-fact-long" if len(value) > LONG_FACT else ""}">'
+        f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd></div>"
+        for key, value in sorted((*rest, *data.plan.items()), key=lambda x: len(x[1]) > LONG_FACT)
     )
     return (f'<dl class="ta-tiles">{shown}</dl>' if shown else "") + (
         f'<dl class="ta-facts">{facts}</dl>' if facts else ""
@@ -83,7 +86,8 @@ def _leaderboard(data: ReportData) -> str:
         "Every model on the same folds. The blend averages the models by their weights; its fold "
         "scores are of rows that none of the averaged models learned from."
     )
-    return _lead(lead) + f'<div class="ta-card">{table_html(board, css="ta-sortable")}</div>'
+    table = table_html(board, css="ta-sortable ta-models")
+    return _lead(lead) + f'<div class="ta-card">{table}</div>'
 
 
 def _search(data: ReportData) -> str:

@@ -140,10 +140,13 @@ fit.report("report.html")
 """
 
 
-def rows(rng: np.random.Generator, steps: np.ndarray, n: int, truths: list[str]) -> RowSample:
+def rows(
+    rng: np.random.Generator, steps: np.ndarray, n: int, truths: list[str], n_seeds: int = 1
+) -> RowSample:
     """Rows whose masks scatter around the folds' means; group ``random`` holds every third."""
     n_folds, n_steps, n_columns = steps.shape
-    weights = steps[:, :, None, :] * rng.gamma(2.0, 0.5, (n_folds, n_steps, n, n_columns))
+    scatter = rng.gamma(2.0, 0.5, (n_folds, n_seeds, n_steps, n, n_columns))
+    weights = steps[:, None, :, None, :] * scatter
     weights /= weights.sum(axis=-1, keepdims=True)
     peak = float(weights.max())
     error = np.sort(rng.random(n))[::-1]
@@ -158,7 +161,7 @@ def rows(rng: np.random.Generator, steps: np.ndarray, n: int, truths: list[str])
         error_label="1 - probability of the truth",
         levels=np.round(255 * np.sqrt(weights / peak)).astype(np.uint8),
         peak=peak,
-        sizes=np.full((n_folds, n_steps, n), 1.0 / n_steps),
+        sizes=np.full((n_folds, n_seeds, n_steps, n), 1.0 / n_steps),
         groups={"largest errors": list(range(n // 2)), "random": list(range(0, n, 3))},
         n_rows=12_000,
     )
