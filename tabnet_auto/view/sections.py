@@ -98,7 +98,9 @@ def _search(data: ReportData) -> str:
         "and the worse half left at every rung. Inner scores chose, so they flatter what they "
         "chose; the scores of the leaderboard are of rows that had no part in their fold's search."
     )
-    table = table_html(search_table(data.search, data.metric_name), css="ta-sortable", sticky=True)
+    table = table_html(
+        search_table(data.search, data.metric_name), css="ta-sortable ta-trials", sticky=True
+    )
     words = f'<div class="ta-callout"><p><strong>{escape(data.search.words)}</strong></p></div>'
     return _lead(lead) + words + f'<div class="ta-card">{table}</div>'
 

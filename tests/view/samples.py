@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tabnet_auto.view.report_data import (
+    AuditTable,
     BinaryPredictions,
     Cohorts,
     Curve,
@@ -15,6 +16,7 @@ from tabnet_auto.view.report_data import (
     RegressionPredictions,
     ReportData,
     RowSample,
+    SearchTrials,
     StepWork,
     Trust,
     TrustCurves,
@@ -202,6 +204,32 @@ def trust_curves() -> tuple[TrustCurves, ...]:
         TrustCurves("deletion", share.tolist(), losses, verdict),
         TrustCurves("insertion", share.tolist(), {k: v[::-1] for k, v in losses.items()}),
     )
+
+
+def search(*, n_folds: int = 5, n: int = 8) -> SearchTrials:
+    """Every fold keeps its third configuration."""
+    names = ["lr", "weight_decay", "dropout", "column_dropout"]
+    trials = [
+        {
+            "fold": fold, "number": i, "values": [0.02 / (i + 1), 0.02, 0.15, 0.1], "rung": i % 3,
+            "loss": 0.3 + 0.01 * i, "score": 0.9 - 0.001 * i, "rank": int(i == 2),
+        }
+        for fold in range(n_folds)
+        for i in range(n)
+    ]  # fmt: skip
+    return SearchTrials(names, trials, "Inner roc_auc 0.9000 of the preset's own settings.")
+
+
+def audit() -> AuditTable:
+    """A warning and a remark."""
+    return AuditTable(
+        (
+            ("nearly the target", "warning", "column 'boat' alone nearly is the target",
+             "if it is not known before the target is, leave it out: roles={'boat': 'drop'}"),
+            ("identical rows", "remark", "2 rows equal another row in every column", "audit='act'"),
+        ),
+        "all 891 training rows",
+    )  # fmt: skip
 
 
 def binary(*, seed: int = 0, trust: bool = True, **changes: Any) -> ReportData:

@@ -84,7 +84,7 @@ def shared(source: Source, rows: Rows | None) -> list[Binding]:
         ("step", "Step", source.n_steps, "all steps"),
     ]
     found = [
-        _menu(field, label, [(whole, ALL), *((f"{field} {i + 1}", i) for i in range(n))], "150px")
+        _menu(field, label, [(whole, ALL), *((f"{field} {i + 1}", i) for i in range(n))], "165px")
         for field, label, n, whole in every
         if n > 1
     ]
