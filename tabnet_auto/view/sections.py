@@ -52,7 +52,8 @@ def tiles(data: ReportData) -> str:
     large, rest = split_summary(data.summary)
     shown = "".join(
         f'<div class="ta-tile{" ta-tile-main" if i == 0 else ""}"><dt>{escape(key)}</dt>'
-        f"<dd>{escape(value)}</dd></div>"
+        # A long name of a target breaks after an underscore rather than inside a word.
+        f"<dd>{escape(value).replace('_', '_<wbr>')}</dd></div>"
         for i, (key, value) in enumerate(large)
     )
     facts = "".join(

@@ -37,6 +37,19 @@ NBCONVERT = (
 )
 
 
+# Counts for three seconds how often the panel is drawn anew.
+FRAMES = """async () => {
+  let [frames, seen, start] = [0, document.querySelector('.ta-live'), performance.now()];
+  const seconds = () => (performance.now() - start) / 1000;
+  while (seconds() < 3) {
+    await new Promise(requestAnimationFrame);
+    const now = document.querySelector('.ta-live');
+    if (now && now !== seen) { frames += 1; seen = now; }
+  }
+  return [frames, seconds()];
+}"""
+
+
 @pytest.fixture(scope="module")
 def books(tmp_path_factory):
     """A folder with a model, rows and the notebooks."""
@@ -243,7 +256,10 @@ def test_the_stop_button_ends_the_training_with_the_best_so_far(page, server, bo
     expect(panel.locator("img").first).not_to_have_attribute("alt", early, timeout=15_000)
     assert "by fold at epoch" in panel.locator("img").nth(1).get_attribute("alt")
     expect(panel.get_by_text("press the notebook's ■")).to_be_visible()
-    page.evaluate("() => { jupyterapp.commands.execute('notebook:interrupt-kernel') }")
+    frames, seconds = page.evaluate(FRAMES)
+    assert frames >= 2, "it is alive"
+    assert frames <= 5 * seconds + 1, "at most five a second"
+    page.locator('[data-command="notebook:interrupt-kernel"]:visible').first.click()
     expect(panel.get_by_text("stopped on request")).to_be_visible(timeout=30_000)
     expect(page.get_by_text("(120,)")).to_be_visible(timeout=30_000)
     assert page.get_by_text("KeyboardInterrupt").count() == 0
@@ -251,6 +267,12 @@ def test_the_stop_button_ends_the_training_with_the_best_so_far(page, server, bo
     text = (books / "train.ipynb").read_text()
     assert "stopped on request" in text, "the last state survives in the saved notebook"
     assert "done: out-of-fold" in text
+
+    # Opened again nothing runs, and the last state is there.
+    jupyter.end_sessions(server)
+    page.goto(f"{server}/lab/tree/train.ipynb?reset")
+    expect(page.locator(".ta-live").get_by_text("stopped on request")).to_be_visible(timeout=LOAD)
+    expect(page.locator(".ta-live progress")).to_be_visible()
 
 
 def test_voila(context, guard, books, tmp_path):

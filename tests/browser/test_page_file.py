@@ -157,6 +157,21 @@ def test_every_control_and_picture_has_a_name(offline, folder):
     assert page.locator("table th:not([scope])").count() == 0
 
 
+@pytest.mark.parametrize("width", [1100, 420])
+def test_what_scrolls_can_be_scrolled_with_the_keyboard(offline, folder, width):
+    page = _open(offline, folder, "full", width=width, height=900)
+    page.wait_for_selector("html.ta-ready")
+    boxes = page.locator(".ta-scroll")
+    scrolling = boxes.evaluate_all(
+        "all => all.filter(x => x.checkVisibility() && x.scrollWidth > x.clientWidth)"
+        ".map(x => x.tabIndex === 0 || x.querySelector('button, [tabindex=\"0\"]') !== null)"
+    )
+    assert len(scrolling) > (3 if width == 420 else -1)
+    assert all(scrolling)
+    stops = page.locator(".ta-figure > .ta-scroll[tabindex]").count()
+    assert (stops > 0) == (width == 420), "no needless stops"
+
+
 def test_on_paper_all_is_black_on_white_and_fits(offline, folder):
     page = _open(offline, folder, "full", width=720, height=1000)
     page.emulate_media(media="print", color_scheme="dark")

@@ -126,8 +126,8 @@ def _cohorts_tab(rows: Rows) -> list[Binding]:
 
     return [
         _menu("cohort", "Group by", keys, "260px", "70px"),
-        _menu("first", "Show", [("-", 0)], "250px", options=names),
-        _menu("second", "against", [("-", 1)], "250px", options=names),
+        _menu("first", "Show", [("-", 0)], "290px", options=names),
+        _menu("second", "against", [("-", 1)], "290px", options=names),
     ]
 
 
