@@ -1,7 +1,7 @@
 """An environment with the notebook of some years ago, as some platforms still have it.
 
-It holds the classic notebook 6.5 with ipywidgets 7.7, and Kaggle's nbconvert 6.4. Everything else
-(torch, pandas, this package) is borrowed from the environment that runs the tests.
+It holds the classic notebook 6.5 with ipywidgets 7.7, its Voila, and Kaggle's nbconvert 6.4.
+Everything else (torch, pandas, this package) is borrowed from the environment that runs the tests.
 """
 
 import os
@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-PACKAGES = ("notebook==6.5.7", "ipywidgets==7.7.5", "nbconvert==6.4.5", "setuptools<81")
+PACKAGES = (
+    "notebook==6.5.7", "ipywidgets==7.7.5", "nbconvert==6.4.5", "voila==0.3.7", "setuptools<81",
+)  # fmt: skip
 SERVER = [
     "-m", "notebook", "--no-browser", "--allow-root", "--ip=127.0.0.1",
     "--NotebookApp.port_retries=0", "--NotebookApp.token=", "--NotebookApp.password=",
