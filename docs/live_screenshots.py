@@ -85,7 +85,7 @@ def change_a_cell(board) -> None:
     """Put another number into the first box that holds one."""
     for box in board.locator(".widget-text input[type=text]:visible").all():
         if box.input_value().replace(".", "").isdigit():
-            box.fill(str(1 + int(1.5 * float(box.input_value()))))
+            box.fill(str(1 + int(1.1 * float(box.input_value()))))
             box.press("Enter")
             board.get_by_text("With the changes").wait_for()
             return

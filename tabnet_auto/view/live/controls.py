@@ -94,7 +94,7 @@ def shared(source: Source, rows: Rows | None) -> list[Binding]:
         _text("words", "named", "age, fare", "200px"),
     ]
     if rows is not None:
-        found.append(_text("where", "Rows where", "age > 40", "330px"))
+        found.append(_text("where", "Rows where", "age > 40", "300px"))
     return found
 
 
