@@ -91,6 +91,7 @@ def try_networks_and_columns(board):
     board.type("named", "age")
     board.shows("1 of 4 columns are shown")
     board.type("named", "")
+    expect(board.root.get_by_text("columns are shown")).to_have_count(0, timeout=15_000)
     board.choose("Columns", "5 most read")
     path, _ = board.save("Save Table")
     assert len(path.read_text("utf-8-sig").splitlines()) == 1 + 4, "there are no more than four"
