@@ -27,6 +27,8 @@ from tabnet_auto.net.output import Output
 
 MASK_CODES = {"sparsemax": 1, "entmax15": 2, "softmax": 3}
 """How the kernels know the maps."""
+import os
+PAIRS = os.environ.get("PAIRS", "1") == "1"
 _ROWS_AT_ONCE = 128
 """Rows that pass through the network together in evaluation."""
 _GROUPS = 4
@@ -82,6 +84,7 @@ class Shape:
     map: int
     one_to_one: int
     training: int
+    pairs: int
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,7 @@ class Network:
             members, batch, features, self.weights[-2].shape[2], self.weights[-1].shape[2],
             config.n_d, config.n_a, config.n_steps, config.n_shared, config.n_independent,
             n_virtual, MASK_CODES[config.mask], int(self.one_to_one), int(training),
+            int(training and PAIRS),
         )  # fmt: skip
 
 

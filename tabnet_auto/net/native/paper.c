@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
-#include "products.h"
+#include "pairs.h"
 
 #define NORM_EPSILON 1e-5f
 #define HALF_ROOT 0.70710678118654752f
@@ -27,7 +27,7 @@ enum { SPARSEMAX = 1, ENTMAX15 = 2, SOFTMAX = 3 };
 /* What Python knows of the network; the order is that of paper_native.py. */
 typedef struct {
     int64_t members, batch, features, columns, outputs, n_d, n_a, steps, shared, own;
-    int64_t virtual, map, one_to_one, training;
+    int64_t virtual, map, one_to_one, training, pairs;
 } Shape;
 
 /* A weight (M, depth, halves * half) whose members lie `stride` numbers apart. */
@@ -40,20 +40,22 @@ typedef struct {
     float *grad_weight, *grad_bias;
 } NormTable;
 
-/* Where a weight lies in a member's packed parameters (`at`, rows of `ld`), and its transpose. */
-typedef struct { int64_t at, ld, back, back_ld, depth, half, halves, padded; } Weight;
+/* Where a weight lies in a member's packed parameters (`at`, rows of `ld`), and its transpose.
+ * One that is multiplied in pairs has half as many rows in both places. */
+typedef struct { int64_t at, ld, back, back_ld, depth, half, halves, padded, in_pairs; } Weight;
 /* A norm's channels: `at` in each block of statistics or parameters of all norms. */
 typedef struct { int64_t at, half, halves, padded; } Norm;
 
 typedef struct {
     Shape shape;
-    int64_t layers, width, ld_x, ld_columns, ld_h, ld_z, ld_decision, ld_outputs;
+    int64_t layers, width, ld_x, ld_columns, ld_h, ld_z, ld_pairs, ld_decision, ld_outputs;
     int64_t n_weights, n_norms, channels, packed, transposed, row_tape;
     Weight *weights;
     Norm *norms;
 } Net;
 
 static inline int64_t smaller_of(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t larger_of(int64_t a, int64_t b) { return a > b ? a : b; }
 static inline int64_t whole(int64_t n) { return (n + 15) / 16 * 16; }
 
 /* Distance of rows: not a multiple of 512 bytes, which would crowd into a part of the cache. */
@@ -73,6 +75,7 @@ static void place_weight(Net *net, int64_t i, int64_t depth, int64_t half, int64
 {
     Weight *w = net->weights + i;
     w->depth = depth, w->half = half, w->halves = halves, w->padded = whole(half);
+    w->in_pairs = halves == 2 && net->shape.pairs;
     w->ld = spread(halves * w->padded), w->back_ld = spread(whole(depth));
     w->at = net->packed, w->back = net->transposed;
     net->packed += depth * w->ld;
@@ -116,6 +119,7 @@ static void lay_out(Net *net, const Shape *s, Weight *weights, Norm *norms)
     net->layers = s->shared + s->own, net->width = s->n_d + s->n_a;
     net->ld_x = spread(whole(s->features)), net->ld_columns = spread(whole(s->columns));
     net->ld_h = spread(whole(net->width)), net->ld_z = spread(2 * whole(net->width));
+    net->ld_pairs = spread(larger_of(whole(s->features), 2 * whole(net->width)) / 2 + LANES);
     net->ld_decision = spread(whole(s->n_d)), net->ld_outputs = spread(whole(s->outputs));
     net->n_weights = count_weights(s), net->n_norms = count_norms(s);
     for (int64_t i = 0; i < s->shared; i++)
@@ -150,14 +154,21 @@ static inline int64_t parameters(const Net *net) { return net->packed + 2 * net-
 static inline int64_t forward_scratch(const Net *net, int64_t rows)
 {
     return rows * (2 * net->ld_x + 2 * net->ld_columns + net->ld_decision + net->ld_outputs)
-           + rows * (net->ld_z + net->ld_h + net->ld_columns) + 8 * LANES * net->ld_columns;
+           + rows * (net->ld_z + net->ld_h + net->ld_columns + net->ld_pairs)
+           + 8 * LANES * net->ld_columns;
+}
+
+/* Of it, what products in pairs need of the way back. */
+static inline int64_t pairs_scratch(const Net *net, int64_t rows)
+{
+    return rows * net->ld_pairs + (rows + 1) / 2 * (larger_of(net->ld_x, net->ld_h) + net->ld_z);
 }
 
 static inline int64_t backward_scratch(const Net *net, int64_t rows)
 {
     return rows * (4 * net->ld_x + (4 + net->shape.steps) * net->ld_columns + net->ld_h
                    + net->ld_z + 2 * net->ld_decision + net->ld_outputs)
-           + 8 * LANES * net->ld_columns;
+           + pairs_scratch(net, rows) + 8 * LANES * net->ld_columns;
 }
 
 /* Numbers of: a member's packed parameters, their transposes, all norms' channels, a row's tape,
@@ -185,6 +196,27 @@ static void pack_halves(const float *restrict from, float *restrict to, int64_t 
     }
 }
 
+/* A weight's rows from `first` on, `n` of them, padded with zeros to whole vectors; rows that it
+ * does not have are zeros. */
+static void pack_rows(const Weight *w, const float *from, int64_t first, int64_t n, float *to,
+                      int64_t ld)
+{
+    int64_t own = smaller_of(n, larger_of(w->depth - first, 0)), width = w->halves * w->half;
+    for (int64_t k = 0; k < own; k++)
+        pack_halves(from + (first + k) * width, to + k * ld, w->half, w->halves, w->padded);
+    for (int64_t k = own; k < n; k++)
+        memset(to + k * ld, 0, (size_t)(w->halves * w->padded) * sizeof(float));
+}
+
+static void pack_in_pairs(const Weight *w, const float *from, float *to)
+{
+    float two[2 * w->ld];
+    for (int64_t k = 0; k < w->depth; k += 2) {
+        pack_rows(w, from, k, 2, two, w->ld);
+        pair_rows(two, w->ld, to + k / 2 * w->ld, w->ld, 2, w->halves * w->padded);
+    }
+}
+
 static void pack(const Net *net, const WeightTable *weights, const NormTable *norms,
                  float *packed)
 {
@@ -196,9 +228,10 @@ static void pack(const Net *net, const WeightTable *weights, const NormTable *no
         if (i < net->n_weights) {
             const Weight *w = net->weights + i;
             const float *from = weights[i].values + m * weights[i].stride;
-            for (int64_t k = 0; k < w->depth; k++)
-                pack_halves(from + k * w->halves * w->half, own + w->at + k * w->ld, w->half,
-                            w->halves, w->padded);
+            if (w->in_pairs)
+                pack_in_pairs(w, from, own + w->at);
+            else
+                pack_rows(w, from, 0, w->depth, own + w->at, w->ld);
             continue;
         }
         const NormTable *table = norms + (i - net->n_weights);
@@ -211,23 +244,31 @@ static void pack(const Net *net, const WeightTable *weights, const NormTable *no
     }
 }
 
-static void pack_transposed(const Net *net, const float *packed, float *transposed)
+/* The transpose of LANES rows of a weight after the other; in pairs of its columns, that is of the
+ * transpose's rows, where the weight is. */
+static void pack_transpose(const Weight *w, const float *from, float *to)
+{
+    int64_t width = w->halves * w->padded, ld = spread(width);
+    int64_t rows = w->in_pairs ? width / 2 : width;
+    float numbers[LANES * ld], pairs[w->in_pairs ? LANES * ld : 1];
+    const float *block = w->in_pairs ? pairs : numbers;
+    for (int64_t k = 0; k < whole(w->depth); k += LANES) {
+        pack_rows(w, from, k, LANES, numbers, ld);
+        if (w->in_pairs)
+            pair_columns(numbers, ld, pairs, ld, LANES, width);
+        for (int64_t j = 0; j < rows; j += LANES)
+            transpose(block + j, ld, to + j * w->back_ld + k, w->back_ld);
+    }
+}
+
+static void pack_transposed(const Net *net, const WeightTable *weights, float *transposed)
 {
     int64_t n = net->n_weights;
 #pragma omp parallel for schedule(dynamic)
     for (int64_t task = 0; task < net->shape.members * n; task++) {
-        int64_t m = task / n;
-        const Weight *w = net->weights + task % n;
-        const float *from = packed + m * parameters(net) + w->at;
-        float *to = transposed + m * net->transposed + w->back;
-        int64_t width = w->halves * w->padded, inner = w->depth / LANES * LANES;
-        for (int64_t j = 0; j < width; j += LANES) {
-            for (int64_t k = 0; k < inner; k += LANES)
-                transpose(from + k * w->ld + j, w->ld, to + j * w->back_ld + k, w->back_ld);
-            for (int64_t i = j; i < j + LANES; i++)
-                for (int64_t k = inner; k < w->back_ld; k++)
-                    to[i * w->back_ld + k] = k < w->depth ? from[k * w->ld + i] : 0.0f;
-        }
+        int64_t m = task / n, i = task % n;
+        pack_transpose(net->weights + i, weights[i].values + m * weights[i].stride,
+                       transposed + m * net->transposed + net->weights[i].back);
     }
 }
 
@@ -526,8 +567,22 @@ static void fetch_layer(const Net *net, const Tape *tape, int64_t t, int64_t lay
         __builtin_prefetch(logits_of(tape, t) + k, 0, 2);
 }
 
+/* z = in w. */
+static void gated_product(const Net *net, const Weight *w, const float *packed, const float *in,
+                          int64_t ld_in, float *z, float *pairs, int64_t rows)
+{
+    int64_t width = 2 * w->padded;
+    if (!w->in_pairs) {
+        product(in, ld_in, 1, packed + w->at, w->ld, z, net->ld_z, rows, width, w->depth, 0);
+        return;
+    }
+    pair_columns(in, ld_in, pairs, net->ld_pairs, rows, w->depth);
+    product_of_pairs(pairs, net->ld_pairs, 1, packed + w->at, w->ld, z, net->ld_z, rows, width,
+                     (w->depth + 1) / 2, 0);
+}
+
 static void transform(const Net *net, const float *packed, float *statistics, const Tape *tape,
-                      int64_t t, const float *x, int64_t rows)
+                      int64_t t, const float *x, float *pairs, int64_t rows)
 {
     float scale[net->ld_z], shift[net->ld_z];
     for (int64_t layer = 0; layer < net->layers; layer++) {
@@ -535,8 +590,8 @@ static void transform(const Net *net, const float *packed, float *statistics, co
         const Norm *norm = net->norms + gated_norm(net, t, layer);
         const float *before = layer ? h_of(net, tape, t, layer - 1) : NULL;
         float *z = z_of(net, tape, t, layer);
-        product(layer ? before : x, layer ? net->ld_h : net->ld_x, 1, packed + w->at, w->ld, z,
-                net->ld_z, rows, 2 * w->padded, w->depth, 0);
+        gated_product(net, w, packed, layer ? before : x, layer ? net->ld_h : net->ld_x, z, pairs,
+                      rows);
         if (net->shape.training)
             take_statistics(z, net->ld_z, rows, 2 * w->padded, statistics + norm->at,
                             net->channels);
@@ -551,8 +606,33 @@ typedef struct {
     const float *packed, *transposed, *statistics;
     float *sums; /* gradients of parameters so far, laid out as `packed` */
     Tape tape;
+    float *pairs; /* scratch */
     int64_t rows;
 } Back;
+
+/* The gradient of a gated weight, added up, and that of its input: put into `grad_in`, or added. */
+static void gated_product_backward(const Net *net, const Back *back, const Weight *w,
+                                   const float *in, int64_t ld_in, const float *grad_z,
+                                   float *grad_in, int add)
+{
+    const float *transposed = back->transposed + w->back;
+    float *sums = back->sums + w->at;
+    int64_t rows = back->rows, width = 2 * w->padded, depth = whole(w->depth), ld_z = net->ld_z;
+    if (!w->in_pairs) {
+        product(in, 1, ld_in, grad_z, ld_z, sums, w->ld, w->depth, width, rows, 1);
+        product(grad_z, ld_z, 1, transposed, w->back_ld, grad_in, ld_in, rows, depth, width, add);
+        return;
+    }
+    int64_t half = (rows + 1) / 2;
+    float *across = back->pairs, *in_down = across + rows * net->ld_pairs;
+    float *z_down = in_down + half * ld_in;
+    pair_rows(in, ld_in, in_down, ld_in, rows, depth);
+    pair_rows(grad_z, ld_z, z_down, ld_z, rows, width);
+    product_of_pairs(in_down, 1, ld_in, z_down, ld_z, sums, w->ld, w->depth, width, half, 1);
+    pair_columns(grad_z, ld_z, across, net->ld_pairs, rows, width);
+    product_of_pairs(across, net->ld_pairs, 1, transposed, w->back_ld, grad_in, ld_in, rows, depth,
+                     width / 2, add);
+}
 
 /* From the gradient of a transformer's output in `grad`, which is overwritten, to that of its
  * input x in `grad_x`. */
@@ -565,7 +645,6 @@ static void transform_backward(const Net *net, const Back *back, int64_t t, cons
         const Weight *w = net->weights + gated_weight(net, t, layer);
         const Norm *norm = net->norms + gated_norm(net, t, layer);
         const float *z = z_of(net, &back->tape, t, layer), *in = x;
-        const float *transposed = back->transposed + w->back;
         int64_t ld_in = net->ld_x, width = 2 * w->padded;
         if (layer) {
             in = h_of(net, &back->tape, t, layer - 1), ld_in = net->ld_h;
@@ -577,14 +656,7 @@ static void transform_backward(const Net *net, const Back *back, int64_t t, cons
         gate_backward(z, grad_z, net->ld_z, grad, net->ld_h, scale, shift, w->padded, rows);
         norm_backward(net, back->packed, back->statistics, norm, z, grad_z, net->ld_z, rows,
                       back->sums);
-        product(in, 1, ld_in, grad_z, net->ld_z, back->sums + w->at, w->ld, w->depth, width,
-                rows, 1);
-        if (layer)
-            product(grad_z, net->ld_z, 1, transposed, w->back_ld, grad, net->ld_h, rows,
-                    whole(net->width), width, 1);
-        else
-            product(grad_z, net->ld_z, 1, transposed, w->back_ld, grad_x, net->ld_x, rows,
-                    whole(net->shape.features), width, 0);
+        gated_product_backward(net, back, w, in, ld_in, grad_z, layer ? grad : grad_x, layer > 0);
     }
 }
 
@@ -889,12 +961,13 @@ static double forward_rows(const Net *net, Selecting how, const Tensors *tensors
     int64_t padded = (rows + LANES - 1) / LANES * LANES, ld = net->ld_columns;
     float *x = scratch, *masked = x + rows * net->ld_x, *weights = masked + rows * net->ld_x;
     float *prior = weights + padded * ld, *total = prior + padded * ld;
-    float *outputs = total + rows * net->ld_decision, *block = outputs + rows * net->ld_outputs;
+    float *outputs = total + rows * net->ld_decision, *pairs = outputs + rows * net->ld_outputs;
+    float *block = pairs + rows * net->ld_pairs;
     float scale[ld], shift[ld];
     double entropy = 0.0;
     int64_t first = m * s->batch + start;
     normalise_input(net, packed, input_statistics, tensors->x + first * s->features, x, rows);
-    transform(net, packed, statistics, &tape, 0, x, rows);
+    transform(net, packed, statistics, &tape, 0, x, pairs, rows);
     apply_share(net, tensors->share, x, rows);
     memset(total, 0, (size_t)(rows * net->ld_decision) * sizeof(float));
     for (int64_t k = 0; k < padded * ld; k++)
@@ -913,7 +986,7 @@ static double forward_rows(const Net *net, Selecting how, const Tensors *tensors
         entropy += select_columns(net, how, logits, scale, shift, prior, weights, block, rows);
         narrow(weights, ld, tensors->masks + row * s->columns, s->columns, rows);
         mask_features(net, tensors->groups, weights, x, masked, rows);
-        transform(net, packed, statistics, &tape, t, masked, rows);
+        transform(net, packed, statistics, &tape, t, masked, pairs, rows);
         add_decision(net, last_h(net, &tape, t), total, tensors->sizes + row, rows);
     }
     const Weight *w = net->weights + head_weight(net);
@@ -1120,7 +1193,7 @@ void paper_backward(const Shape *shape, const int64_t *starts, const WeightTable
     Tensors tensors = {x, share, groups, NULL, (float *)masks, NULL};
     Gradients given = {grad_logits, grad_masks, grad_sizes, grad_x};
     Selecting how = {gamma, epsilon};
-    pack_transposed(&net, packed, transposed);
+    pack_transposed(&net, weights, transposed);
 #pragma omp parallel for schedule(dynamic) num_threads(n_threads)
     for (int64_t task = 0; task < shape->members * n_groups; task++) {
         int64_t m = task / n_groups, group = task % n_groups;
@@ -1128,12 +1201,13 @@ void paper_backward(const Shape *shape, const int64_t *starts, const WeightTable
         memset(own, 0, (size_t)parameters(&net) * sizeof(float));
         for (int64_t b = group * n / n_groups; b < (group + 1) * n / n_groups; b++) {
             int64_t start = starts[b], rows = starts[b + 1] - start;
+            float *own_scratch = scratch + omp_get_thread_num() * scratch_size;
             Back back = {packed + m * parameters(&net), transposed + m * net.transposed,
                          statistics + (m * n + b) * block, own,
-                         tape_at(&net, tape, m * shape->batch + start, rows), rows};
+                         tape_at(&net, tape, m * shape->batch + start, rows), own_scratch, rows};
             backward_rows(&net, how, &tensors, &given, m, start, &back,
                           input_statistics + m * block, grad_entropy[m],
-                          scratch + omp_get_thread_num() * scratch_size);
+                          own_scratch + pairs_scratch(&net, rows));
         }
     }
     unpack_gradients(&net, sums, weights, norms, n_groups);

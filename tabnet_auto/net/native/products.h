@@ -1,4 +1,4 @@
-/* Products of matrices that fit into the cache, single precision. */
+/* Products of matrices that fit into the cache, in single precision and of bf16 pairs. */
 #ifndef PRODUCTS_H
 #define PRODUCTS_H
 #include "vectors.h"
@@ -11,10 +11,24 @@
 #endif
 #define TILE_COLUMNS (2 * LANES)
 
+/* What is multiplied: numbers, or in each number's place two of bf16 (`pairs.h`). */
+enum { NUMBERS = 0, PAIRS = 1 };
+
+static inline Vector multiply_add(Vector sum, Vector a, Vector b, const int of)
+{
+#if defined(__AVX512BF16__)
+    if (of == PAIRS)
+        return (Vector)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
+#else
+    (void)of;
+#endif
+    return sum + a * b;
+}
+
 /* One tile: c = a b, or c + a b. Element (i, p) of a lies at i * row + p * term. */
 static inline __attribute__((always_inline)) void tile(
     const float *a, int64_t row, int64_t term, const float *b, int64_t ld_b, float *c,
-    int64_t ld_c, int64_t depth, int add, const int n_rows, const int n_vectors)
+    int64_t ld_c, int64_t depth, int add, const int n_rows, const int n_vectors, const int of)
 {
     Vector sum[TILE_ROWS][2];
 #pragma GCC unroll 8
@@ -28,9 +42,9 @@ static inline __attribute__((always_inline)) void tile(
 #pragma GCC unroll 8
         for (int i = 0; i < n_rows; i++) {
             Vector factor = all(a[i * row]);
-            sum[i][0] += factor * b0;
+            sum[i][0] = multiply_add(sum[i][0], factor, b0, of);
             if (n_vectors > 1)
-                sum[i][1] += factor * b1;
+                sum[i][1] = multiply_add(sum[i][1], factor, b1, of);
         }
         a += term;
         b += ld_b;
@@ -45,16 +59,27 @@ static inline __attribute__((always_inline)) void tile(
 
 static inline __attribute__((always_inline)) void panel(
     const float *a, int64_t row, int64_t term, const float *b, int64_t ld_b, float *c,
-    int64_t ld_c, int64_t n_rows, int64_t depth, int add, const int n_vectors)
+    int64_t ld_c, int64_t n_rows, int64_t depth, int add, const int n_vectors, const int of)
 {
     int64_t i = 0;
     for (; i + TILE_ROWS <= n_rows; i += TILE_ROWS)
         tile(a + i * row, row, term, b, ld_b, c + i * ld_c, ld_c, depth, add, TILE_ROWS,
-             n_vectors);
+             n_vectors, of);
     for (; i + 2 <= n_rows; i += 2)
-        tile(a + i * row, row, term, b, ld_b, c + i * ld_c, ld_c, depth, add, 2, n_vectors);
+        tile(a + i * row, row, term, b, ld_b, c + i * ld_c, ld_c, depth, add, 2, n_vectors, of);
     if (i < n_rows)
-        tile(a + i * row, row, term, b, ld_b, c + i * ld_c, ld_c, depth, add, 1, n_vectors);
+        tile(a + i * row, row, term, b, ld_b, c + i * ld_c, ld_c, depth, add, 1, n_vectors, of);
+}
+
+static inline __attribute__((always_inline)) void panels(
+    const float *a, int64_t row, int64_t term, const float *b, int64_t ld_b, float *c,
+    int64_t ld_c, int64_t n_rows, int64_t n_columns, int64_t depth, int add, const int of)
+{
+    int64_t j = 0;
+    for (; j + TILE_COLUMNS <= n_columns; j += TILE_COLUMNS)
+        panel(a, row, term, b + j, ld_b, c + j, ld_c, n_rows, depth, add, 2, of);
+    for (; j < n_columns; j += LANES)
+        panel(a, row, term, b + j, ld_b, c + j, ld_c, n_rows, depth, add, 1, of);
 }
 
 /* c (n_rows, n_columns) = a (n_rows, depth) b (depth, n_columns), added to c where told. The
@@ -64,11 +89,7 @@ static void product(const float *a, int64_t row, int64_t term, const float *b, i
                     float *c, int64_t ld_c, int64_t n_rows, int64_t n_columns, int64_t depth,
                     int add)
 {
-    int64_t j = 0;
-    for (; j + TILE_COLUMNS <= n_columns; j += TILE_COLUMNS)
-        panel(a, row, term, b + j, ld_b, c + j, ld_c, n_rows, depth, add, 2);
-    for (; j < n_columns; j += LANES)
-        panel(a, row, term, b + j, ld_b, c + j, ld_c, n_rows, depth, add, 1);
+    panels(a, row, term, b, ld_b, c, ld_c, n_rows, n_columns, depth, add, NUMBERS);
 }
 
 #endif
