@@ -11,18 +11,20 @@
 #endif
 #define TILE_COLUMNS (2 * LANES)
 
-/* What is multiplied: numbers, or in each number's place two of bf16 (`pairs.h`). */
-enum { NUMBERS = 0, PAIRS = 1 };
+/* What is multiplied: numbers, or two of bf16 in the place of each number (pairs.h). */
+enum { NUMBERS, PAIRS };
 
 static inline Vector multiply_add(Vector sum, Vector a, Vector b, const int of)
 {
+    if (of == NUMBERS)
+        return sum + a * b;
 #if defined(__AVX512BF16__)
-    if (of == PAIRS)
-        return (Vector)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
+    return (Vector)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
 #else
-    (void)of;
+    const int32_t upper = -65536;
+    sum += (Vector)((Whole)a << 16) * (Vector)((Whole)b << 16);
+    return sum + (Vector)((Whole)a & upper) * (Vector)((Whole)b & upper);
 #endif
-    return sum + a * b;
 }
 
 /* One tile: c = a b, or c + a b. Element (i, p) of a lies at i * row + p * term. */
