@@ -4,9 +4,9 @@ Each member's virtual batch passes through the whole network while it is in the 
 numbers as :class:`~tabnet_auto.net.paper.PaperTabNet` in plain torch, up to rounding; the
 mathematics and the layout of the buffers are in ``native/paper.c``.
 
-What is rounded to bf16, and where: the factors of the gated layers' products in training, on both
-ways, of wide networks, on a CPU that multiplies bf16 faster (:mod:`~tabnet_auto.net.native.pairs`).
-Sums, norms, gates, masks, the head, weights and all of evaluation are in single precision.
+The way back of wide networks rounds to bf16, on a CPU that multiplies it faster (as measured in
+:mod:`~tabnet_auto.net.native.pairs`), the factors of the gated layers' products: gradients are
+within 1 % of those in single precision, as are all else exactly: sums, losses, masks, predictions.
 
 Shapes: M members, B rows of a minibatch, F features, D columns, S steps.
 """
@@ -32,8 +32,8 @@ from tabnet_auto.net.output import Output
 MASK_CODES = {"sparsemax": 1, "entmax15": 2, "softmax": 3}
 """How the kernels know the maps."""
 _WIDE = 64
-"""From this ``n_d + n_a`` on, training multiplies in bf16 pairs where the CPU does so faster: narrower
-networks spend their time elsewhere (a tenth would be won at 16)."""
+"""From this ``n_d + n_a`` on the way back multiplies in bf16 pairs where the CPU does so faster:
+narrower networks spend their time elsewhere."""
 _ROWS_AT_ONCE = 128
 """Rows that pass through the network together in evaluation."""
 _GROUPS = 4
