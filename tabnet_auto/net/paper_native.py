@@ -4,9 +4,9 @@ Each member's virtual batch passes through the whole network while it is in the 
 numbers as :class:`~tabnet_auto.net.paper.PaperTabNet` in plain torch, up to rounding; the
 mathematics and the layout of the buffers are in ``native/paper.c``.
 
-The way back of wide networks rounds to bf16, on a CPU that multiplies it faster (as measured in
-:mod:`~tabnet_auto.net.native.pairs`), the factors of the gated layers' products: gradients are
-within 1 % of those in single precision, as are all else exactly: sums, losses, masks, predictions.
+On a CPU that multiplies bf16 faster (:mod:`~tabnet_auto.net.native.pairs` measures it) the way
+back of wide networks rounds the factors of the gated layers' products. A parameter's gradient is
+then within 1 % (in norm) of that in single precision. The way there and evaluation never round.
 
 Shapes: M members, B rows of a minibatch, F features, D columns, S steps.
 """

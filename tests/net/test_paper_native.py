@@ -330,7 +330,7 @@ def test_bf16_pairs_do_not_depend_on_threads_or_company(in_pairs):
     spoilt[0] = torch.nan
     found = in_pairs(lambda: gradients(build(config, PLAIN), spoilt))
     assert all(g[1:].isfinite().all() for g in found)
-    assert found[0][0].isnan().all()
+    assert any(g[0].isnan().any() for g in found)
 
 
 @pytest.mark.usefixtures("_single_precision")
