@@ -44,7 +44,7 @@ format: $(VENV)/.dev  ## Format the code and fix what can be fixed
 notebooks: $(VENV)/.dev  ## Build notebooks/*.ipynb from their .py sources and execute them
 	$(BIN)/python notebooks/_build.py
 
-screenshots: $(VENV)/.dev  ## Make the pictures of the report in docs/images (a few minutes)
+screenshots: $(VENV)/.dev  ## Make the pictures of report and dashboard in docs/images (minutes)
 	$(BIN)/python docs/screenshots.py
 
 clean:  ## Remove what was built, but keep the virtual environment

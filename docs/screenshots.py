@@ -1,4 +1,4 @@
-"""Make the pictures in docs/images: every view of the page, on three tables, in light and dark.
+"""Make the pictures in docs/images: every view of page and dashboard, on three tables.
 
     python docs/screenshots.py [--data ../shared/data] [--rows 1500]
 
@@ -19,11 +19,13 @@ import numpy as np
 import pandas as pd
 from playwright.sync_api import Page, sync_playwright
 
-from tabnet_auto import auto_fit
+from tabnet_auto import Search, auto_fit
 from tabnet_auto.config import get_preset
+from tabnet_auto.result.fit import FitResult
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 from data import DEFAULT, read_split  # the data sets' reader is shared with the benchmarks
+from live_screenshots import live_pictures
 
 # The fast preset with two steps, so that there is an order of looking to show.
 PRESET = get_preset("fast")
@@ -35,8 +37,8 @@ CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 MOST_BYTES = 200_000
 WIDTH, HEIGHT = 1180, 900
 SECTIONS = (
-    "overview", "leaderboard", "curves", "attention", "steps", "rows", "cohorts", "trust", "drift",
-    "predictions", "columns", "reproduce",
+    "overview", "leaderboard", "search", "curves", "attention", "steps", "rows", "cohorts", "trust",
+    "drift", "audit", "predictions", "columns", "reproduce",
 )  # fmt: skip
 
 
@@ -48,7 +50,8 @@ def main() -> None:
     arguments = parser.parse_args()
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        pages = write_pages(arguments.data, arguments.rows, Path(folder))
+        fits = fit_tables(arguments.data, arguments.rows)
+        pages = {name: fit.report(Path(folder) / f"{name}.html") for name, (fit, _) in fits.items()}
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
             for name, path in pages.items():
@@ -61,24 +64,27 @@ def main() -> None:
                     page.add_style_tag(content=STYLE)
                     take(page, name, scheme)
                     page.close()
+            live_pictures(browser, fits, Path(folder), save)
             browser.close()
 
 
-def write_pages(data: Path, rows: int, folder: Path) -> dict[str, Path]:
-    """Fit every table with the fast preset; return the page of each."""
-    tables = {"wide": wide_table(rows // 3)}
+def fit_tables(data: Path, rows: int) -> dict[str, tuple[FitResult, pd.DataFrame]]:
+    """Fit every table with the fast preset, the first with a search; return fits and rows."""
+    tables = {}
     for name in ("adult", "california_housing"):
         if (data / name).is_dir():
             split = read_split(name, data)
             tables[name] = (split.target, split.train.head(rows), split.test.head(rows))
         else:
             print(f"{name}: not below {data}, left out")
-    pages = {}
+    tables["wide"] = wide_table(rows // 3)
+    fits = {}
     for name, (target, train, test) in tables.items():
-        fit = auto_fit(train, target, test=test, preset=PRESET, verbose=False)
-        pages[name] = fit.report(folder / f"{name}.html")
-        print(f"{name}: {fit.oof_score:.4f}, {pages[name].stat().st_size / 1e6:.2f} MB", flush=True)
-    return pages
+        search = Search(n_configurations=8) if not fits else False
+        fit = auto_fit(train, target, test=test, preset=PRESET, search=search, verbose=False)
+        fits[name] = fit, train
+        print(f"{name}: {fit.oof_score:.4f}", flush=True)
+    return fits
 
 
 def wide_table(n_rows: int) -> tuple[str, pd.DataFrame, pd.DataFrame]:
@@ -102,14 +108,15 @@ def take(page: Page, name: str, scheme: str) -> None:
     for section in ("attention", "rows") if dark else SECTIONS:
         place = page.locator(f"section#{section}")
         if place.count():
-            save(place.screenshot(), IMAGES / f"{name}-{section}{'-dark' * dark}.png")
+            save(f"{name}-{section}{'-dark' * dark}", place.screenshot())
     if not dark:
         page.locator("#rows tbody [data-at]").first.click()
-        save(page.locator(".ta-detail").screenshot(), IMAGES / f"{name}-row.png")
+        save(f"{name}-row", page.locator(".ta-detail").screenshot())
 
 
-def save(picture: bytes, path: Path) -> None:
+def save(name: str, picture: bytes) -> None:
     """Write a picture that is small enough for a repository."""
+    path = IMAGES / f"{name}.png"
     if len(picture) > MOST_BYTES:
         message = f"{path.name} has {len(picture):,} bytes, more than {MOST_BYTES:,}"
         raise SystemExit(message)

@@ -24,10 +24,11 @@ class NetConfig:
     ``n_hidden`` units. A value's token has ``n_bins`` piecewise-linear elements, or
     ``coarse_bins``: networks of a fold take turns, further ones are of the kind that did better,
     and the blend weighs them (0, or no fewer than ``n_bins``: there is one kind). A level's token
-    has ``level_width``. ``scaling`` is ``"robust"`` or ``"quantile"``. ``column_dropout`` turns whole columns missing in training, ``unknown_rate``
-    category levels unknown. ``column_sparsity`` weighs a penalty that takes the attention from
-    columns that no row needs (:func:`tabnet_auto.net.tabnet.mass_penalty`); it grows with what
-    a member has learned (:func:`tabnet_auto.train.loss.explained_share`).
+    has ``level_width``. ``scaling`` is ``"robust"`` or ``"quantile"``. ``column_dropout`` turns
+    whole columns missing in training, ``unknown_rate`` category levels unknown.
+    ``column_sparsity`` weighs a penalty that takes the attention from columns that no row needs
+    (:func:`tabnet_auto.net.tabnet.mass_penalty`); it grows with what a member has learned
+    (:func:`tabnet_auto.train.loss.explained_share`).
     """
 
     n_steps: int = 2

@@ -261,7 +261,8 @@ def shown_search(search: SearchRecord, oof_score: float) -> SearchTrials:
         {**asdict(trial), "values": [trial.settings[name] for name in names]}
         for trial in search.trials
     ]
-    return SearchTrials(names, trials, search.outcome(oof_score).capitalize() + ".")
+    words = search.outcome(oof_score)
+    return SearchTrials(names, trials, f"{words[0].upper()}{words[1:]}.")
 
 
 def without_rows(data: ReportData) -> ReportData:

@@ -20,7 +20,7 @@ from tabnet_auto.config import PRESETS, TIMED_SEEDS
 from tabnet_auto.folds import make_folds
 from tabnet_auto.models import budget
 from tabnet_auto.models.budget import Deadlines, affordable_rows, budget_words, first_seeds
-from tabnet_auto.models.rounds import Room, train_rounds
+from tabnet_auto.models.rounds import Room, Tried, train_rounds
 from tabnet_auto.models.train import Plan
 from tabnet_auto.reporting import member_curves, plan_facts
 from tabnet_auto.table import read_table
@@ -174,7 +174,7 @@ class TestRounds:
         course = Plan(TINY, (), "auto", torch.device("cpu"), Deadlines(0.0)).course
         folds = make_folds("binary", np.tile([0, 1], 20), folds=2)
         task, net = SimpleNamespace(folds=folds), object()
-        state = SimpleNamespace(best_epoch=[2, 2])
+        state = SimpleNamespace(best_epoch=[2, 2], best_loss=[0.5, 0.5])
         for room in (
             Room(None, 0.0, 8, 0.0),
             Room(monotonic() + 1.0, 0.0, 8, 2.5),
@@ -182,6 +182,28 @@ class TestRounds:
             Room(monotonic() + 1.0, 0.0, 1, 0.0),
         ):
             assert train_rounds(course, task, (net, state), room, Trace()) == (net, task)
+
+    def test_each_kind_has_its_turn_and_then_the_better_one(self):
+        folds = make_folds("binary", np.tile([0, 1], 20), folds=2)
+        tried = Tried(2)
+        assert tried.next_kind() == 0
+        tried.add(folds, SimpleNamespace(best_epoch=[3, 6], best_loss=[0.5, 0.7]))
+        assert tried.next_kind() == 1
+        tried.add(folds.with_kinds([1]), SimpleNamespace(best_epoch=[1, 1], best_loss=[0.5, 0.6]))
+        assert tried.next_kind() == 1
+        assert tried.epochs == {0: 5, 1: 1}
+        # What later networks of a kind say changes nothing.
+        tried.add(folds.with_kinds([1]), SimpleNamespace(best_epoch=[9, 9], best_loss=[0.9, 0.9]))
+        assert tried.next_kind() == 1
+
+    def test_networks_of_another_kind_join(self):
+        preset = replace(TINY, max_seeds=3, net=replace(TINY.net, n_bins=6, coarse_bins=2))
+        learned = auto_fit(make_frame(), "y", preset=preset, folds=2, time_limit=60, verbose=False)
+        kinds = learned.folds.kinds
+        assert kinds[:2] == (0, 1)
+        bins = [6 if kind == 0 else 2 for kind in kinds] * 2
+        assert learned.net.tokens.bins.tolist() == bins
+        assert learned.refit_full().net.tokens.bins.tolist() == bins[:3]
 
     @pytest.mark.usefixtures("interruptible")
     def test_an_interrupted_one_is_left_out(self):

@@ -28,7 +28,11 @@ SURVEY_ROWS = 2000
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """Rows that all folds read: ``masks (F, S, n, D)``, ``sizes (F, S, n)``, ``outputs``."""
+    """Rows that all networks read: K seeds of every fold.
+
+    ``masks (F, K, S, n, D)``, ``sizes (F, K, S, n)``; ``outputs`` are each fold's predictions, the
+    mean over its seeds.
+    """
 
     masks: NDArray[np.float32]
     sizes: NDArray[np.float32]
@@ -36,7 +40,7 @@ class Reading:
 
 
 def read_rows(net: nn.Module, task: Task, rows: Rows) -> Reading:
-    """Return how the networks of every fold read the same rows, the mean over seeds."""
+    """Return how the networks of every fold read the same rows."""
     masks, sizes, outputs = [], [], []
     for output in forward_chunks(net, _part(task.design, rows), task.folds.n_members):
         masks.append(output.masks.transpose(0, 1).cpu().numpy())
@@ -46,8 +50,8 @@ def read_rows(net: nn.Module, task: Task, rows: Rows) -> Reading:
         )
     fold = task.folds.fold
     return Reading(
-        _over_seeds(np.concatenate(masks, axis=2), fold),
-        _over_seeds(np.concatenate(sizes, axis=2), fold),
+        _by_fold(np.concatenate(masks, axis=2), fold),
+        _by_fold(np.concatenate(sizes, axis=2), fold),
         _over_seeds(np.concatenate(outputs, axis=1), fold),
     )
 
@@ -143,9 +147,14 @@ def _step_shares(output: Output) -> Tensor:
     return output.step_size / output.step_size.sum(0).clamp_min(1e-12)
 
 
-def _over_seeds(values: NDArray[Any], fold: Sequence[int]) -> NDArray[Any]:
+def _by_fold(values: NDArray[Any], fold: Sequence[int]) -> NDArray[Any]:
+    """Return ``(F, K, ...)`` of members ``(M, ...)``."""
     own = np.asarray(fold)
-    return np.stack([values[own == i].mean(axis=0) for i in sorted(set(fold))])
+    return np.stack([values[own == i] for i in sorted(set(fold))])
+
+
+def _over_seeds(values: NDArray[Any], fold: Sequence[int]) -> NDArray[Any]:
+    return _by_fold(values, fold).mean(axis=1)
 
 
 def _steps(net: nn.Module, n_steps: int) -> list[ColumnAttention]:

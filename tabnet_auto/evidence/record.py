@@ -22,10 +22,11 @@ class RowSample:
     ``held_out``
         ``(n,)`` the fold that did not learn from the row.
     ``levels``, ``peak``
-        ``(n_folds, S, n, D)`` uint8, the mean over a fold's seeds: a weight is
-        ``peak * (level / 255) ** 2``. The square keeps small weights apart.
+        ``(n_folds, K, S, n, D)`` uint8: a weight is ``peak * (level / 255) ** 2``. The square
+        keeps small weights apart. K is the number of a fold's seeds, or 1 where their mean was
+        kept because all of them would have been too much.
     ``sizes``
-        ``(n_folds, S, n)`` float32: how much each step weighs in the row; sums to 1 over S.
+        ``(n_folds, K, S, n)`` float32: how much each step weighs in the row; sums to 1 over S.
     ``outputs``
         ``(n_folds, n, n_classes)`` probabilities or ``(n_folds, n)`` values of each fold.
     ``predicted``, ``truth``, ``error``
@@ -141,6 +142,8 @@ class Evidence:
             if name in data:
                 prefix = f"{name}."
                 own = {k[len(prefix) :]: a for k, a in arrays.items() if k.startswith(prefix)}
+                if name == "rows" and own["levels"].ndim == 4:  # of a time before seeds were kept
+                    own |= {part: own[part][:, None] for part in ("levels", "sizes")}
                 parts[name] = kind(**data[name], **own)
         return cls(**parts)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MAX_ROWS = 400
 MIN_ROWS = 40
 MAX_LEVELS = 500_000
-"""Weights that a sample keeps, about: folds x steps x rows x columns, one byte each."""
+"""Weights that a sample keeps, about: folds x seeds x steps x rows x columns, one byte each."""
 MAX_CELLS = 40_000
 """Values that a sample keeps, about: rows x columns, as text."""
 MAX_CLASSES = 6
@@ -38,10 +38,15 @@ def row_errors(predicted: Floats, truth: NDArray[np.generic]) -> Floats:
     return np.abs(predicted - truth.astype(np.float64))
 
 
-def sample_size(n_folds: int, n_steps: int, n_columns: int) -> int:
-    """Return how many rows a sample of bounded size has."""
-    fit = min(MAX_LEVELS // (n_folds * n_steps * n_columns), MAX_CELLS // n_columns)
-    return int(np.clip(fit, MIN_ROWS, MAX_ROWS))
+def sample_size(n_folds: int, n_seeds: int, n_steps: int, n_columns: int) -> tuple[int, int]:
+    """Return how many rows a sample of bounded size has, and of how many seeds it keeps the masks.
+
+    Seeds are kept apart where enough rows then fit; otherwise 1: their mean.
+    """
+    one = n_folds * n_steps * n_columns
+    kept = n_seeds if MAX_LEVELS // (one * n_seeds) >= MIN_ROWS else 1
+    fit = min(MAX_LEVELS // (one * kept), MAX_CELLS // n_columns)
+    return int(np.clip(fit, MIN_ROWS, MAX_ROWS)), kept
 
 
 def choose_groups(
@@ -119,22 +124,26 @@ def sample_rows(
         return None
     names = () if task.classes is None else tuple(str(label) for label in task.classes)
     columns = task.layout.columns
-    n = sample_size(task.folds.n_folds, n_steps, len(columns))
+    n_seeds = task.folds.n_members // task.folds.n_folds
+    n, kept = sample_size(task.folds.n_folds, n_seeds, n_steps, len(columns))
     chosen = choose_groups(oof, truth, names, n)
     if not chosen:
         return None
     rows = np.unique(np.concatenate(list(chosen.values())))
     reading = read_rows(net, task, rows)
-    peak = float(reading.masks.max()) or 1.0
+    masks, sizes = reading.masks, reading.sizes
+    if kept < n_seeds:
+        masks, sizes = masks.mean(axis=1, keepdims=True), sizes.mean(axis=1, keepdims=True)
+    peak = float(masks.max()) or 1.0
     held_out = np.full(len(truth), -1)
     for fold, valid in zip(task.folds.fold, task.folds.valid, strict=True):
         held_out[valid] = fold
     return RowSample(
         row=origin[rows],
         held_out=held_out[rows],
-        levels=np.round(255.0 * np.sqrt(reading.masks / peak)).astype(np.uint8),
+        levels=np.round(255.0 * np.sqrt(masks / peak)).astype(np.uint8),
         peak=peak,
-        sizes=reading.sizes,
+        sizes=sizes,
         outputs=reading.outputs,
         predicted=oof[rows],
         truth=truth[rows],

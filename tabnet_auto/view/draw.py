@@ -349,9 +349,9 @@ def _paired(paired: Paired) -> Drawing:
         size, below = width * abs(harm) / reach, harm < 0
         css = "bar-below" if below else "bar"
         parts.append(rect(zero - size * below, y + 4, (size, 13), css))
-        parts.append(
-            text(second + width + 64, y + 14, format_cell(harm, paired.right_form), "end small")
-        )
+        # Beside a large one, a tiny number's digits are noise; the table below has them.
+        shown = format_cell(harm, paired.right_form) if size > 0.05 or not harm else "≈ 0"
+        parts.append(text(second + width + 64, y + 14, shown, "end small"))
     return second + width + 70, bottom + 12, parts
 
 

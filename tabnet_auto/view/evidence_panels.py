@@ -136,7 +136,7 @@ def rows_table(data: ReportData) -> Table | None:
         TableColumn("Looked at most"),
     )
     weights = rows.peak * (rows.levels.astype(np.float64) / 255.0) ** 2
-    mean = (rows.sizes[..., None] * weights).sum(axis=1)  # (fold, n, column)
+    mean = (rows.sizes[..., None] * weights).sum(axis=2).mean(axis=1)  # (fold, n, column)
     made = []
     for i in chosen[:N_TABLE_ROWS]:
         own = mean[max(rows.held_out[i], 0), i]

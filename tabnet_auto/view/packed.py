@@ -18,7 +18,7 @@ def pack(data: ReportData) -> str:
     """Return the numbers of the explorers as base64 text; equal data give equal text.
 
     The bytes below are gzip: the length of the JSON text (4 bytes, little endian), the text,
-    then the levels of the rows' masks ``(fold, step, row, column)``, one byte each. Means are
+    then the levels of the rows' masks ``(fold, seed, step, row, column)``, one byte each. Means are
     rounded to five decimals, below one step of the finest colour scale.
     """
     content: dict[str, Any] = {

@@ -77,7 +77,8 @@ def render_fragment(data: ReportData) -> str:
     return (
         f'<div class="ta-report ta-fragment"><style>{asset("page.css")}</style>'
         f'<p class="ta-title">{escape(data.title)}</p>{tiles(data)}'
-        f'<div class="ta-card">{table_html(leaderboard_table(data))}</div>{attention}</div>'
+        f'<div class="ta-card">{table_html(leaderboard_table(data), css="ta-models")}</div>'
+        f"{attention}</div>"
     )
 
 

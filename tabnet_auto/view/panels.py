@@ -73,21 +73,24 @@ def _leader_row(row: dict[str, Any], n_folds: int) -> tuple[Cell, ...]:
 
 
 def search_table(search: SearchTrials, metric_name: str) -> Table:
-    """Return every configuration of every fold, in order; ``Used`` ranks what a fold chose."""
+    """Return every configuration of every fold, in order; ``Used`` ranks what a fold chose.
+
+    What came of it stands before the settings, of which there may be more than fit the page.
+    """
     columns = (
         TableColumn("Configuration"),
         TableColumn("Fold", "count"),
-        *(TableColumn(name, "score") for name in search.names),
-        TableColumn("Rung", "count"),
-        TableColumn("Inner loss", "score"),
-        TableColumn(f"Inner {metric_name}", "score"),
         TableColumn("Used", "count"),
+        TableColumn("Rung", "count"),
+        TableColumn(f"Inner {metric_name}", "score"),
+        TableColumn("Inner loss", "score"),
+        *(TableColumn(name, "score") for name in search.names),
     )
     rows = tuple(
         (
-            f"{trial['number'] + 1}" if trial["number"] else "1, the preset's own",
-            trial["fold"] + 1, *trial["values"], trial["rung"], trial["loss"], trial["score"],
-            trial["rank"] or None,
+            f"{trial['number'] + 1}" if trial["number"] else "1 (preset)",
+            trial["fold"] + 1, trial["rank"] or None, trial["rung"], trial["score"], trial["loss"],
+            *trial["values"],
         )
         for trial in search.trials
     )  # fmt: skip

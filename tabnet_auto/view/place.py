@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from tabnet_auto.errors import InputError, did_you_mean
 
@@ -47,10 +47,13 @@ def _checked(mode: str, what: str) -> str:
 
 def in_notebook() -> bool:
     """Return whether a Jupyter kernel runs this code (Colab's shell is a subclass)."""
+    return any(base.__name__ == "ZMQInteractiveShell" for base in type(_shell()).__mro__)
+
+
+def _shell() -> Any:
     # A process that has not imported IPython cannot be a kernel: no need to pay for the import.
     ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    return any(base.__name__ == "ZMQInteractiveShell" for base in type(shell).__mro__)
+    return ipython.get_ipython() if ipython is not None else None
 
 
 def _nobody_watches() -> bool:
@@ -62,5 +65,9 @@ def _nobody_watches() -> bool:
         return False
     if "google.colab" in sys.modules or {"VSCODE_PID", "VSCODE_CWD"} & env.keys():
         return False
-    # Jupyter's server names the session of every notebook that it opens; nbclient has none.
-    return "JPY_SESSION_NAME" not in env
+    # Jupyter's server names the session of every notebook that it opens; nbclient has none. The
+    # classic notebook names none either, but its requests come from one who can answer input().
+    if "JPY_SESSION_NAME" in env:
+        return False
+    request = _shell().get_parent()
+    return not request.get("content", {}).get("allow_stdin", False)

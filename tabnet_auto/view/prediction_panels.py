@@ -26,6 +26,7 @@ from tabnet_auto.view.report_data import (
     RegressionPredictions,
     ReportData,
 )
+from tabnet_auto.view.tables import format_cell
 
 N_CLASSES = 20
 N_POINTS = 1500
@@ -343,8 +344,8 @@ def residual_histogram(predictions: RegressionPredictions, n_bins: int = 41) -> 
         edges=tuple(map(float, edges)),
         series=(("rows", tuple(map(float, share))),),
         table=Table("Share of rows by error", columns, rows),
-        note=f"Median {median:.4g}. The outermost bars hold the largest 1 % of errors."
-        + _sample_note(predictions),
+        note=f"Median {format_cell(float(median), 'score')}. "
+        f"The outermost bars hold the largest 1 % of errors.{_sample_note(predictions)}",
     )
 
 

@@ -118,9 +118,10 @@ class RowSample:
     ``names`` and ``cells`` (n rows of one text a column), ``truth`` and ``predicted`` (out of
     fold) are what is shown; ``by_fold[f][i]`` is fold f's prediction of row i, ``held_out[i]``
     the fold that did not learn from it (-1: none). ``error`` orders rows, ``error_label`` says
-    what it is. ``levels (fold, step, n, column)`` uint8: a weight is
-    ``peak * (level / 255) ** 2``; ``sizes (fold, step, n)`` is each step's share in the row's
-    mean. ``groups`` names positions in a telling order. ``n_rows`` rows were to choose from.
+    what it is. ``levels (fold, seed, step, n, column)`` uint8: a weight is
+    ``peak * (level / 255) ** 2``; ``sizes (fold, seed, step, n)`` is each step's share in the
+    row's mean; there is one seed where only the mean over seeds was kept. ``groups`` names
+    positions in a telling order. ``n_rows`` rows were to choose from.
     """
 
     names: list[str]

@@ -43,6 +43,8 @@ _UNTESTED = (
     "This report holds no test of what is lost without each column, so take the ranking as a "
     "description of the model, not of the world."
 )
+LONG_FACT = 60
+"""Letters from which a fact has a line of its own, below the others."""
 
 
 def tiles(data: ReportData) -> str:
@@ -50,12 +52,14 @@ def tiles(data: ReportData) -> str:
     large, rest = split_summary(data.summary)
     shown = "".join(
         f'<div class="ta-tile{" ta-tile-main" if i == 0 else ""}"><dt>{escape(key)}</dt>'
-        f"<dd>{escape(value)}</dd></div>"
+        # A long name of a target breaks after an underscore rather than inside a word.
+        f"<dd>{escape(value).replace('_', '_<wbr>')}</dd></div>"
         for i, (key, value) in enumerate(large)
     )
     facts = "".join(
-        f'<div class="ta-fact"><dt>{escape(key)}</dt><dd>{escape(value)}</dd></div>'
-        for key, value in (*rest, *data.plan.items())
+        f'<div class="ta-fact{" ta-fact-long" if len(value) > LONG_FACT else ""}">'
+        f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd></div>"
+        for key, value in sorted((*rest, *data.plan.items()), key=lambda x: len(x[1]) > LONG_FACT)
     )
     return (f'<dl class="ta-tiles">{shown}</dl>' if shown else "") + (
         f'<dl class="ta-facts">{facts}</dl>' if facts else ""
@@ -83,7 +87,8 @@ def _leaderboard(data: ReportData) -> str:
         "Every model on the same folds. The blend averages the models by their weights; its fold "
         "scores are of rows that none of the averaged models learned from."
     )
-    return _lead(lead) + f'<div class="ta-card">{table_html(board, css="ta-sortable")}</div>'
+    table = table_html(board, css="ta-sortable ta-models")
+    return _lead(lead) + f'<div class="ta-card">{table}</div>'
 
 
 def _search(data: ReportData) -> str:
@@ -94,7 +99,9 @@ def _search(data: ReportData) -> str:
         "and the worse half left at every rung. Inner scores chose, so they flatter what they "
         "chose; the scores of the leaderboard are of rows that had no part in their fold's search."
     )
-    table = table_html(search_table(data.search, data.metric_name), css="ta-sortable", sticky=True)
+    table = table_html(
+        search_table(data.search, data.metric_name), css="ta-sortable ta-trials", sticky=True
+    )
     words = f'<div class="ta-callout"><p><strong>{escape(data.search.words)}</strong></p></div>'
     return _lead(lead) + words + f'<div class="ta-card">{table}</div>'
 

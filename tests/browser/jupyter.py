@@ -51,12 +51,12 @@ def environment(folder):
 
 
 @contextlib.contextmanager
-def serving(command, folder):
+def serving(command, folder, python=sys.executable):
     """Run a server on a free port until the block ends; yields its address."""
     port, log = free_port(), folder / "server.log"
     with log.open("w") as out:
         process = subprocess.Popen(
-            [sys.executable, *command, f"--port={port}"],
+            [python, *command, f"--port={port}"],
             env=environment(folder), stdout=out, stderr=out, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         url = f"http://127.0.0.1:{port}"

@@ -12,12 +12,15 @@ pytestmark = pytest.mark.browser
 
 DATA = samples.binary()
 WIDE = samples.regression()
+SEEDS = samples.binary(
+    rows=samples.rows(np.random.default_rng(4), DATA.attention_steps, 60, ["no", "yes"], 3)
+)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("explorers")
-    for name, data in (("binary", DATA), ("wide", WIDE)):
+    for name, data in (("binary", DATA), ("wide", WIDE), ("seeds", SEEDS)):
         (folder / f"{name}.html").write_text(render_page(data), encoding="utf-8")
     return folder
 
@@ -39,11 +42,12 @@ def column(section, position, table=".ta-grid-table"):
     return [float(re.sub(r"[^0-9.-]", "", t.replace("−", "-"))) for t in cells.all_inner_texts()]
 
 
-def own_share(data, i, c, step=None):
-    """Attention of row i's own fold to column c."""
+def own_share(data, i, c, step=None, seed=None):
+    """Attention of row i's own fold to column c; steps of this sample weigh alike."""
     rows = data.rows
-    weights = rows.peak * (rows.levels[rows.held_out[i], :, i, c] / 255.0) ** 2
-    return weights[step] if step is not None else float(weights.mean())
+    weights = rows.peak * (rows.levels[rows.held_out[i], :, :, i, c] / 255.0) ** 2
+    chosen = weights if seed is None else weights[[seed]]
+    return float(chosen.mean() if step is None else chosen[:, step].mean())
 
 
 def test_explorers_take_the_place_of_pictures(offline, folder):
@@ -73,6 +77,11 @@ def test_folds_show_every_value_sort_and_search(offline, folder):
     shown = column(section, 8)
     assert shown == sorted(shown, reverse=True)
     section.get_by_role("button", name="Ranks").click()
+    place = (-DATA.attention).argsort(axis=1).argsort(axis=1).mean(axis=0)
+    shown = [place[DATA.columns.index(name)] for name in names(section)]
+    assert shown == sorted(shown, reverse=True), "by the mean rank, worst first"
+    section.get_by_role("button", name="Mean").click()
+    assert names(section) == [DATA.columns[i] for i in order]
     section.get_by_label("Find columns").fill("ticket")
     assert sorted(names(section)) == ["ticket_class", "ticket_prefix"]
     assert section.get_by_role("status").inner_text().startswith("2 of 14 columns")
@@ -99,7 +108,7 @@ def test_a_cell_opens_the_rows_that_give_it_most_attention(offline, folder):
     assert rows.get_by_label("Order").input_value() == "c4"
     assert rows.locator(".ta-rows-table thead th").nth(4).inner_text() == DATA.columns[4]
     sample = DATA.rows
-    share = (sample.peak * (sample.levels[1, :, :, 4] / 255.0) ** 2).mean(axis=0)
+    share = (sample.peak * (sample.levels[1, :, :, :, 4] / 255.0) ** 2).mean(axis=(0, 1))
     expected = [sample.names[i] for i in np.argsort(-share, kind="stable")[:15]]
     assert names(rows, ".ta-rows-table") == expected
     assert page.evaluate("document.activeElement.closest('#rows') !== null"), "focus follows"
@@ -139,6 +148,8 @@ def test_steps_by_fold(offline, folder):
     order = np.argsort(-own.mean(axis=0))
     assert names(section) == [DATA.columns[i] for i in order]
     np.testing.assert_allclose(column(section, 3), 100 * own[1, order], atol=0.51)
+    section.get_by_role("button", name="Step 2").click()
+    assert names(section) == [DATA.columns[i] for i in np.argsort(-own[1])]
     section.get_by_label("Find columns").fill("fare")
     assert sorted(names(section)) == ["fare", "fare_per_person"]
     column_of = DATA.columns.index("fare")
@@ -167,6 +178,11 @@ def test_rows_by_group_order_and_words(offline, folder):
     section.get_by_label("Step").select_option("step 2")
     best = max(group, key=lambda i: own_share(DATA, i, c, 1))
     assert names(section, table)[0] == sample.names[best]
+    section.get_by_label("Read by").select_option("fold 3")
+    fold = sample.levels[2, 0, 1, :, c]
+    assert names(section, table)[0] == sample.names[max(group, key=lambda i: fold[i])]
+    section.get_by_label("Rows", exact=True).select_option("all of these (60)")
+    assert names(section, table)[0] == sample.names[int(fold.argmax())]
     section.get_by_label("Find rows").fill(f"fare={sample.cells[6][c]}")
     assert names(section, table) == [sample.names[6]]
     section.get_by_label("Find rows").fill("no such row")
@@ -190,6 +206,9 @@ def test_rows_and_columns_turn_over(offline, folder):
             button.click()
     assert seen == set(DATA.columns), "every column can be reached"
     assert button.is_disabled()
+    last = section.locator(f"{table} thead th").all_inner_texts()[4:]
+    section.get_by_role("button", name="previous columns").click()
+    assert not set(last) & set(section.locator(f"{table} thead th").all_inner_texts()[4:])
     section.get_by_label("Find columns").fill("age")
     assert section.locator(f"{table} thead th").all_inner_texts()[4:] == ["age"]
     cell = section.locator(f"{table} tbody td.ta-heat").first
@@ -216,7 +235,7 @@ def test_one_row_under_two_folds(offline, folder):
     detail.get_by_label("with").select_option("4")
     heads = detail.locator("thead th").all_inner_texts()
     assert heads[2:4] == ["fold 3", "fold 5"]
-    weights = (sample.peak * (sample.levels[:, :, 2] / 255.0) ** 2).mean(axis=1)
+    weights = (sample.peak * (sample.levels[:, :, :, 2] / 255.0) ** 2).mean(axis=(1, 2))
     order = np.argsort(-weights[2])
     assert names(detail) == [DATA.columns[i] for i in order[:12]]
     gap = 100 * (weights[2] - weights[4])[order[:12]]
@@ -225,8 +244,72 @@ def test_one_row_under_two_folds(offline, folder):
     assert detail.locator("thead th").nth(2).inner_text() == "fold 1"
     detail.get_by_role("button", name="Show 2 more").click()
     assert len(names(detail)) == 14
+    detail.get_by_role("button", name="Column").click()
+    assert names(detail) == sorted(DATA.columns)
     detail.get_by_role("button", name="Close").click()
     assert detail.inner_text() == ""
+
+
+def test_rows_of_one_seed(offline, folder):
+    page = opened(offline, folder, "seeds")
+    section, table = page.locator("#rows"), ".ta-rows-table"
+    sample, c = SEEDS.rows, SEEDS.columns.index("fare")
+    section.get_by_label("Order").select_option(label="fare")
+    group = sample.groups["largest errors"]
+    by_seed = [sorted(group, key=lambda i, k=k: -own_share(SEEDS, i, c, seed=k)) for k in range(3)]
+    assert len({tuple(order[:5]) for order in by_seed}) == 3, "seeds differ in this sample"
+    for k, order in enumerate(by_seed):
+        section.get_by_label("Seed").select_option(f"seed {k + 1}")
+        assert names(section, table)[:5] == [sample.names[i] for i in order[:5]]
+        assert f"seed {k + 1}" in section.get_by_text("Cells show values").inner_text()
+    # A row that is open follows the seed.
+    section.locator(f"{table} tbody th").first.click()
+    shown = column(section.locator(".ta-detail"), 3)
+    section.get_by_label("Seed").select_option("mean")
+    assert section.get_by_text("mean of the seeds").is_visible()
+    assert column(section.locator(".ta-detail"), 3) != shown
+    weights = (sample.peak * (sample.levels[sample.held_out[0], :, :, 0] / 255.0) ** 2).mean(
+        axis=(0, 1)
+    )
+    section.get_by_label("Order").select_option("group")
+    section.locator(f'{table} [data-at="0,-1"]').click()
+    found = column(section.locator(".ta-detail"), 3)
+    np.testing.assert_allclose(found, 100 * np.sort(weights)[::-1][:12], atol=0.51)
+    assert page.goto((folder / "binary.html").as_uri())
+    page.wait_for_selector("html.ta-ready")
+    assert page.locator("#rows").get_by_label("Seed").count() == 0, "nothing to choose from one"
+
+
+def test_500_columns_stay_usable(offline, tmp_path):
+    data = samples.regression(n_columns=500)
+    (tmp_path / "wide.html").write_text(render_page(data), encoding="utf-8")
+    assert (tmp_path / "wide.html").stat().st_size < 2_000_000
+    page = opened(offline, tmp_path, "wide")
+    folds, rows = page.locator("#attention"), page.locator("#rows")
+    most = int(data.attention[3].argmax())
+    folds.get_by_role("button", name="fold 4").click()
+    assert names(folds)[0] == data.columns[most]
+    folds.get_by_label("Find columns").fill("sensor_49")
+    assert sorted(names(folds)) == [f"sensor_{i}_{'abc'[i % 3]}" for i in range(490, 500)]
+    folds.locator('[data-at="499,3"]').click()
+    assert rows.locator(".ta-rows-table thead th").nth(4).inner_text() == data.columns[499]
+    rows.get_by_label("Find rows").fill(f"{data.columns[499]}={data.rows.cells[7][499]}")
+    found = names(rows, ".ta-rows-table")
+    assert data.rows.names[7] in found
+    assert len(found) < 5
+    steps = page.locator("#steps .ta-explore")
+    steps.get_by_label("Find columns").fill("_a")
+    assert steps.get_by_role("status").inner_text().startswith("167 of 500 columns")
+    table = page.locator("table.ta-schema")
+    page.get_by_label("Filter columns").fill("sensor_3")
+    assert table.locator("tbody tr:visible").count() == 100
+    slowest = page.evaluate(
+        """() => Math.max(...['Column', 'fold 2', 'Spread'].map(name => {
+          const head = [...document.querySelectorAll('#attention .ta-sort')]
+            .find(x => x.textContent === name);
+          const start = performance.now(); head.click(); return performance.now() - start; }))"""
+    )
+    assert slowest < 1000, "milliseconds, on a busy machine"
 
 
 def test_groups_and_their_difference(offline, folder):
@@ -251,6 +334,8 @@ def test_groups_and_their_difference(offline, folder):
     section.get_by_label("A", exact=True).select_option("13")
     order = np.argsort(-np.abs(mean[13] - mean[0]))
     assert names(section) == [DATA.columns[i] for i in order]
+    section.get_by_role("button", name="21 to 40").click()
+    assert names(section) == [DATA.columns[i] for i in np.argsort(-mean[13])]
     section.get_by_label("Find columns").fill("ticket")
     assert len(names(section)) == 2
 

@@ -5,32 +5,17 @@ import json
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from browser import jupyter
+from browser.board import LOAD, LOCAL, OPEN, Board, ours, write_books
 from playwright.sync_api import expect
-from view.live_samples import fitted, passengers
+from view.live_samples import passengers
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 pytest.importorskip("jupyterlab")
 pytest.importorskip("notebook")
 
-OPEN = """\
-import pandas as pd
-from tabnet_auto import load
-frame = pd.read_csv("rows.csv")
-fit = load("model")
-fit.dashboard(frame)"""
-TRAIN = """\
-import pandas as pd
-from tabnet_auto import auto_fit
-from tabnet_auto.config import NetConfig, Preset, TrainConfig
-frame = pd.read_csv("rows.csv").drop(columns="fare")
-long = Preset(net=NetConfig(), train=TrainConfig(max_epochs=100_000, patience=100_000), n_seeds=1)
-fit = auto_fit(frame, "survived", folds=2, preset=long)"""
-LOCAL = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:", "file:")
-LOAD = 60_000
 # Complaints of the applications around our output; each was seen without it too.
 NOTEBOOK = (
     # Notebook 7.6 looks for settings of a panel that it does not have, with an empty notebook too.
@@ -52,20 +37,24 @@ NBCONVERT = (
 )
 
 
-def ours(complaints, known):
-    """What is left when the application's own complaints are taken away."""
-    return [complaint for complaint in complaints if not complaint.startswith(known)]
+# Counts for three seconds how often the panel is drawn anew.
+FRAMES = """async () => {
+  let [frames, seen, start] = [0, document.querySelector('.ta-live'), performance.now()];
+  const seconds = () => (performance.now() - start) / 1000;
+  while (seconds() < 3) {
+    await new Promise(requestAnimationFrame);
+    const now = document.querySelector('.ta-live');
+    if (now && now !== seen) { frames += 1; seen = now; }
+  }
+  return [frames, seconds()];
+}"""
 
 
 @pytest.fixture(scope="module")
 def books(tmp_path_factory):
     """A folder with a model, rows and the notebooks."""
     folder = tmp_path_factory.mktemp("books")
-    fitted().save(folder / "model")
-    passengers().to_csv(folder / "rows.csv", index=False)
-    jupyter.write_notebook(folder / "two.ipynb", OPEN, "fit.dashboard(frame)")
-    jupyter.write_notebook(folder / "one.ipynb", OPEN)
-    jupyter.write_notebook(folder / "train.ipynb", TRAIN, "print(fit.predict(frame).shape)")
+    write_books(folder)
     return folder
 
 
@@ -88,52 +77,6 @@ def page(context, server, guard):
     assert ours(complaints, NOTEBOOK) == []
 
 
-class Board:
-    """One dashboard on a page, as its user handles it."""
-
-    def __init__(self, page, number=0):
-        self.page, self.root = page, page.locator(".ta-board").nth(number)
-        expect(self.root.locator("img").first).to_be_visible(timeout=LOAD)
-
-    def open(self, title):
-        self.root.get_by_role("tab", name=title, exact=True).click()
-
-    def control(self, label):
-        return self.root.get_by_label(label, exact=True).locator("visible=true").first
-
-    def choose(self, label, entry):
-        self.control(label).select_option(label=entry)
-
-    def type(self, label, text):
-        box = self.control(label)
-        box.fill(text)
-        box.press("Enter")
-
-    def shows(self, *words):
-        """Wait until the visible panel says all of this."""
-        for word in words:
-            found = self.root.get_by_text(word).locator("visible=true").first
-            expect(found).to_be_visible(timeout=15_000)
-
-    def alts(self):
-        images = self.root.locator("img:visible")
-        return images.evaluate_all("all => all.map(x => x.alt)")
-
-    def python(self):
-        return self.root.locator("pre:visible").last.inner_text()
-
-    def save(self, what):
-        with self.page.expect_download() as caught:
-            self.root.locator("a:visible", has_text=what).first.click()
-        return Path(caught.value.path()), caught.value.suggested_filename
-
-
-def pictures_are_drawn(board):
-    widths = board.root.locator("img:visible").evaluate_all("all => all.map(x => x.naturalWidth)")
-    assert widths
-    assert all(width > 200 for width in widths), "every picture is valid SVG"
-
-
 def try_networks_and_columns(board):
     """Fold, seed, step, columns; what can be saved."""
     board.choose("Fold", "fold 2")
@@ -148,8 +91,11 @@ def try_networks_and_columns(board):
     board.type("named", "age")
     board.shows("1 of 4 columns are shown")
     board.type("named", "")
+    expect(board.root.get_by_text("columns are shown")).to_have_count(0, timeout=15_000)
     board.choose("Columns", "5 most read")
-    pictures_are_drawn(board)
+    path, _ = board.save("Save Table")
+    assert len(path.read_text("utf-8-sig").splitlines()) == 1 + 4, "there are no more than four"
+    board.pictures_are_drawn()
     path, name = board.save("Save Table")
     assert name == "attention.csv"
     with path.open(encoding="utf-8-sig") as file:
@@ -201,6 +147,20 @@ def try_pairs_and_cohorts(board):
     board.open("Compare")
     board.type("with row", "7")
     board.shows("Rows 4 and 7: all folds", "Attention in common")
+    board.type("Row", "5")
+    board.shows("Rows 5 and 7: all folds", "Prediction, row 5")
+    assert "iloc[[5, 7]]" in board.python()
+    board.choose("Seed", "seed 2")
+    board.shows("Rows 5 and 7: all folds, seed 2")
+    board.choose("Seed", "all seeds")
+    path, name = board.save("Save Table")
+    assert name == "compare.csv"
+    heads = path.read_text("utf-8-sig").splitlines()[0]
+    assert heads == "Column,value row 5,value row 7,attention row 5,attention row 7"
+    board.open("Rows")
+    board.choose("Take row", "row 8")
+    board.root.get_by_role("button", name="Compare with …").click()
+    board.shows("Rows 5 and 8: all folds")
     board.open("Cohorts")
     board.choose("Group by", "column sex")
     board.choose("Show", "male")
@@ -208,7 +168,7 @@ def try_pairs_and_cohorts(board):
     expect(board.root.locator("img:visible")).to_have_count(1)
     board.choose("against", "female")
     board.shows("male against female")
-    pictures_are_drawn(board)
+    board.pictures_are_drawn()
 
 
 def try_threshold(board):
@@ -220,7 +180,19 @@ def try_threshold(board):
         board.page.keyboard.press("ArrowRight")
     board.shows("Confusion at 0.55")
     assert ">= 0.55)" in board.python()
-    pictures_are_drawn(board)
+    assert board.root.get_by_label("Judged on").count() == 0, "training rows are judged out of fold"
+    board.root.locator("summary:visible").click()
+    board.shows("Matthews correlation")
+    board.pictures_are_drawn()
+
+
+def try_judged_on(board):
+    """Rows of a frame with a target that is not the training frame."""
+    board.open("Threshold")
+    board.shows("Out-of-fold: no row is judged by a network that learned from it.", "120 rows")
+    board.choose("Judged on", "this frame")
+    board.shows("If the model learned from these rows, they flatter it.", "60 rows")
+    assert "fit.predict_proba(frame)" in board.python()
 
 
 def test_every_control_in_jupyterlab(page, server):
@@ -235,6 +207,22 @@ def test_every_control_in_jupyterlab(page, server):
     try_pairs_and_cohorts(board)
     try_threshold(board)
     assert other.root.inner_html() == untouched, "dashboards do not disturb each other"
+    kept = board.root.inner_html()
+    try_judged_on(other)
+    assert board.root.inner_html() == kept, "nor the other way round"
+
+
+def test_an_error_in_a_callback_is_shown(page, server):
+    jupyter.run_all(page, f"{server}/lab/tree/broken.ipynb?reset")
+    board = Board(page)
+    board.open("Cohorts")
+    alert = board.root.get_by_role("alert")
+    expect(alert).to_contain_text("ZeroDivisionError: division by zero")
+    alert.locator("summary").click()
+    expect(alert.locator("pre")).to_contain_text("Traceback")
+    board.open("Compare")
+    board.shows("Rows 0 and 1")
+    expect(alert).to_have_count(0)
 
 
 def test_notebook_7_and_a_saved_copy(page, server, books):
@@ -269,7 +257,10 @@ def test_the_stop_button_ends_the_training_with_the_best_so_far(page, server, bo
     expect(panel.locator("img").first).not_to_have_attribute("alt", early, timeout=15_000)
     assert "by fold at epoch" in panel.locator("img").nth(1).get_attribute("alt")
     expect(panel.get_by_text("press the notebook's ■")).to_be_visible()
-    page.evaluate("() => { jupyterapp.commands.execute('notebook:interrupt-kernel') }")
+    frames, seconds = page.evaluate(FRAMES)
+    assert frames >= 2, "it is alive"
+    assert frames <= 5 * seconds + 1, "at most five a second"
+    page.locator('[data-command="notebook:interrupt-kernel"]:visible').first.click()
     expect(panel.get_by_text("stopped on request")).to_be_visible(timeout=30_000)
     expect(page.get_by_text("(120,)")).to_be_visible(timeout=30_000)
     assert page.get_by_text("KeyboardInterrupt").count() == 0
@@ -277,6 +268,12 @@ def test_the_stop_button_ends_the_training_with_the_best_so_far(page, server, bo
     text = (books / "train.ipynb").read_text()
     assert "stopped on request" in text, "the last state survives in the saved notebook"
     assert "done: out-of-fold" in text
+
+    # Opened again nothing runs, and the last state is there.
+    jupyter.end_sessions(server)
+    page.goto(f"{server}/lab/tree/train.ipynb?reset")
+    expect(page.locator(".ta-live").get_by_text("stopped on request")).to_be_visible(timeout=LOAD)
+    expect(page.locator(".ta-live progress")).to_be_visible()
 
 
 def test_voila(context, guard, books, tmp_path):

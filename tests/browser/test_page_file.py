@@ -1,5 +1,7 @@
 """The report as a reader meets it: a file opened in a browser."""
 
+from itertools import pairwise
+
 import pytest
 from view import samples
 
@@ -16,6 +18,7 @@ def folder(tmp_path_factory):
     pages = {
         "binary": render_page(samples.binary()),
         "wide": render_page(samples.regression()),
+        "full": render_page(samples.binary(search=samples.search(), audit=samples.audit())),
         "classes": render_page(samples.multiclass(n_classes=30)),
         "hostile": render_page(_renamed(HOSTILE)),
         "fragment": "<!doctype html><body>" + render_fragment(_renamed(HOSTILE)),
@@ -108,8 +111,84 @@ def test_the_filter_keeps_rows_that_hold_all_words(offline, folder):
     assert shown.count() == 301
 
 
+def test_search_and_findings(offline, folder):
+    page = _open(offline, folder, "full")
+    table = page.locator("#search table")
+    heads = table.locator("thead th").all_inner_texts()
+    assert heads[:5] == ["Configuration", "Fold", "Used", "Rung", "Inner roc_auc"]
+    table.get_by_role("button", name="Used").click()
+    used = table.locator("tbody tr > :nth-child(3)").all_inner_texts()
+    assert used == ["1"] * 5 + ["–"] * 35
+    right = table.bounding_box()["x"] + table.bounding_box()["width"]
+    assert right <= page.locator("#search .ta-card").bounding_box()["x"] + 1032, "all is seen"
+    findings = page.locator("#audit tbody tr")
+    assert findings.count() == 2
+    assert "roles={'boat': 'drop'}" in findings.first.inner_text()
+
+
+def test_the_first_tab_skips_to_the_content(offline, folder):
+    page = _open(offline, folder, "binary")
+    page.keyboard.press("Tab")
+    link = page.get_by_role("link", name="Skip to content")
+    assert link.evaluate("x => x === document.activeElement")
+    assert link.bounding_box()["x"] >= 0, "it shows when it has the focus"
+    page.keyboard.press("Enter")
+    assert page.evaluate("location.hash") == "#overview"
+
+
+def test_every_control_and_picture_has_a_name(offline, folder):
+    page = _open(offline, folder, "full")
+    page.wait_for_selector("html.ta-ready")
+    page.locator("#rows tbody [data-at]").first.click()
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll('a, button, input, select, summary, img')]
+            .filter(x => x.checkVisibility())
+            .filter(x => !(x.getAttribute('aria-label') || x.alt || x.innerText || '').trim()
+              && !x.closest('label'))
+            .map(x => x.outerHTML.slice(0, 120))"""
+    )
+    assert nameless == []
+    levels = page.locator("h1, h2, h3, h4").evaluate_all("all => all.map(x => +x.tagName[1])")
+    assert levels[0] == 1
+    assert all(b - a <= 1 for a, b in pairwise(levels)), "none is left out"
+    assert page.evaluate("document.documentElement.lang") == "en"
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map(x => x.id)")
+    assert len(ids) == len(set(ids))
+    assert page.locator("table th:not([scope])").count() == 0
+
+
 @pytest.mark.parametrize("width", [1100, 420])
-@pytest.mark.parametrize("name", ["binary", "wide", "classes", "hostile", "fragment"])
+def test_what_scrolls_can_be_scrolled_with_the_keyboard(offline, folder, width):
+    page = _open(offline, folder, "full", width=width, height=900)
+    page.wait_for_selector("html.ta-ready")
+    boxes = page.locator(".ta-scroll")
+    scrolling = boxes.evaluate_all(
+        "all => all.filter(x => x.checkVisibility() && x.scrollWidth > x.clientWidth)"
+        ".map(x => x.tabIndex === 0 || x.querySelector('button, [tabindex=\"0\"]') !== null)"
+    )
+    assert len(scrolling) > (3 if width == 420 else -1)
+    assert all(scrolling)
+    stops = page.locator(".ta-figure > .ta-scroll[tabindex]").count()
+    assert (stops > 0) == (width == 420), "no needless stops"
+
+
+def test_on_paper_all_is_black_on_white_and_fits(offline, folder):
+    page = _open(offline, folder, "full", width=720, height=1000)
+    page.emulate_media(media="print", color_scheme="dark")
+    grounds = page.locator(".ta-report, .ta-card, .ta-table tr:not(.ta-lead) td").evaluate_all(
+        "all => [...new Set(all.filter(x => x.checkVisibility())"
+        ".map(x => getComputedStyle(x).backgroundColor))]"
+    )
+    assert grounds == ["rgb(255, 255, 255)"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= 720
+    cut = page.locator(".ta-scroll").evaluate_all(
+        "all => all.filter(x => x.checkVisibility() && x.scrollHeight > x.clientHeight + 2).length"
+    )
+    assert cut == 0, "no table is cut off where nobody can scroll"
+
+
+@pytest.mark.parametrize("width", [1100, 420])
+@pytest.mark.parametrize("name", ["full", "wide", "classes", "hostile", "fragment"])
 def test_no_sideways_scrolling(offline, folder, name, width):
     page = _open(offline, folder, name, width=width, height=900)
     page.locator("details").evaluate_all("all => all.forEach(x => x.open = true)")

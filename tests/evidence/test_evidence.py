@@ -20,6 +20,7 @@ from tabnet_auto.evidence.record import Evidence
 from tabnet_auto.evidence.rows import choose_groups, row_errors, sample_size
 from tabnet_auto.infer import infer_schema
 from tabnet_auto.metrics import get_metric
+from tabnet_auto.result.dashboard import attend
 from tabnet_auto.train.members import Task
 
 NET = NetConfig(n_steps=2, n_hidden=24, n_layers=1, n_bins=4, n_context=8)
@@ -59,9 +60,13 @@ def learned(frame):
 def test_rows_are_read_as_attention_reads_them(frame, learned):
     sample = learned.evidence.rows
     weights = sample.peak * (sample.levels / 255.0) ** 2
-    expected = learned.attention.rows(frame.iloc[sample.row])
-    np.testing.assert_allclose(weights, expected, atol=0.01)
-    np.testing.assert_allclose(sample.sizes.sum(axis=1), 1.0, atol=1e-5)
+    assert weights.shape[:3] == (3, 2, 2), "folds, seeds, steps"
+    chosen = frame.iloc[sample.row]
+    expected = learned.attention.rows(chosen)
+    np.testing.assert_allclose(weights.mean(axis=1), expected, atol=0.01)
+    every = attend(learned, chosen)
+    np.testing.assert_allclose(weights, every.masks, atol=0.01)
+    np.testing.assert_allclose(sample.sizes.sum(axis=2), 1.0, atol=1e-5)
     assert 0 not in sample.row
     assert 7 not in sample.row
 
@@ -107,10 +112,13 @@ def test_groups_are_what_their_names_say():
     assert choose_groups(np.full(9, np.nan), np.zeros(9), (), 100) == {}
 
 
-def test_the_sample_shrinks_with_folds_steps_and_columns():
-    assert sample_size(5, 2, 10) == 400
-    assert sample_size(5, 2, 300) == 133
-    assert sample_size(10, 3, 5000) == 40
+def test_the_sample_shrinks_with_folds_seeds_steps_and_columns():
+    assert sample_size(5, 1, 2, 10) == (400, 1)
+    assert sample_size(5, 3, 2, 10) == (400, 3)
+    assert sample_size(5, 1, 2, 300) == (133, 1)
+    assert sample_size(5, 4, 2, 300) == (41, 4)
+    assert sample_size(5, 5, 2, 300) == (133, 1), "more rows are worth more than the seeds"
+    assert sample_size(10, 3, 3, 5000) == (40, 1)
 
 
 def test_groups_of_rows_average_their_own_rows():
@@ -224,6 +232,11 @@ def test_it_is_saved_and_read_back(learned, tmp_path):
     data, arrays = learned.evidence.to_state()
     again = Evidence.from_state(json.loads(json.dumps(data)), arrays)
     assert again.rows.groups == learned.evidence.rows.groups
+    before = {**arrays, "rows.levels": arrays["rows.levels"].mean(axis=1),
+              "rows.sizes": arrays["rows.sizes"].mean(axis=1)}  # fmt: skip
+    older = Evidence.from_state(json.loads(json.dumps(data)), before).rows
+    assert older.levels.shape == (3, 1, 2, *learned.evidence.rows.levels.shape[3:])
+    assert older.sizes.shape == older.levels.shape[:4]
     np.testing.assert_array_equal(again.cohorts.mean, learned.evidence.cohorts.mean)
     learned.save(tmp_path / "model")
     pages = [fit.report(tmp_path / "page.html").read_text("utf-8")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import itertools
+import os
 import pickle
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -12,7 +15,7 @@ import torch
 from tabnet_auto.config import PaperConfig
 from tabnet_auto.net.ghost_norm import VirtualBatches, virtual_starts
 from tabnet_auto.net.layers import MemberRandom
-from tabnet_auto.net.native import library
+from tabnet_auto.net.native import library, pairs
 from tabnet_auto.net.paper import PaperTabNet
 
 pytestmark = pytest.mark.skipif(
@@ -40,6 +43,23 @@ def _threads():
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def in_pairs(monkeypatch):
+    """Call a function while bf16 counts as faster, whatever this CPU does."""
+
+    def run(function):
+        with monkeypatch.context() as patch:
+            patch.setattr(pairs, "are_faster", lambda: True)
+            return function()
+
+    return run
+
+
+@pytest.fixture
+def _single_precision(monkeypatch):
+    monkeypatch.setattr(pairs, "are_faster", lambda: False)
 
 
 def build(config, groups, dtype=torch.float32, members=M):
@@ -254,3 +274,106 @@ def test_virtual_batches_start_where_their_rows_do(n_rows):
     sizes = [int(n) for n in split.rows.flatten() if n > 0]
     starts = virtual_starts(n_rows, 16)
     assert [b - a for a, b in itertools.pairwise(starts)] == sizes
+
+
+WIDE = {
+    "a vector wide": (PaperConfig(n_d=32, n_a=32, virtual_batch_size=32), PLAIN, 64),
+    "odd widths": (PaperConfig(n_d=40, n_a=25, virtual_batch_size=32), PLAIN, 96),
+    "odd rows": (PaperConfig(n_d=33, n_a=31, virtual_batch_size=31), PLAIN, 97),
+    "layers of one kind": (
+        PaperConfig(n_d=32, n_a=32, n_shared=0, n_independent=1, virtual_batch_size=16), PLAIN, 50,
+    ),
+    "groups": (
+        PaperConfig(n_d=36, n_a=28, n_steps=2, virtual_batch_size=16),
+        [0, 1, 1, 2, 2, 2, 2, 3], 48,
+    ),
+    "softmax": (PaperConfig(n_d=64, n_a=64, mask="softmax", virtual_batch_size=64), PLAIN, 128),
+}  # fmt: skip
+
+
+@pytest.mark.usefixtures("_single_precision")
+@pytest.mark.parametrize("case", WIDE)
+def test_bf16_pairs_change_gradients_by_less_than_two_percent_and_nothing_else(case, in_pairs):
+    config, groups, n_rows = WIDE[case]
+    rounded = in_pairs(lambda: in_training(config, groups, n_rows))
+    single = in_training(config, groups, n_rows)
+    assert_close(single, in_training(config, groups, n_rows, torch.float64))
+    for name, own in rounded.items():
+        if "gradient" not in name:
+            assert torch.equal(own, single[name]), name
+            continue
+        error = (own - single[name]).norm() / single[name].norm().clamp(min=1e-6)
+        assert error < 0.02, (name, error)
+    first = "gradient of splitter.own.0"
+    assert not torch.equal(rounded[first], single[first])
+
+
+def test_bf16_pairs_are_for_wide_networks_in_training(in_pairs):
+    narrow, wide = build(SMALL, PLAIN), build(WIDE["groups"][0], PLAIN)
+    x = rows(32, PLAIN)
+
+    def used(net, *, training):
+        return in_pairs(lambda: net._network().shape(x, 1, training=training).pairs)
+
+    assert [used(narrow, training=True), used(wide, training=True)] == [0, 1]
+    assert used(wide, training=False) == 0
+
+
+@pytest.mark.usefixtures("_threads")
+def test_bf16_pairs_do_not_depend_on_threads_or_company(in_pairs):
+    config, results = WIDE["odd rows"][0], []
+    for n_threads in (1, 3):
+        torch.set_num_threads(n_threads)
+        results.append(in_pairs(lambda: in_training(config, PLAIN, 97)))
+    assert all(torch.equal(results[0][name], results[1][name]) for name in results[0])
+
+    def gradients(net, x):
+        net(x).logits.sin().sum().backward()
+        return [p.grad for p in net.parameters()]
+
+    spoilt = rows(64, PLAIN)
+    spoilt[0] = torch.nan
+    found = in_pairs(lambda: gradients(build(config, PLAIN), spoilt))
+    assert all(g[1:].isfinite().all() for g in found)
+    assert any(g[0].isnan().any() for g in found)
+
+
+@pytest.mark.usefixtures("_single_precision")
+def test_training_in_bf16_pairs_gets_as_far(in_pairs):
+    x = rows(256, PLAIN, members=2)
+    target = (x[..., 0] * x[..., 1] > 1.0).long() + 2 * (x[..., 2] > 1.0).long()
+
+    def last_loss():
+        net = build(WIDE["a vector wide"][0], PLAIN, members=2)
+        optimizer = torch.optim.Adam(net.parameters(), lr=0.02)
+        for _ in range(40):
+            out = net(x)
+            loss = torch.nn.functional.cross_entropy(out.logits.flatten(0, 1), target.flatten())
+            optimizer.zero_grad()
+            (loss + out.penalty.sum()).backward()
+            optimizer.step()
+        return loss.item()
+
+    single, rounded = last_loss(), in_pairs(last_loss)
+    assert max(single, rounded) < 0.3
+    assert abs(single - rounded) < 0.1
+
+
+def test_how_fast_and_exact_bf16_pairs_are():
+    gain, error = pairs.measure()
+    assert gain > 0.0
+    assert 2.0**-14 < error <= 2.0**-8
+
+
+def test_bf16_can_be_switched_off():
+    code = (
+        "from tabnet_auto.net.native import library, pairs\n"
+        "pairs.measure = lambda: (2.0, 0.0)\n"
+        "print(library.is_usable(), pairs.are_faster())"
+    )
+    for value, expected in (("float32", "True False"), ("", "True True")):
+        env = {**os.environ, library.SWITCH: value}
+        found = subprocess.run(
+            [sys.executable, "-c", code], env=env, check=True, capture_output=True, text=True
+        )
+        assert found.stdout.strip() == expected

@@ -224,7 +224,7 @@ def test_both_scores_are_said(learned, tmp_path):
         assert f"{score:.4f}" in notes[0]
     page = learned.report(tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Configurations by fold" in page
-    assert "1, the preset&#x27;s own" in page or "1, the preset's own" in page
+    assert "1 (preset)" in page
     assert "search=Search(n_configurations=4" in learned._reproduce()
 
 

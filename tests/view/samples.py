@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tabnet_auto.view.report_data import (
+    AuditTable,
     BinaryPredictions,
     Cohorts,
     Curve,
@@ -15,6 +16,7 @@ from tabnet_auto.view.report_data import (
     RegressionPredictions,
     ReportData,
     RowSample,
+    SearchTrials,
     StepWork,
     Trust,
     TrustCurves,
@@ -140,10 +142,13 @@ fit.report("report.html")
 """
 
 
-def rows(rng: np.random.Generator, steps: np.ndarray, n: int, truths: list[str]) -> RowSample:
+def rows(
+    rng: np.random.Generator, steps: np.ndarray, n: int, truths: list[str], n_seeds: int = 1
+) -> RowSample:
     """Rows whose masks scatter around the folds' means; group ``random`` holds every third."""
     n_folds, n_steps, n_columns = steps.shape
-    weights = steps[:, :, None, :] * rng.gamma(2.0, 0.5, (n_folds, n_steps, n, n_columns))
+    scatter = rng.gamma(2.0, 0.5, (n_folds, n_seeds, n_steps, n, n_columns))
+    weights = steps[:, None, :, None, :] * scatter
     weights /= weights.sum(axis=-1, keepdims=True)
     peak = float(weights.max())
     error = np.sort(rng.random(n))[::-1]
@@ -158,7 +163,7 @@ def rows(rng: np.random.Generator, steps: np.ndarray, n: int, truths: list[str])
         error_label="1 - probability of the truth",
         levels=np.round(255 * np.sqrt(weights / peak)).astype(np.uint8),
         peak=peak,
-        sizes=np.full((n_folds, n_steps, n), 1.0 / n_steps),
+        sizes=np.full((n_folds, n_seeds, n_steps, n), 1.0 / n_steps),
         groups={"largest errors": list(range(n // 2)), "random": list(range(0, n, 3))},
         n_rows=12_000,
     )
@@ -199,6 +204,32 @@ def trust_curves() -> tuple[TrustCurves, ...]:
         TrustCurves("deletion", share.tolist(), losses, verdict),
         TrustCurves("insertion", share.tolist(), {k: v[::-1] for k, v in losses.items()}),
     )
+
+
+def search(*, n_folds: int = 5, n: int = 8) -> SearchTrials:
+    """Every fold keeps its third configuration."""
+    names = ["lr", "weight_decay", "dropout", "column_dropout"]
+    trials = [
+        {
+            "fold": fold, "number": i, "values": [0.02 / (i + 1), 0.02, 0.15, 0.1], "rung": i % 3,
+            "loss": 0.3 + 0.01 * i, "score": 0.9 - 0.001 * i, "rank": int(i == 2),
+        }
+        for fold in range(n_folds)
+        for i in range(n)
+    ]  # fmt: skip
+    return SearchTrials(names, trials, "Inner roc_auc 0.9000 of the preset's own settings.")
+
+
+def audit() -> AuditTable:
+    """A warning and a remark."""
+    return AuditTable(
+        (
+            ("nearly the target", "warning", "column 'boat' alone nearly is the target",
+             "if it is not known before the target is, leave it out: roles={'boat': 'drop'}"),
+            ("identical rows", "remark", "2 rows equal another row in every column", "audit='act'"),
+        ),
+        "all 891 training rows",
+    )  # fmt: skip
 
 
 def binary(*, seed: int = 0, trust: bool = True, **changes: Any) -> ReportData:

@@ -44,15 +44,18 @@ def test_text_without_utf8_and_numbers_without_value_are_packed():
     assert found["rows"]["error"][0] is None
 
 
-@pytest.mark.parametrize("n_columns", [300, 500])
-def test_a_full_sample_of_rows_stays_under_two_megabytes(n_columns):
+@pytest.mark.parametrize(
+    ("n_columns", "n_seeds", "kept"), [(300, 1, 1), (500, 1, 1), (150, 4, 4), (500, 4, 1)]
+)
+def test_a_full_sample_of_rows_stays_under_two_megabytes(n_columns, n_seeds, kept):
     from tabnet_auto.evidence.rows import sample_size
 
-    n = sample_size(5, 3, n_columns)
+    n, found = sample_size(5, n_seeds, 3, n_columns)
     assert n >= 40
+    assert found == kept
     rng = np.random.default_rng(0)
     data = samples.regression(n_columns=n_columns)
-    own = samples.rows(rng, data.attention_steps, n, ["200,000"])
+    own = samples.rows(rng, data.attention_steps, n, ["200,000"], kept)
     wide = replace(
         own, cells=[[f"{v:.5g} of a long text" for v in r] for r in rng.random((n, n_columns))]
     )
@@ -87,8 +90,8 @@ def test_steps_say_what_they_add_or_that_it_was_not_measured():
 def test_the_row_table_names_what_the_rows_own_fold_looked_at():
     data = samples.binary()
     levels = np.zeros_like(data.rows.levels)
-    levels[data.rows.held_out[0], :, 0, 5] = 255
-    levels[(data.rows.held_out[0] + 1) % 5, :, 0, 7] = 255
+    levels[data.rows.held_out[0], :, :, 0, 5] = 255
+    levels[(data.rows.held_out[0] + 1) % 5, :, :, 0, 7] = 255
     table = evidence_panels.rows_table(
         samples.binary(rows=replace(data.rows, levels=levels, peak=0.9))
     )

@@ -16,7 +16,7 @@ from tabnet_auto.view.figures import Table, TableColumn
 from tabnet_auto.view.page import HONEST, render_fragment, render_page
 
 HOSTILE = "<script>alert('x')</script>&\"\x00\ud800"
-VOID = {"meta", "img", "input", "br"}
+VOID = {"meta", "img", "input", "br", "wbr"}
 XMLNS = "http://www.w3.org/2000/svg"
 
 

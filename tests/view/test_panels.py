@@ -2,13 +2,14 @@
 
 import dataclasses
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from view import samples
 
 from tabnet_auto.errors import InputError
-from tabnet_auto.view import panels, prediction_panels
+from tabnet_auto.view import draw, panels, prediction_panels
 from tabnet_auto.view.report_data import (
     BinaryPredictions,
     MulticlassPredictions,
@@ -209,6 +210,20 @@ def test_constant_and_empty_regression_do_not_fail():
     for predictions in (one, none):
         data = samples.regression(predictions=predictions)
         assert len(prediction_panels.prediction_figures(data)) == 2
+
+
+def test_beside_a_large_harm_a_tiny_one_is_about_zero():
+    data = samples.binary()
+    harm = [18.25, 3.5e-8, -4.8e-10, 0.5, 0.0, *[0.1] * (len(data.columns) - 5)]
+    attention = sorted(data.trust.attention, reverse=True)
+    trust = replace(data.trust, attention=attention, harm=harm)
+    figure = panels.trust_bars(replace(data, trust=trust))
+    svg, _, _ = draw.picture_svg(figure)
+    assert svg.count("≈ 0<") == 2
+    for shown in ("18.2500", "0.5000", "0.0000"):
+        assert f">{shown}<" in svg
+    assert "3.50e-08" not in svg
+    assert "3.5e-08" in draw.figure_html(figure), "the table has all digits"
 
 
 def test_trust_rows_follow_attention():

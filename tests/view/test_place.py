@@ -12,7 +12,14 @@ SAYS = ("KAGGLE_KERNEL_RUN_TYPE", "SERVER_SOFTWARE", "VSCODE_PID", "VSCODE_CWD",
         "JPY_SESSION_NAME", "TABNET_AUTO_DISPLAY")  # fmt: skip
 
 
-class ZMQInteractiveShell: ...
+class ZMQInteractiveShell:
+    """Asked by nbclient, which cannot answer ``input()``, or by a page, which can."""
+
+    def __init__(self, *, allow_stdin=False):
+        self.request = {"content": {"code": "fit", "allow_stdin": allow_stdin}}
+
+    def get_parent(self):
+        return self.request
 
 
 @pytest.fixture
@@ -45,6 +52,12 @@ def put(monkeypatch):
 def test_a_notebook_that_somebody_watches_is_live(put, environment, place):
     put(ZMQInteractiveShell(), **environment)
     assert choose_place() == place
+
+
+def test_the_classic_notebook_is_live(put):
+    """It names no session, but somebody could answer a question."""
+    put(ZMQInteractiveShell(allow_stdin=True))
+    assert choose_place() == "live"
 
 
 def test_colab_is_live(put, monkeypatch):

@@ -48,6 +48,13 @@ static inline Vector neighbours(Vector low, Vector high)
 }
 #endif
 
+/* LANES / 2 pairs of one vector's neighbours. */
+static inline void store_neighbours(float *to, Vector value)
+{
+    Vector pairs = neighbours(value, value);
+    memcpy(to, &pairs, sizeof(pairs) / 2);
+}
+
 /* to (rows, columns / 2) of from (rows, columns), in blocks of two vectors. */
 static void pair_columns(const float *from, int64_t ld, float *to, int64_t ld_to, int64_t rows,
                          int64_t columns)

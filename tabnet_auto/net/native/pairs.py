@@ -22,7 +22,7 @@ _LARGEST_ERROR = 2.0**-8
 
 @functools.cache
 def are_faster() -> bool:
-    """Tell it once a process; never where single precision is wanted, or sums come out wrong."""
+    """Tell it once a process; never where the user wants single precision or sums are wrong."""
     if os.environ.get(library.SWITCH, "").lower() == FLOAT32 or not library.is_usable():
         return False
     gain, error = measure()

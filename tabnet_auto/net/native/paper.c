@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
-#include "products.h"
+#include "pairs.h"
 
 #define NORM_EPSILON 1e-5f
 #define HALF_ROOT 0.70710678118654752f
@@ -27,7 +27,7 @@ enum { SPARSEMAX = 1, ENTMAX15 = 2, SOFTMAX = 3 };
 /* What Python knows of the network; the order is that of paper_native.py. */
 typedef struct {
     int64_t members, batch, features, columns, outputs, n_d, n_a, steps, shared, own;
-    int64_t virtual, map, one_to_one, training;
+    int64_t virtual, map, one_to_one, training, pairs;
 } Shape;
 
 /* A weight (M, depth, halves * half) whose members lie `stride` numbers apart. */
@@ -40,20 +40,22 @@ typedef struct {
     float *grad_weight, *grad_bias;
 } NormTable;
 
-/* Where a weight lies in a member's packed parameters (`at`, rows of `ld`), and its transpose. */
-typedef struct { int64_t at, ld, back, back_ld, depth, half, halves, padded; } Weight;
+/* Where a weight lies in a member's packed parameters (`at`, rows of `ld`), and its transpose; of
+ * that, two rows are one of pairs where the way back multiplies in pairs. */
+typedef struct { int64_t at, ld, back, back_ld, depth, half, halves, padded, in_pairs; } Weight;
 /* A norm's channels: `at` in each block of statistics or parameters of all norms. */
 typedef struct { int64_t at, half, halves, padded; } Norm;
 
 typedef struct {
     Shape shape;
-    int64_t layers, width, ld_x, ld_columns, ld_h, ld_z, ld_decision, ld_outputs;
+    int64_t layers, width, ld_x, ld_columns, ld_h, ld_z, ld_pairs, ld_decision, ld_outputs;
     int64_t n_weights, n_norms, channels, packed, transposed, row_tape;
     Weight *weights;
     Norm *norms;
 } Net;
 
 static inline int64_t smaller_of(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t larger_of(int64_t a, int64_t b) { return a > b ? a : b; }
 static inline int64_t whole(int64_t n) { return (n + 15) / 16 * 16; }
 
 /* Distance of rows: not a multiple of 512 bytes, which would crowd into a part of the cache. */
@@ -73,6 +75,7 @@ static void place_weight(Net *net, int64_t i, int64_t depth, int64_t half, int64
 {
     Weight *w = net->weights + i;
     w->depth = depth, w->half = half, w->halves = halves, w->padded = whole(half);
+    w->in_pairs = halves == 2 && net->shape.pairs;
     w->ld = spread(halves * w->padded), w->back_ld = spread(whole(depth));
     w->at = net->packed, w->back = net->transposed;
     net->packed += depth * w->ld;
@@ -116,6 +119,7 @@ static void lay_out(Net *net, const Shape *s, Weight *weights, Norm *norms)
     net->layers = s->shared + s->own, net->width = s->n_d + s->n_a;
     net->ld_x = spread(whole(s->features)), net->ld_columns = spread(whole(s->columns));
     net->ld_h = spread(whole(net->width)), net->ld_z = spread(2 * whole(net->width));
+    net->ld_pairs = spread(whole(net->width));
     net->ld_decision = spread(whole(s->n_d)), net->ld_outputs = spread(whole(s->outputs));
     net->n_weights = count_weights(s), net->n_norms = count_norms(s);
     for (int64_t i = 0; i < s->shared; i++)
@@ -153,11 +157,18 @@ static inline int64_t forward_scratch(const Net *net, int64_t rows)
            + rows * (net->ld_z + net->ld_h + net->ld_columns) + 8 * LANES * net->ld_columns;
 }
 
+/* Of it, what gated layers need on the way back. */
+static inline int64_t gate_scratch(const Net *net, int64_t rows)
+{
+    return rows * (net->ld_z + net->ld_pairs)
+           + (rows + 1) / 2 * (net->ld_z + larger_of(net->ld_x, net->ld_h));
+}
+
 static inline int64_t backward_scratch(const Net *net, int64_t rows)
 {
     return rows * (4 * net->ld_x + (4 + net->shape.steps) * net->ld_columns + net->ld_h
-                   + net->ld_z + 2 * net->ld_decision + net->ld_outputs)
-           + 8 * LANES * net->ld_columns;
+                   + 2 * net->ld_decision + net->ld_outputs)
+           + gate_scratch(net, rows) + 8 * LANES * net->ld_columns;
 }
 
 /* Numbers of: a member's packed parameters, their transposes, all norms' channels, a row's tape,
@@ -185,6 +196,18 @@ static void pack_halves(const float *restrict from, float *restrict to, int64_t 
     }
 }
 
+/* A weight's rows from `first` on, `n` of them, padded with zeros to whole vectors; rows that it
+ * does not have are zeros. */
+static void pack_rows(const Weight *w, const float *from, int64_t first, int64_t n, float *to,
+                      int64_t ld)
+{
+    int64_t own = smaller_of(n, larger_of(w->depth - first, 0)), width = w->halves * w->half;
+    for (int64_t k = 0; k < own; k++)
+        pack_halves(from + (first + k) * width, to + k * ld, w->half, w->halves, w->padded);
+    for (int64_t k = own; k < n; k++)
+        memset(to + k * ld, 0, (size_t)(w->halves * w->padded) * sizeof(float));
+}
+
 static void pack(const Net *net, const WeightTable *weights, const NormTable *norms,
                  float *packed)
 {
@@ -196,9 +219,7 @@ static void pack(const Net *net, const WeightTable *weights, const NormTable *no
         if (i < net->n_weights) {
             const Weight *w = net->weights + i;
             const float *from = weights[i].values + m * weights[i].stride;
-            for (int64_t k = 0; k < w->depth; k++)
-                pack_halves(from + k * w->halves * w->half, own + w->at + k * w->ld, w->half,
-                            w->halves, w->padded);
+            pack_rows(w, from, 0, w->depth, own + w->at, w->ld);
             continue;
         }
         const NormTable *table = norms + (i - net->n_weights);
@@ -211,23 +232,31 @@ static void pack(const Net *net, const WeightTable *weights, const NormTable *no
     }
 }
 
-static void pack_transposed(const Net *net, const float *packed, float *transposed)
+/* The transpose of LANES rows of a weight after the other; in pairs of its columns, that is of the
+ * transpose's rows, where the weight is. */
+static void pack_transpose(const Weight *w, const float *from, float *to)
+{
+    int64_t width = w->halves * w->padded, ld = spread(width);
+    int64_t rows = w->in_pairs ? width / 2 : width;
+    float numbers[LANES * ld], pairs[w->in_pairs ? LANES * ld : 1];
+    const float *block = w->in_pairs ? pairs : numbers;
+    for (int64_t k = 0; k < whole(w->depth); k += LANES) {
+        pack_rows(w, from, k, LANES, numbers, ld);
+        if (w->in_pairs)
+            pair_columns(numbers, ld, pairs, ld, LANES, width);
+        for (int64_t j = 0; j < rows; j += LANES)
+            transpose(block + j, ld, to + j * w->back_ld + k, w->back_ld);
+    }
+}
+
+static void pack_transposed(const Net *net, const WeightTable *weights, float *transposed)
 {
     int64_t n = net->n_weights;
 #pragma omp parallel for schedule(dynamic)
     for (int64_t task = 0; task < net->shape.members * n; task++) {
-        int64_t m = task / n;
-        const Weight *w = net->weights + task % n;
-        const float *from = packed + m * parameters(net) + w->at;
-        float *to = transposed + m * net->transposed + w->back;
-        int64_t width = w->halves * w->padded, inner = w->depth / LANES * LANES;
-        for (int64_t j = 0; j < width; j += LANES) {
-            for (int64_t k = 0; k < inner; k += LANES)
-                transpose(from + k * w->ld + j, w->ld, to + j * w->back_ld + k, w->back_ld);
-            for (int64_t i = j; i < j + LANES; i++)
-                for (int64_t k = inner; k < w->back_ld; k++)
-                    to[i * w->back_ld + k] = k < w->depth ? from[k * w->ld + i] : 0.0f;
-        }
+        int64_t m = task / n, i = task % n;
+        pack_transpose(net->weights + i, weights[i].values + m * weights[i].stride,
+                       transposed + m * net->transposed + net->weights[i].back);
     }
 }
 
@@ -338,39 +367,43 @@ static void scale_and_shift(const Net *net, const float *packed, const float *st
     }
 }
 
-/* From the gradient of the normalised values, which is overwritten, to that of the values; those
- * of weight and bias are added to `sums`. */
+/* A vector of channels on the way back: the gradient of a value x is scale g + slope x + shift. */
+typedef struct { Vector scale, slope, shift; } NormBack;
+
+/* From the sums over rows of the normalised values' gradients g, and of g (x - mean); those of
+ * weight and bias are added to `sums`. */
+static inline NormBack norm_back(const Net *net, const float *packed, const float *statistics,
+                                 int64_t at, Vector total, Vector centred, int64_t rows,
+                                 float *sums)
+{
+    const float *mean = statistics + at;
+    float *grad_weight = sums + net->packed + at, *grad_bias = grad_weight + net->channels;
+    Vector inverse = load(mean + 2 * net->channels), moment = centred * inverse;
+    store(grad_bias, load(grad_bias) + total);
+    store(grad_weight, load(grad_weight) + moment);
+    NormBack back = {.scale = load(packed + net->packed + at) * inverse};
+    back.slope = -back.scale * inverse * moment / (float)rows;
+    back.shift = -back.scale * total / (float)rows - back.slope * load(mean);
+    return back;
+}
+
+/* From the gradient of the normalised values, which is overwritten, to that of the values. */
 static void norm_backward(const Net *net, const float *packed, const float *statistics,
                           const Norm *norm, const float *x, float *grad, int64_t ld,
                           int64_t rows, float *sums)
 {
-    const float *weight = packed + net->packed + norm->at;
-    const float *mean = statistics + norm->at, *inverse = mean + 2 * net->channels;
-    float *grad_weight = sums + net->packed + norm->at;
-    float *grad_bias = grad_weight + net->channels;
     for (int64_t k = 0; k < norm->halves * norm->padded; k += LANES) {
-        Vector mu = load(mean + k), inv = load(inverse + k);
-        Vector a = all(0.0f), b = a, c = a, d = a;
-        int64_t r = 0;
-        for (; r + 2 <= rows; r += 2) {
-            Vector g = load(grad + r * ld + k), h = load(grad + (r + 1) * ld + k);
-            a += g;
-            b += h;
-            c += g * (load(x + r * ld + k) - mu);
-            d += h * (load(x + (r + 1) * ld + k) - mu);
+        Vector mean = load(statistics + norm->at + k), total = all(0.0f), centred = total;
+        for (int64_t r = 0; r < rows; r++) {
+            Vector g = load(grad + r * ld + k);
+            total += g;
+            centred += g * (load(x + r * ld + k) - mean);
         }
-        if (r < rows) {
-            a += load(grad + r * ld + k);
-            c += load(grad + r * ld + k) * (load(x + r * ld + k) - mu);
-        }
-        Vector total = a + b, moment = (c + d) * inv, scale = load(weight + k) * inv;
-        store(grad_bias + k, load(grad_bias + k) + total);
-        store(grad_weight + k, load(grad_weight + k) + moment);
-        Vector slope = -scale * inv * moment / (float)rows;
-        Vector shift = -scale * total / (float)rows - slope * mu;
-        for (r = 0; r < rows; r++) {
+        NormBack back = norm_back(net, packed, statistics, norm->at + k, total, centred, rows,
+                                  sums);
+        for (int64_t r = 0; r < rows; r++) {
             float *to = grad + r * ld + k;
-            store(to, scale * load(to) + slope * load(x + r * ld + k) + shift);
+            store(to, back.scale * load(to) + back.slope * load(x + r * ld + k) + back.shift);
         }
     }
 }
@@ -493,22 +526,6 @@ static void gate(const float *z, int64_t ld_z, const float *before, float *h, in
         }
 }
 
-/* The gradient of the normalised z from that of z1 sigmoid(z2). */
-static void gate_backward(const float *z, float *grad_z, int64_t ld_z, const float *grad,
-                          int64_t ld_h, const float *scale, const float *shift, int64_t padded,
-                          int64_t rows)
-{
-    for (int64_t r = 0; r < rows; r++, z += ld_z, grad_z += ld_z, grad += ld_h)
-        for (int64_t k = 0; k < padded; k += LANES) {
-            Vector linear = load(z + k) * load(scale + k) + load(shift + k);
-            Vector open = sigmoid_of(load(z + padded + k) * load(scale + padded + k)
-                                     + load(shift + padded + k));
-            Vector g = load(grad + k) * open;
-            store(grad_z + k, g);
-            store(grad_z + padded + k, g * linear * (1.0f - open));
-        }
-}
-
 /* Begin to read what the way back needs next, layer -1 being the last of the transformer before:
  * it lies outside of the cache, and a walk down its columns would wait for every number. */
 static void fetch_layer(const Net *net, const Tape *tape, int64_t t, int64_t layer, int64_t rows)
@@ -552,39 +569,105 @@ typedef struct {
     float *sums; /* gradients of parameters so far, laid out as `packed` */
     Tape tape;
     int64_t rows;
+    /* Scratch: the gradient of z; or its pairs along columns and rows, and those of an input. */
+    float *grad_z, *z_across, *z_down, *in_down;
 } Back;
+
+/* Column k of the gradient of z from that of the normalised z, which lies in grad_z. */
+static void put_grad_z(const Net *net, const Back *back, NormBack norm, const float *z, int64_t k)
+{
+    int64_t ld = net->ld_z, rows = back->rows;
+    float *grad = back->grad_z + k;
+    if (!net->shape.pairs) {
+        for (int64_t r = 0; r < rows; r++, grad += ld, z += ld)
+            store(grad, norm.scale * load(grad) + norm.slope * load(z + k) + norm.shift);
+        return;
+    }
+    float *across = back->z_across + k / 2, *down = back->z_down + k;
+    for (int64_t r = 0; r < rows; r += 2, grad += 2 * ld, z += 2 * ld, down += ld) {
+        Vector a = norm.scale * load(grad) + norm.slope * load(z + k) + norm.shift, b = all(0.0f);
+        store_neighbours(across + r * net->ld_pairs, a);
+        if (r + 1 < rows) {
+            b = norm.scale * load(grad + ld) + norm.slope * load(z + ld + k) + norm.shift;
+            store_neighbours(across + (r + 1) * net->ld_pairs, b);
+        }
+        store(down, couples(a, b));
+    }
+}
+
+/* The gradient of z = [z1, z2] from that of its gate, z1 sigmoid(z2) when normalised; `grad` is
+ * multiplied by `factor` before. Down the columns, which need sums over the rows. */
+static void gate_backward(const Net *net, const Back *back, const Norm *norm, const float *z,
+                          float *grad, float factor, const float *scale, const float *shift)
+{
+    int64_t ld = net->ld_z, rows = back->rows, second = norm->padded;
+    for (int64_t k = 0; k < norm->padded; k += LANES) {
+        const float *mean = back->statistics + norm->at + k, *from = z + k;
+        float *to = back->grad_z + k, *given = grad + k;
+        Vector scale1 = load(scale + k), scale2 = load(scale + second + k);
+        Vector shift1 = load(shift + k), shift2 = load(shift + second + k);
+        Vector mean1 = load(mean), mean2 = load(mean + second);
+        Vector total1 = all(0.0f), total2 = total1, centred1 = total1, centred2 = total1;
+        for (int64_t r = 0; r < rows; r++, from += ld, to += ld, given += net->ld_h) {
+            Vector z1 = load(from), z2 = load(from + second), own = load(given) * factor;
+            Vector open = sigmoid_of(z2 * scale2 + shift2), g1 = own * open;
+            Vector g2 = g1 * (z1 * scale1 + shift1) * (1.0f - open);
+            store(given, own);
+            store(to, g1);
+            store(to + second, g2);
+            total1 += g1;
+            total2 += g2;
+            centred1 += g1 * (z1 - mean1);
+            centred2 += g2 * (z2 - mean2);
+        }
+        put_grad_z(net, back, norm_back(net, back->packed, back->statistics, norm->at + k, total1,
+                                        centred1, rows, back->sums), z, k);
+        put_grad_z(net, back, norm_back(net, back->packed, back->statistics,
+                                        norm->at + second + k, total2, centred2, rows,
+                                        back->sums), z, second + k);
+    }
+}
+
+/* The gradient of a gated weight, added up, and that of its input: put into `grad_in`, or added.
+ * The two heaviest products of the way back, and the only ones that may round to bf16. */
+static void gated_product_backward(const Net *net, const Back *back, const Weight *w,
+                                   const float *in, int64_t ld_in, float *grad_in, int add)
+{
+    const float *transposed = back->transposed + w->back;
+    float *sums = back->sums + w->at;
+    int64_t rows = back->rows, width = 2 * w->padded, depth = whole(w->depth), ld_z = net->ld_z;
+    if (!w->in_pairs) {
+        product(in, 1, ld_in, back->grad_z, ld_z, sums, w->ld, w->depth, width, rows, 1);
+        product(back->grad_z, ld_z, 1, transposed, w->back_ld, grad_in, ld_in, rows, depth, width,
+                add);
+        return;
+    }
+    pair_rows(in, ld_in, back->in_down, ld_in, rows, depth);
+    product_of_pairs(back->in_down, 1, ld_in, back->z_down, ld_z, sums, w->ld, w->depth, width,
+                     (rows + 1) / 2, 1);
+    product_of_pairs(back->z_across, net->ld_pairs, 1, transposed, w->back_ld, grad_in, ld_in,
+                     rows, depth, width / 2, add);
+}
 
 /* From the gradient of a transformer's output in `grad`, which is overwritten, to that of its
  * input x in `grad_x`. */
 static void transform_backward(const Net *net, const Back *back, int64_t t, const float *x,
-                               float *grad, float *grad_z, float *grad_x)
+                               float *grad, float *grad_x)
 {
     float scale[net->ld_z], shift[net->ld_z];
-    int64_t rows = back->rows;
     for (int64_t layer = net->layers - 1; layer >= 0; layer--) {
         const Weight *w = net->weights + gated_weight(net, t, layer);
         const Norm *norm = net->norms + gated_norm(net, t, layer);
-        const float *z = z_of(net, &back->tape, t, layer), *in = x;
-        const float *transposed = back->transposed + w->back;
-        int64_t ld_in = net->ld_x, width = 2 * w->padded;
-        if (layer) {
-            in = h_of(net, &back->tape, t, layer - 1), ld_in = net->ld_h;
-            for (int64_t k = 0; k < rows * net->ld_h; k++)
-                grad[k] *= HALF_ROOT;
-        }
-        fetch_layer(net, &back->tape, t, layer - 1, rows);
-        scale_and_shift(net, back->packed, back->statistics, norm->at, width, scale, shift);
-        gate_backward(z, grad_z, net->ld_z, grad, net->ld_h, scale, shift, w->padded, rows);
-        norm_backward(net, back->packed, back->statistics, norm, z, grad_z, net->ld_z, rows,
-                      back->sums);
-        product(in, 1, ld_in, grad_z, net->ld_z, back->sums + w->at, w->ld, w->depth, width,
-                rows, 1);
+        fetch_layer(net, &back->tape, t, layer - 1, back->rows);
+        scale_and_shift(net, back->packed, back->statistics, norm->at, 2 * w->padded, scale,
+                        shift);
+        gate_backward(net, back, norm, z_of(net, &back->tape, t, layer), grad,
+                      layer ? HALF_ROOT : 1.0f, scale, shift);
         if (layer)
-            product(grad_z, net->ld_z, 1, transposed, w->back_ld, grad, net->ld_h, rows,
-                    whole(net->width), width, 1);
+            gated_product_backward(net, back, w, h_of(net, &back->tape, t, layer - 1), net->ld_h,
+                                   grad, 1);
         else
-            product(grad_z, net->ld_z, 1, transposed, w->back_ld, grad_x, net->ld_x, rows,
-                    whole(net->shape.features), width, 0);
+            gated_product_backward(net, back, w, x, net->ld_x, grad_x, 0);
     }
 }
 
@@ -986,7 +1069,7 @@ static void backward_rows(const Net *net, Selecting how, const Tensors *tensors,
     float *grad_x = grad_in + rows * net->ld_x, *weights = grad_x + rows * net->ld_x;
     float *grad_logits = weights + padded * ld, *grad_prior = grad_logits + padded * ld;
     float *chosen = grad_prior + padded * ld, *grad = chosen + s->steps * padded * ld;
-    float *grad_z = grad + rows * net->ld_h, *total = grad_z + rows * net->ld_z;
+    float *total = grad + rows * net->ld_h, *grad_z = back->grad_z;
     float *grad_total = total + rows * net->ld_decision;
     float *outputs = grad_total + rows * net->ld_decision;
     float *block = outputs + rows * net->ld_outputs, scale[ld], shift[ld];
@@ -1022,7 +1105,7 @@ static void backward_rows(const Net *net, Selecting how, const Tensors *tensors,
         grad_output(net, last_h(net, &back->tape, t), grad_total,
                     given->sizes ? given->sizes + row : NULL,
                     t < s->steps ? grad_z : NULL, grad, rows);
-        transform_backward(net, back, t, masked, grad, grad_z, grad_in);
+        transform_backward(net, back, t, masked, grad, grad_in);
         mask_backward(net, tensors->groups, weights, x, grad_in, grad_logits, grad_x, rows);
         for (int64_t r = 0; given->masks && r < rows; r++)
             for (int64_t k = 0; k < s->columns; k++)
@@ -1041,7 +1124,7 @@ static void backward_rows(const Net *net, Selecting how, const Tensors *tensors,
     }
     grad_output(net, NULL, NULL, NULL, grad_z, grad, rows);
     normalise_input(net, back->packed, input_statistics, raw, x, rows);
-    transform_backward(net, back, 0, x, grad, grad_z, grad_in);
+    transform_backward(net, back, 0, x, grad, grad_in);
     input_backward(net, back, input_statistics, raw, tensors->share, grad_x, grad_in,
                    given->x ? given->x + first * s->features : NULL);
 }
@@ -1120,7 +1203,7 @@ void paper_backward(const Shape *shape, const int64_t *starts, const WeightTable
     Tensors tensors = {x, share, groups, NULL, (float *)masks, NULL};
     Gradients given = {grad_logits, grad_masks, grad_sizes, grad_x};
     Selecting how = {gamma, epsilon};
-    pack_transposed(&net, packed, transposed);
+    pack_transposed(&net, weights, transposed);
 #pragma omp parallel for schedule(dynamic) num_threads(n_threads)
     for (int64_t task = 0; task < shape->members * n_groups; task++) {
         int64_t m = task / n_groups, group = task % n_groups;
@@ -1128,12 +1211,15 @@ void paper_backward(const Shape *shape, const int64_t *starts, const WeightTable
         memset(own, 0, (size_t)parameters(&net) * sizeof(float));
         for (int64_t b = group * n / n_groups; b < (group + 1) * n / n_groups; b++) {
             int64_t start = starts[b], rows = starts[b + 1] - start;
+            float *grad_z = scratch + omp_get_thread_num() * scratch_size;
+            float *across = grad_z + rows * net.ld_z, *down = across + rows * net.ld_pairs;
             Back back = {packed + m * parameters(&net), transposed + m * net.transposed,
                          statistics + (m * n + b) * block, own,
-                         tape_at(&net, tape, m * shape->batch + start, rows), rows};
+                         tape_at(&net, tape, m * shape->batch + start, rows), rows, grad_z,
+                         across, down, down + (rows + 1) / 2 * net.ld_z};
             backward_rows(&net, how, &tensors, &given, m, start, &back,
                           input_statistics + m * block, grad_entropy[m],
-                          scratch + omp_get_thread_num() * scratch_size);
+                          grad_z + gate_scratch(&net, rows));
         }
     }
     unpack_gradients(&net, sums, weights, norms, n_groups);

@@ -63,6 +63,16 @@
     box.hidden = false;
   }
 
+  // What scrolls sideways can be reached, and so scrolled, with the keyboard.
+  const reach = () => {
+    for (const box of document.querySelectorAll(".ta-figure > .ta-scroll")) {
+      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+      else box.removeAttribute("tabindex");
+    }
+  };
+  addEventListener("resize", reach);
+  reach();
+
   const links = new Map(
     [...document.querySelectorAll(".ta-nav-link")].map((a) => [a.hash.slice(1), a]));
   const sections = [...links.keys()].map((id) => document.getElementById(id)).filter(Boolean);

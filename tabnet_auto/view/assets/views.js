@@ -99,22 +99,25 @@
 
   const rowView = () => {
     const { rows } = data;
-    const [F, S, n, D] = rows.shape;
+    const [F, K, S, n, D] = rows.shape;
     const PAGE = 15;
     const WIDTH = 6;
-    const weight = (f, s, i, c) => {
-      const at = data.levels[((f * S + s) * n + i) * D + c] / 255;
+    const weight = (f, k, s, i, c) => {
+      const at = data.levels[(((f * K + k) * S + s) * n + i) * D + c] / 255;
       return rows.peak * at * at;
     };
-    // A step of -1 is the mean of the steps by their size.
+    // A step of -1 is the mean of the steps by their size, a seed of -1 the mean of the seeds.
     const share = (f, s, i, c) => {
-      if (s >= 0) return weight(f, s, i, c);
       let sum = 0;
-      for (let k = 0; k < S; k += 1) sum += rows.sizes[f][k][i] * weight(f, k, i, c);
-      return sum;
+      const seeds = state.seed >= 0 ? [state.seed] : Array.from({ length: K }, (_, k) => k);
+      for (const k of seeds) {
+        if (s >= 0) sum += weight(f, k, s, i, c);
+        else for (let t = 0; t < S; t += 1) sum += rows.sizes[f][k][t][i] * weight(f, k, t, i, c);
+      }
+      return sum / seeds.length;
     };
     const groups = Object.keys(rows.groups);
-    const state = { group: groups[0], fold: -1, step: -1, sort: "group", find: "", columns: "",
+    const state = { group: groups[0], fold: -1, seed: -1, step: -1, sort: "group", find: "", columns: "",
       page: 0, first: 0, row: null };
     const errorWords = (i) => rows.error[i] == null ? "–"
       : rows.error[i].toLocaleString("en", { maximumSignificantDigits: 3 });
@@ -170,7 +173,8 @@
         ...window.map((c) => cell(i, c))));
       const made = el("table", { class: "ta-table ta-grid-table ta-rows-table", role: "grid",
         "aria-label": "Attention and values by row and column" },
-      el("thead", {}, el("tr", {}, ...heads.map((head) => el("th", { scope: "col" }, head)),
+      el("thead", {}, el("tr", {}, ...heads.map((head) =>
+        el("th", { scope: "col", class: head === "Error" ? "ta-num" : null }, head)),
         ...window.map((c) => el("th", { scope: "col", class: "ta-mid", title: columns[c] }, columns[c])))),
       el("tbody", {}, ...body));
       made.querySelector("[data-at]")?.setAttribute("tabindex", "0");
@@ -181,7 +185,8 @@
         order.length > WIDTH ? pager("columns", state.first, WIDTH, order.length,
           (by) => { state.first += by * WIDTH; draw(); }) : null));
       const who = state.fold < 0 ? "each row as read by the fold that held it out" : `as read by ${folds[state.fold]}`;
-      const part = state.step < 0 ? "mean of the steps" : `step ${state.step + 1}`;
+      const part = [state.step < 0 ? "mean of the steps" : `step ${state.step + 1}`,
+        ...(K > 1 ? [state.seed < 0 ? "mean of the seeds" : `seed ${state.seed + 1}`] : [])].join(", ");
       words.textContent = list.length ? `Cells show values, colour shows attention (${part}), ${who}. A row opens below.`
         : "No row matches.";
     };
@@ -203,6 +208,7 @@
 
     // One row under two folds: all members read the same row.
     const compare = (i, a, b) => {
+      state.pair = [i, a, b];
       const name = (f) => f === rows.heldOut[i] ? `${folds[f]} (held it out)` : folds[f];
       const pick = (label, f, change) => {
         const made = select(label, folds.map((_, k) => [`${k}`, name(k)]), (value) => change(Number(value)));
@@ -237,6 +243,8 @@
       ["", `all of these (${n})`]], (value) => change({ group: value }));
     const fold = select("Read by", [["-1", "fold that held it out"], ...folds.map((label, f) => [`${f}`, label])],
       (value) => change({ fold: Number(value) }));
+    const seed = select("Seed", [["-1", "mean"], ...Array.from({ length: K }, (_, k) => [`${k}`, `seed ${k + 1}`])],
+      (value) => { change({ seed: Number(value) }); if (state.row !== null) compare(...state.pair); });
     const step = select("Step", [["-1", "mean"], ...Array.from({ length: S }, (_, s) => [`${s}`, `step ${s + 1}`])],
       (value) => change({ step: Number(value) }));
     const byMean = columns.map((_, c) => c).sort((a, b) =>
@@ -247,7 +255,7 @@
     (value) => change({ sort: value }));
     const find = search("Find rows", "column=value", (value) => change({ find: value }));
     const narrow = search("Find columns", "part of a name", (value) => change({ columns: value }));
-    mount("rows", [bar(group.field, fold.field, S > 1 ? step.field : null, sort.field, find.field, narrow.field),
+    mount("rows", [bar(group.field, fold.field, K > 1 ? seed.field : null, S > 1 ? step.field : null, sort.field, find.field, narrow.field),
       table, words, detail]);
     draw();
 
@@ -255,11 +263,12 @@
     return ({ column, fold: f = -1, step: s = -1 }) => {
       group.box.value = "";
       fold.box.value = `${f}`;
+      seed.box.value = "-1";
       step.box.value = `${s}`;
       sort.box.value = `c${column}`;
       find.box.value = narrow.box.value = "";
       detail.replaceChildren();
-      change({ group: "", fold: f, step: s, sort: `c${column}`, find: "", columns: "", row: null });
+      change({ group: "", fold: f, seed: -1, step: s, sort: `c${column}`, find: "", columns: "", row: null });
       document.getElementById("rows").scrollIntoView();
       table.querySelector("[data-at]")?.focus({ preventScroll: true });
     };
@@ -298,7 +307,7 @@
       host.replaceChildren(grid.host);
       words.textContent = `${n} of ${columns.length} columns; percent of attention, ${cohorts.total.toLocaleString("en")} rows `
         + `each read by networks that did not learn from it. A: ${cohorts.by[a]} ${label(a)}. B: ${cohorts.by[b]} ${label(b)}. `
-        + "A star: more than two standard errors.";
+        + "Blue: more in A, orange: more in B; a star: by more than two standard errors.";
     };
     const choices = by.map((name) => ({ label: name, choices: of(name).map((i) => [`${i}`, label(i)]) }));
     const group = select("Group rows by", by.map((name) => [name, name]), (value) => {

@@ -84,7 +84,7 @@ def shared(source: Source, rows: Rows | None) -> list[Binding]:
         ("step", "Step", source.n_steps, "all steps"),
     ]
     found = [
-        _menu(field, label, [(whole, ALL), *((f"{field} {i + 1}", i) for i in range(n))], "150px")
+        _menu(field, label, [(whole, ALL), *((f"{field} {i + 1}", i) for i in range(n))], "165px")
         for field, label, n, whole in every
         if n > 1
     ]
@@ -94,7 +94,7 @@ def shared(source: Source, rows: Rows | None) -> list[Binding]:
         _text("words", "named", "age, fare", "200px"),
     ]
     if rows is not None:
-        found.append(_text("where", "Rows where", "age > 40", "330px"))
+        found.append(_text("where", "Rows where", "age > 40", "300px"))
     return found
 
 
@@ -126,8 +126,8 @@ def _cohorts_tab(rows: Rows) -> list[Binding]:
 
     return [
         _menu("cohort", "Group by", keys, "260px", "70px"),
-        _menu("first", "Show", [("-", 0)], "250px", options=names),
-        _menu("second", "against", [("-", 1)], "250px", options=names),
+        _menu("first", "Show", [("-", 0)], "290px", options=names),
+        _menu("second", "against", [("-", 1)], "290px", options=names),
     ]
 
 

@@ -31,6 +31,7 @@ from tabnet_auto.view.live.rows import (
     page_of,
     prediction_words,
     truth_words,
+    value_words,
 )
 from tabnet_auto.view.live.source import Floats, Source
 from tabnet_auto.view.live.state import ALL_COLUMNS, View
@@ -264,7 +265,7 @@ def _changed_first(shown: Ints, source: Source, view: View) -> Ints:
 
 def _moved(first: Floats, second: Floats, source: Source) -> tuple[str, str]:
     if not source.classes:
-        return ("Moves by", f"{float(second - first):+.4g}")
+        return ("Moves by", value_words(float(second - first), "+"))
     best = len(source.classes) - 1 if len(source.classes) == 2 else int(np.argmax(first))
     points = 100 * float(second[best] - first[best])
     return (f"P({source.classes[best]}) moves by", f"{points:+.1f} points")

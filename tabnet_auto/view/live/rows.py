@@ -189,10 +189,19 @@ def cell_words(value: Any) -> str:
     return str(value)
 
 
+def value_words(value: float, sign: str = "") -> str:
+    """Return a value of the target with six digits; large ones whole, their thousands apart.
+
+    >>> [value_words(v) for v in (12.34567, 9999.95, 123800.4)], value_words(-24150.6, "+")
+    (['12.3457', '9999.95', '123,800'], '-24,151')
+    """
+    return f"{value:{sign},.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:{sign}.6g}"
+
+
 def prediction_words(prediction: Any, source: Source) -> str:
     """Return one row's prediction: the likeliest label and its probability, or the value."""
     if not source.classes:
-        return f"{float(prediction):.6g}"
+        return value_words(float(prediction))
     best = int(np.argmax(prediction))
     return f"{shorten(source.classes[best], 16)} ({float(prediction[best]):.0%})"
 
@@ -201,4 +210,4 @@ def truth_words(truth: float, source: Source) -> str:
     """Return one row's true label or value; empty where it is not known."""
     if np.isnan(truth):
         return ""
-    return source.classes[int(truth)] if source.classes else f"{truth:.6g}"
+    return source.classes[int(truth)] if source.classes else value_words(truth)

@@ -1,0 +1,88 @@
+"""A dashboard on a page as its user handles it, and the notebooks that show one."""
+
+from pathlib import Path
+
+from browser import jupyter
+from playwright.sync_api import expect
+from view.live_samples import fitted, passengers
+
+OPEN = """\
+import pandas as pd
+from tabnet_auto import load
+frame = pd.read_csv("rows.csv")
+fit = load("model")
+fit.dashboard(frame)"""
+TRAIN = """\
+import pandas as pd
+from tabnet_auto import auto_fit
+from tabnet_auto.config import NetConfig, Preset, TrainConfig
+frame = pd.read_csv("rows.csv").drop(columns="fare")
+long = Preset(net=NetConfig(), train=TrainConfig(max_epochs=100_000, patience=100_000), n_seeds=1)
+fit = auto_fit(frame, "survived", folds=2, preset=long)"""
+BREAK = """\
+from tabnet_auto.view.live import board
+board.TABS["Cohorts"] = lambda *_: 1 / 0
+"""
+LOCAL = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:", "file:")
+LOAD = 60_000
+
+
+def ours(complaints, known):
+    """What is left when the application's own complaints are taken away."""
+    return [complaint for complaint in complaints if not complaint.startswith(known)]
+
+
+def write_books(folder):
+    """Write a model, rows, and the notebooks that the tests open."""
+    fitted().save(folder / "model")
+    passengers().to_csv(folder / "rows.csv", index=False)
+    jupyter.write_notebook(folder / "two.ipynb", OPEN, "fit.dashboard(frame.head(60))")
+    jupyter.write_notebook(folder / "broken.ipynb", BREAK + OPEN)
+    jupyter.write_notebook(folder / "one.ipynb", OPEN)
+    jupyter.write_notebook(folder / "train.ipynb", TRAIN, "print(fit.predict(frame).shape)")
+
+
+class Board:
+    """One dashboard on a page, as its user handles it."""
+
+    def __init__(self, page, number=0):
+        self.page, self.root = page, page.locator(".ta-board").nth(number)
+        expect(self.root.locator("img").first).to_be_visible(timeout=LOAD)
+
+    def open(self, title):
+        self.root.get_by_role("tab", name=title, exact=True).click()
+
+    def control(self, label):
+        return self.root.get_by_label(label, exact=True).locator("visible=true").first
+
+    def choose(self, label, entry):
+        self.control(label).select_option(label=entry)
+
+    def type(self, label, text):
+        box = self.control(label)
+        box.fill(text)
+        box.press("Enter")
+
+    def shows(self, *words):
+        """Wait until the visible panel says all of this."""
+        for word in words:
+            found = self.root.get_by_text(word).locator("visible=true").first
+            expect(found).to_be_visible(timeout=15_000)
+
+    def alts(self):
+        images = self.root.locator("img:visible")
+        return images.evaluate_all("all => all.map(x => x.alt)")
+
+    def python(self):
+        return self.root.locator("pre:visible").last.inner_text()
+
+    def save(self, what):
+        with self.page.expect_download() as caught:
+            self.root.locator("a:visible", has_text=what).first.click()
+        return Path(caught.value.path()), caught.value.suggested_filename
+
+    def pictures_are_drawn(self):
+        images = self.root.locator("img:visible")
+        widths = images.evaluate_all("all => all.map(x => x.naturalWidth)")
+        assert widths
+        assert all(width > 200 for width in widths), "every picture is valid SVG"
