@@ -28,9 +28,8 @@ from tabnet_auto.net.ghost_norm import GhostNorm
 from tabnet_auto.net.native import library, pairs
 from tabnet_auto.net.native.pool import Pool
 from tabnet_auto.net.output import Output
+from tabnet_auto.net.sparse import MAP_CODES
 
-MASK_CODES = {"sparsemax": 1, "entmax15": 2, "softmax": 3}
-"""How the kernels know the maps."""
 _WIDE = 64
 """From this ``n_d + n_a`` on the way back multiplies in bf16 pairs where the CPU does so faster:
 narrower networks spend their time elsewhere."""
@@ -93,7 +92,7 @@ class Network:
         return Shape(
             members, batch, features, self.weights[-2].shape[2], self.weights[-1].shape[2],
             config.n_d, config.n_a, config.n_steps, config.n_shared, config.n_independent,
-            n_virtual, MASK_CODES[config.mask], int(self.one_to_one), int(training),
+            n_virtual, MAP_CODES[config.mask], int(self.one_to_one), int(training),
             int(training and config.n_d + config.n_a >= _WIDE and pairs.are_faster()),
         )  # fmt: skip
 
@@ -101,7 +100,7 @@ class Network:
 def is_usable(x: Tensor, weight: Tensor, config: PaperConfig, *, training: bool) -> bool:
     """Tell whether the kernels take this pass: in evaluation, only where no gradient is asked."""
     return (training or not torch.is_grad_enabled()) and (
-        config.mask in MASK_CODES and x.shape[1] > 0 and library.is_usable(x, weight)
+        config.mask in MAP_CODES and x.shape[1] > 0 and library.is_usable(x, weight)
     )
 
 

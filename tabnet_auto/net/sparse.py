@@ -28,7 +28,10 @@ from tabnet_auto.net.native import library
 
 _EXTRA_PASSES = 64
 """Newton passes allowed beyond one a column (each pass without progress is a rounding error)."""
-SPARSEMAX, ENTMAX15 = 1, 2
+SPARSEMAX, ENTMAX15, SOFTMAX = 1, 2, 3
+MAP_CODES: dict[SparseMap, int] = {
+    "softmax": SOFTMAX, "sparsemax": SPARSEMAX, "entmax15": ENTMAX15
+}  # fmt: skip
 """How the kernels know the maps."""
 _VECTOR_WIDTH = 16
 """Below this many columns torch's own softmax works number by number on a CPU: 3 to 6 times

@@ -23,9 +23,8 @@ from tabnet_auto.net.inputs import Encoded
 from tabnet_auto.net.layers import Dropout
 from tabnet_auto.net.native import library, pairs
 from tabnet_auto.net.native.pool import Pool
+from tabnet_auto.net.sparse import MAP_CODES
 
-MASK_CODES = {"sparsemax": 1, "entmax15": 2, "softmax": 3}
-"""How the kernels know the maps."""
 ACTIVATION_CODES = {"relu": 1, "selu": 2, "mish": 3}
 _BLOCK_ROWS = 64
 """Rows that pass through the network together: ``BLOCK_ROWS`` of the kernel."""
@@ -81,7 +80,7 @@ class Network:
             config.n_bins,
             self.n_columns, config.n_steps, config.d_key, config.n_context, config.n_hidden,
             config.n_layers, self.parameters[-2].shape[2], level.shape[1],
-            MASK_CODES[config.mask], ACTIVATION_CODES[config.activation], int(training),
+            MAP_CODES[config.mask], ACTIVATION_CODES[config.activation], int(training),
             int(training and multiplies_pairs(config)),
         )  # fmt: skip
 

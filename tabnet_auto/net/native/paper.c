@@ -15,14 +15,11 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include "maps.h"
 #include "pairs.h"
 
 #define NORM_EPSILON 1e-5f
 #define HALF_ROOT 0.70710678118654752f
-#define TOLERANCE 9.5e-7f /* a threshold that moves by no more has arrived: 8 roundings */
-#define EXTRA_PASSES 64 /* of Newton's method, beyond one a column */
-
-enum { SPARSEMAX = 1, ENTMAX15 = 2, SOFTMAX = 3 };
 
 /* What Python knows of the network; the order is that of paper_native.py. */
 typedef struct {
