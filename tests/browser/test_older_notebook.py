@@ -93,6 +93,7 @@ def test_every_tab_in_the_classic_notebook(page, server, books):
     board.shows("Screen 3 of 8")
     board.open("What if")
     board.type("Row", "9")
+    board.shows("Row 9: fold 2")  # and the editors hold that row
     board.type("age", "33")
     board.shows("With the changes", "P(yes) moves by")
     board.open("Compare")

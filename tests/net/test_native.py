@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 
@@ -57,6 +59,16 @@ def both_ways(function, inputs, plain, *, atol=1e-5):
 def test_sparse_maps(width, sparse_map, size, plain):
     torch.manual_seed(1)
     both_ways(sparse_map, [size * torch.randn(40, width)], plain)
+
+
+@pytest.mark.skipif(
+    sys.platform == "win32" or os.environ.get(library.SWITCH, "").lower() == "off"
+    or not any(map(shutil.which, ("cc", "gcc", "clang"))),
+    reason="no C compiler here, or the kernels are switched off",
+)  # fmt: skip
+def test_the_kernels_compile():
+    """What does not compile is not used, and every test of the kernels would be skipped."""
+    assert library.is_usable()
 
 
 def test_other_precisions_and_devices_go_the_plain_way():

@@ -11,7 +11,7 @@
 enum { SPARSEMAX = 1, ENTMAX15 = 2, SOFTMAX = 3 };
 
 /* Newton's method from below for the threshold of sparsemax: exact once the support is right. */
-static inline float sparsemax_threshold(const float *restrict z, int64_t n)
+static inline float sparsemax_threshold_of_row(const float *restrict z, int64_t n)
 {
     float tau = -1.0f, change = 1.0f;
     for (int64_t pass = 0; pass < n + EXTRA_PASSES && change > TOLERANCE; pass++) {
@@ -29,7 +29,7 @@ static inline float sparsemax_threshold(const float *restrict z, int64_t n)
 }
 
 /* The same for 1.5-entmax, on the norm of the excess: convex and nearly linear in tau. */
-static inline float entmax15_threshold(const float *restrict z, int64_t n)
+static inline float entmax15_threshold_of_row(const float *restrict z, int64_t n)
 {
     float tau = -1.0f, change = 1.0f;
     for (int64_t pass = 0; pass < n + EXTRA_PASSES && change > TOLERANCE; pass++) {
@@ -60,7 +60,8 @@ static inline void excess_row(float *restrict z, int64_t n, int64_t map)
         float shifted = factor * (z[k] - top);
         z[k] = shifted < -1.0f ? -1.0f : shifted;
     }
-    float tau = map == ENTMAX15 ? entmax15_threshold(z, n) : sparsemax_threshold(z, n);
+    float tau = map == ENTMAX15 ? entmax15_threshold_of_row(z, n)
+                                : sparsemax_threshold_of_row(z, n);
     for (int64_t k = 0; k < n; k++)
         z[k] = z[k] - tau < 0.0f ? 0.0f : z[k] - tau;
 }
