@@ -27,8 +27,9 @@ class NetConfig:
     has ``level_width``. ``scaling`` is ``"robust"`` or ``"quantile"``. ``column_dropout`` turns
     whole columns missing in training, ``unknown_rate`` category levels unknown.
     ``column_sparsity`` weighs a penalty that takes the attention from columns that no row needs
-    (:func:`tabnet_auto.net.tabnet.mass_penalty`); it grows with what a member has learned
-    (:func:`tabnet_auto.train.loss.explained_share`).
+    (:func:`tabnet_auto.net.tabnet.mass_penalty`; 0.04 does so); it grows with what a member has
+    learned (:func:`tabnet_auto.train.loss.explained_share`), and costs accuracy where little of
+    the loss is left.
     """
 
     n_steps: int = 2
@@ -45,7 +46,7 @@ class NetConfig:
     scaling: Literal["robust", "quantile"] = "robust"
     unknown_rate: float = 0.01
     column_dropout: float = 0.1
-    column_sparsity: float = 0.04
+    column_sparsity: float = 0.0
 
     @property
     def n_kinds(self) -> int:
