@@ -76,8 +76,7 @@ class Network:
         config, (members, batch, values) = self.config, rows.value.shape
         level = self.parameters[2]
         return Shape(
-            members, batch, values, rows.level.shape[2], config.level_width,
-            config.n_bins,
+            members, batch, values, rows.level.shape[2], config.level_width, config.n_bins,
             self.n_columns, config.n_steps, config.d_key, config.n_context, config.n_hidden,
             config.n_layers, self.parameters[-2].shape[2], level.shape[1],
             MAP_CODES[config.mask], ACTIVATION_CODES[config.activation], int(training),
