@@ -21,7 +21,15 @@ SERVER = [
     "--NotebookApp.disable_check_xsrf=True",
     "--NotebookApp.enable_mathjax=False",  # it would come from a CDN
 ]  # fmt: skip
-READY = "() => window.Jupyter?.notebook?.kernel?.is_connected?.()"
+READY = """() => { const kernel = window.Jupyter?.notebook?.kernel;
+  return kernel?.is_connected?.() && kernel.widget_manager; }"""
+# On opening a notebook ipywidgets 7 asks the kernel for widgets of an earlier page. Widgets that
+# cells make meanwhile it would build a second time, from their first state: let its two requests
+# be answered before a cell runs.
+RESTORED = """async () => { const kernel = Jupyter.notebook.kernel;
+  for (let request = 0; request < 4; request++)
+    await new Promise(answered => kernel.execute("", {shell: {reply: answered}}));
+  return Object.keys(kernel._msg_callbacks).length === 0; }"""
 
 
 def python_in(folder):
@@ -49,4 +57,5 @@ def run_all(page, address):
     """Open a classic notebook and run its cells; returns at once, the outputs come."""
     page.goto(address)
     page.wait_for_function(READY, timeout=60_000)
+    page.wait_for_function(RESTORED, timeout=60_000)
     page.evaluate("() => { Jupyter.notebook.execute_all_cells() }")
