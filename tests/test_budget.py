@@ -185,16 +185,28 @@ class TestRounds:
 
     def test_each_kind_has_its_turn_and_then_the_better_one(self):
         folds = make_folds("binary", np.tile([0, 1], 20), folds=2)
-        tried = Tried(2)
-        assert tried.next_kind() == 0
-        tried.add(folds, SimpleNamespace(best_epoch=[3, 6], best_loss=[0.5, 0.7]))
-        assert tried.next_kind() == 1
-        tried.add(folds.with_kinds([1]), SimpleNamespace(best_epoch=[1, 1], best_loss=[0.5, 0.6]))
-        assert tried.next_kind() == 1
-        assert tried.epochs == {0: 5, 1: 1}
-        # What later networks of a kind say changes nothing.
-        tried.add(folds.with_kinds([1]), SimpleNamespace(best_epoch=[9, 9], best_loss=[0.9, 0.9]))
-        assert tried.next_kind() == 1
+        tried = Tried(2, 8)
+        assert tried.next_plan(100) == (0, 8)
+        tried.add(folds, SimpleNamespace(best_epoch=[3, 6], best_loss=[0.5, 0.7]), 8)
+        assert tried.next_plan(100) == (1, 8)
+        other = folds.with_kinds([1])
+        tried.add(other, SimpleNamespace(best_epoch=[2, 2], best_loss=[0.5, 0.6]), 8)
+        assert tried.next_plan(15) == (1, 2)
+        # What later networks of a plan, or those cut short to its best epochs say changes nothing.
+        tried.add(other, SimpleNamespace(best_epoch=[9, 9], best_loss=[0.9, 0.9]), 8)
+        tried.add(folds, SimpleNamespace(best_epoch=[1, 1], best_loss=[0.1, 0.1]), 2)
+        assert tried.next_plan(15) == (1, 2)
+
+    def test_longer_training_is_tried_and_goes_on_while_it_is_better(self):
+        folds = make_folds("binary", np.tile([0, 1], 20), folds=2)
+        tried = Tried(1, 8)
+        tried.add(folds, SimpleNamespace(best_epoch=[3, 6], best_loss=[0.5, 0.7]), 8)
+        assert tried.next_plan(15) == (0, 5), "there is no time for twice the epochs"
+        assert tried.next_plan(16) == (0, 16)
+        tried.add(folds, SimpleNamespace(best_epoch=[15, 16], best_loss=[0.5, 0.6]), 16)
+        assert tried.next_plan(100) == (0, 32)
+        tried.add(folds, SimpleNamespace(best_epoch=[9, 9], best_loss=[0.6, 0.6]), 32)
+        assert tried.next_plan(100) == (0, 16), "and the best plan is kept to"
 
     def test_networks_of_another_kind_join(self):
         preset = replace(TINY, max_seeds=3, net=replace(TINY.net, n_bins=6, coarse_bins=2))

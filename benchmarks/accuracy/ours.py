@@ -9,7 +9,7 @@ from benchmarks.accuracy.answer import Answer
 from benchmarks.accuracy.clock import RESERVE, Clock
 from benchmarks.accuracy.sets import Problem
 from benchmarks.accuracy.tables import spread
-from tabnet_auto import auto_fit
+from tabnet_auto import FitResult, auto_fit
 
 
 def run_fast(problem: Problem, clock: Clock) -> Answer:
@@ -40,8 +40,13 @@ def _run(problem: Problem, clock: Clock, preset: str) -> Answer:
         time_limit=clock.budget * (1.0 - RESERVE), seed=problem.seed, device="cpu", verbose=False,
     )  # fmt: skip
     notes = {"members": fit.folds.n_members, "out_of_fold": fit.oof_score}
+    return Answer(answer_of(fit, problem), notes)
+
+
+def answer_of(fit: FitResult, problem: Problem) -> np.ndarray:
+    """Return a fit's predictions of the test rows, classes in the problem's order."""
     if problem.task == "regression":
-        return Answer(np.asarray(fit.predict(problem.test), dtype=float), notes)
+        return np.asarray(fit.predict(problem.test), dtype=float)
     position = {str(label): i for i, label in enumerate(problem.classes)}
     labels = np.array([position[str(label)] for label in fit.classes_.tolist()])
-    return Answer(spread(fit.predict_proba(problem.test), labels, len(problem.classes)), notes)
+    return spread(fit.predict_proba(problem.test), labels, len(problem.classes))

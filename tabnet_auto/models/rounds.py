@@ -3,7 +3,8 @@
 How long a training takes nobody knows before early stopping has ended it. So the first round
 trains in full, and the next ones follow with the pace that was measured, as long as one more fits.
 They plan for as many epochs as the first found best: their learning rate has fallen by then, which
-makes them as good in less time. Each joins the mean: more time only adds members.
+makes them as good in less time. Where there is time for it, one round trains twice as long, and
+another twice as long as that while it pays. Each joins the blend.
 """
 
 from __future__ import annotations
@@ -79,21 +80,22 @@ def train_rounds(
     have not learned to the end.
     """
     at_once, nets = task.folds.n_seeds, [first[0]]
-    kinds, tried = list(task.folds.kinds), Tried(course.net.n_kinds)
-    tried.add(task.folds, first[1])
+    kinds = list(task.folds.kinds)
+    tried = Tried(course.net.n_kinds, course.train.max_epochs)
+    tried.add(task.folds, first[1], course.train.max_epochs)
     while room.until is not None:
-        kind = tried.next_kind()
-        epochs = tried.epochs.get(kind, course.train.max_epochs)
         more = min(at_once, room.max_seeds - len(kinds))
         until = room.until - (len(kinds) + more - at_once) * room.seed_seconds
-        left, seconds = until - monotonic(), more / at_once * epochs * room.epoch_seconds
-        if more < 1 or left < BENT * seconds:
+        left, pace = until - monotonic(), more / at_once * room.epoch_seconds
+        kind, epochs = tried.next_plan(int(left / pace) if more and pace > 0.0 else 0)
+        if more < 1 or left < BENT * epochs * pace:
             break
         trace.add("round", number=len(nets) + 1, n_seeds=more, of_kind=kind, seconds=left)
         folds, source = task.folds.with_seeds([*kinds, *[kind] * more])
         new = _latest(folds.n_folds, folds.n_seeds, len(kinds))
         joining = task.of_members(folds.select(new), source[new])
-        own = replace(course, train=replace(course.train, max_epochs=epochs))
+        patience = epochs if epochs > course.train.max_epochs else course.train.patience
+        own = replace(course, train=replace(course.train, max_epochs=epochs, patience=patience))
         training, start = own.training(joining, trace, len(kinds)), monotonic()
         with stop_on_interrupt() as stop:
             net, state = training.finish(deadline=until, stop=stop)
@@ -101,7 +103,7 @@ def train_rounds(
                 break
         nets.append(net)
         kinds += [kind] * more
-        tried.add(joining.folds, state)
+        tried.add(joining.folds, state, epochs)
         room = room.at_pace((monotonic() - start) * at_once / (more * state.epoch))
     if len(nets) == 1:
         return nets[0], task
@@ -109,26 +111,51 @@ def train_rounds(
     return _as_one(nets, whole, course), whole
 
 
+@dataclass(frozen=True)
+class Trial:
+    """A round of networks of one kind: planned and best epochs, and their validation loss."""
+
+    kind: int
+    planned: int
+    best: int
+    loss: float
+
+
 class Tried:
-    """What is known of the kinds of networks: ``epochs`` that were best, and validation losses."""
+    """Which plans of networks have been tried, and what comes next.
 
-    def __init__(self, n_kinds: int) -> None:
-        self.n_kinds = n_kinds
-        self.epochs: dict[int, int] = {}
-        self.losses: dict[int, float] = {}
+    ``max_epochs`` are planned for the first networks of each of ``n_kinds`` kinds.
+    """
 
-    def add(self, folds: Folds, state: TrainState) -> None:
-        """Take note of members that have been trained; of a kind the first ones count."""
+    def __init__(self, n_kinds: int, max_epochs: int) -> None:
+        self.n_kinds, self.max_epochs = n_kinds, max_epochs
+        self.trials: dict[tuple[int, int], Trial] = {}
+
+    def add(self, folds: Folds, state: TrainState, planned: int) -> None:
+        """Take note of members that have been trained in full; of a plan the first ones count."""
+        if planned < self.max_epochs:
+            return
         kind = np.array(folds.kind or (0,) * folds.n_members)
-        for one in set(kind.tolist()) - set(self.losses):
-            best = np.array(state.best_epoch)[kind == one]
-            self.epochs[one] = max(1, math.ceil(np.median(best)))
-            self.losses[one] = float(np.mean(np.array(state.best_loss)[kind == one]))
+        for one in set(kind.tolist()):
+            best = math.ceil(np.median(np.array(state.best_epoch)[kind == one]))
+            loss = float(np.mean(np.array(state.best_loss)[kind == one]))
+            self.trials.setdefault((one, planned), Trial(one, planned, max(1, best), loss))
 
-    def next_kind(self) -> int:
-        """Return a kind that has not been tried, or the best."""
-        new = [kind for kind in range(self.n_kinds) if kind not in self.losses]
-        return new[0] if new else min(self.losses, key=self.losses.__getitem__)
+    def next_plan(self, n_epochs: int) -> tuple[int, int]:
+        """Return the kind and the epochs of a round that has time for ``n_epochs``.
+
+        A kind that has not been tried; then the best trial's kind, for twice its epochs where
+        there is time for them and they have not been tried, else for as many as were best.
+        """
+        known = {kind for kind, _ in self.trials}
+        new = [kind for kind in range(self.n_kinds) if kind not in known]
+        if new:
+            return new[0], self.max_epochs
+        best = min(self.trials.values(), key=lambda trial: trial.loss)
+        longer = 2 * best.planned
+        if longer <= n_epochs and (best.kind, longer) not in self.trials:
+            return best.kind, longer
+        return best.kind, best.best
 
 
 def _latest(n_folds: int, n_seeds: int, begin: int) -> list[int]:
