@@ -83,7 +83,7 @@ def load(directory: str | Path) -> FitResult:
     Raises
     ------
     ArtifactError
-        If the directory is missing, damaged, foreign, or from a newer version.
+        If the directory is missing, damaged, foreign, or of another format.
     """
     data, arrays = read_artifact(directory)
     try:
@@ -119,21 +119,16 @@ def _rebuild(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> FitResult
         attention_summary=summary, trace=Trace.from_json(data["trace"]), about=data["about"],
         companions=companions_from_state(data["companions"], _under("companions.", arrays)),
         full=full,
-        decision=_decision_from_json(data.get("decision", {})),
-        objective=_objective_from_json(data.get("objective", {})),
-        evidence=Evidence.from_state(data.get("evidence", {}), _under("evidence.", arrays)),
-        search=search_from_json(data["search"]) if data.get("search") else None,
+        decision=Decision(**_with_tuples(data["decision"])),
+        objective=Objective(**_with_tuples(data["objective"])),
+        evidence=Evidence.from_state(data["evidence"], _under("evidence.", arrays)),
+        search=search_from_json(data["search"]) if data["search"] else None,
     )  # fmt: skip
 
 
-def _decision_from_json(data: dict[str, Any]) -> Decision:
-    """Read back a decision; models of format 1 have none, and predict the most probable class."""
-    return Decision(**{name: _tuples(value) for name, value in data.items()})
-
-
-def _objective_from_json(data: dict[str, Any]) -> Objective:
-    """Read back an objective; models of format 1 learned squared errors or cross-entropy."""
-    return Objective(**{name: _tuples(value) for name, value in data.items()})
+def _with_tuples(data: dict[str, Any]) -> dict[str, Any]:
+    """Return a record's fields as they were: JSON knows no tuples."""
+    return {name: _tuples(value) for name, value in data.items()}
 
 
 def _tuples(value: Any) -> Any:
