@@ -17,7 +17,7 @@ from tabnet_auto.errors import ArtifactError
 FORMAT = 3
 """Raised when a change makes older readers wrong; no other format is read."""
 VERSION = "written_by"
-"""Key, beside a model's data, of the package's version: whoever cannot read the model can name it."""
+"""Key, beside a model's data, of the version that wrote it: who cannot read it can say who can."""
 MANIFEST, DATA, ARRAYS = "manifest.json", "model.json", "arrays.safetensors"
 
 Arrays = dict[str, NDArray[Any]]
