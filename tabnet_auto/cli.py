@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from tabnet_auto.cli_options import FILE, FOLDER, OUT_FILE, class_weight, fit_options, fold_plan
+from tabnet_auto.cli_options import (
+    FILE,
+    FOLDER,
+    OUT_FILE,
+    class_weight,
+    fit_options,
+    with_fold_plan,
+)
 from tabnet_auto.data import titanic_path
 from tabnet_auto.errors import InputError, TabNetAutoError
 
@@ -84,11 +91,10 @@ def fit(train: Path, out: Path, *, quiet: bool, **options: Any) -> None:
       tabnet-auto fit train.csv --target y --companions hist_gradient_boosting,linear --repeats 2
     """
     test, sample = options.pop("test"), options.pop("sample")
-    plan = {name: options.pop(name) for name in ("folds", "repeats", "gap", "window")}
     if sample is not None and test is None:
         raise click.UsageError("--sample gives the form of predictions; add --test to make them.")
     learned = _learn(
-        train, test=test, sample=sample, out=out, quiet=quiet, folds=fold_plan(**plan), **options
+        train, test=test, sample=sample, out=out, quiet=quiet, **with_fold_plan(options)
     )
     _say_score(learned)
     _say_files(out)
@@ -111,8 +117,8 @@ def _learn(
     test_frame = None if test is None else read_frame(test)
     sample_frame = None if sample is None else read_frame(sample)
     frame = read_frame(train)
-    labels = frame[options["target"]].unique() if options["target"] in frame else ()
-    options["class_weight"] = class_weight(options.pop("class_weight", ()), labels)
+    pairs = options.pop("class_weight", ())
+    options["class_weight"] = class_weight(pairs, frame, options["target"])
     learned = auto_fit(frame, test=test_frame, verbose=False if quiet else "auto", **options)
     if not quiet:
         click.echo(f"{learned.schema}\n")

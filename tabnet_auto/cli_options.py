@@ -1,12 +1,15 @@
-"""The options of ``tabnet-auto fit``, and how their texts become what ``auto_fit`` takes."""
+"""The options of ``tabnet-auto fit`` and ``%auto_fit``: from texts to what a fit takes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -58,7 +61,20 @@ def _number(text: str) -> float | str:
             return text
 
 
-def fold_plan(folds: str, repeats: int, gap: str, window: str) -> Any:
+def with_fold_plan(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options with one for the folds, as ``auto_fit`` has it, in place of four.
+
+    Raises
+    ------
+    click.UsageError
+        If the folds cannot be read.
+    """
+    names = ("folds", "repeats", "gap", "window")
+    others = {name: value for name, value in options.items() if name not in names}
+    return {**others, "folds": _fold_plan(*(options[name] for name in names))}
+
+
+def _fold_plan(folds: str, repeats: int, gap: str, window: str) -> Any:
     """``"5"``, ``"group"`` or ``"group:5"``, and what the other options say.
 
     A number where nothing else is said, else a plan.
@@ -75,11 +91,19 @@ def fold_plan(folds: str, repeats: int, gap: str, window: str) -> Any:
     return plan.n_folds if plan == FoldPlan(plan.n_folds) else plan
 
 
-def class_weight(pairs: Sequence[str], labels: Sequence[Any]) -> dict[Any, float] | str | None:
-    """``("yes=3",)`` as ``{"yes": 3.0}``, labels as the target has them."""
+def class_weight(
+    pairs: Sequence[str], frame: pd.DataFrame, target: str
+) -> dict[Any, float] | str | None:
+    """``("yes=3",)`` as ``{"yes": 3.0}``, labels as the target has them.
+
+    Raises
+    ------
+    click.UsageError
+        If a weight cannot be read.
+    """
     if not pairs or tuple(pairs) == ("balanced",):
         return pairs[0] if pairs else None
-    known = {str(label): label for label in labels}
+    known = {str(label): label for label in frame[target].unique()} if target in frame else {}
     weights = {}
     for pair in pairs:
         label, equals, text = pair.rpartition("=")
@@ -92,13 +116,18 @@ def class_weight(pairs: Sequence[str], labels: Sequence[Any]) -> dict[Any, float
     return weights
 
 
-_FIT_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+_Options = tuple[Callable[[Any], Any], ...]
+
+_FILES: _Options = (
     click.option("--target", required=True, metavar="COLUMN", help="The column to predict."),
     click.option("--test", type=FILE, help="Rows to predict; writes OUT/submission.csv."),
     click.option("--sample", type=FILE, help="Sample submission that the submission must fit."),
     click.option(
         "--out", type=FOLDER, default="tabnet-auto-run", show_default=True, help="Output folder."
     ),
+)
+
+_LEARNING: _Options = (
     click.option(
         "--time-limit",
         type=click.FloatRange(min=0, min_open=True),
@@ -197,12 +226,20 @@ _FIT_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1, ..."
     ),
-    click.option("--quiet", is_flag=True, help="Print the score and the files only."),
 )
 
+_QUIET = click.option("--quiet", is_flag=True, help="Print the score and the files only.")
 
-def fit_options(command: Callable[..., None]) -> Callable[..., None]:
+
+def fit_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options of ``tabnet-auto fit``."""
-    for option in reversed(_FIT_OPTIONS):
+    for option in reversed((*_FILES, *_LEARNING, _QUIET)):
+        command = option(command)
+    return command
+
+
+def learning_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command those of them that say how to learn, and none that is about files."""
+    for option in reversed(_LEARNING):
         command = option(command)
     return command

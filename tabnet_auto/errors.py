@@ -19,7 +19,7 @@ class SchemaMismatchError(InputError):
 
 
 class ArtifactError(TabNetAutoError):
-    """A saved model directory is missing, damaged, foreign, or from a newer version."""
+    """A saved model directory is missing, damaged, foreign, or of another format."""
 
 
 class NotInstalledError(TabNetAutoError, ImportError):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from tabnet_auto import ArtifactError, InputError, Preset, auto_fit, load
-from tabnet_auto.artifact import ARRAYS, DATA, MANIFEST, read_artifact, write_artifact
+from tabnet_auto.artifact import ARRAYS, DATA, FORMAT, MANIFEST, read_artifact, write_artifact
 from tabnet_auto.config import NetConfig, PaperConfig, TrainConfig
 
 NET = NetConfig(n_steps=2, n_hidden=16, n_layers=1, n_bins=4, n_context=8)
@@ -189,18 +191,57 @@ def change_manifest(folder, **values):
     path.write_text(json.dumps({**manifest, **values}), encoding="utf-8")
 
 
-def test_other_formats_and_foreign_directories(saved, tmp_path):
-    change_manifest(saved, format=99)
-    with pytest.raises(ArtifactError, match=r"format 99, however: .* Update tabnet_auto"):
+OLD = r"reads models of format 3, however: .*model has format 2\. Load it with {}, or fit again\."
+
+
+def test_another_format_says_which_and_who_can_read_it(saved):
+    writer = re.escape(f"tabnet_auto {version('tabnet-auto')}")
+    change_manifest(saved, format=2)
+    with pytest.raises(ArtifactError, match=OLD.format(writer)):
         load(saved)
-    change_manifest(saved, format=0)
-    with pytest.raises(ArtifactError, match="damaged"):
+    change_manifest(saved, format=99, sha256={"weights.bin": "0"})
+    with pytest.raises(ArtifactError, match=f"has format 99. Update to {writer}, or fit again"):
         load(saved)
+    change_manifest(saved, format="three")
+    with pytest.raises(ArtifactError, match=r"has format 'three'\. Load it with"):
+        load(saved)
+    change_manifest(saved, format=None)
+    with pytest.raises(ArtifactError, match=r"has no format\. Load it with"):
+        load(saved)
+
+
+@pytest.mark.parametrize("text", [None, "{}", "[1]", "no JSON", '{"written_by": 3}'])
+def test_another_format_that_does_not_say_who_wrote_it(saved, text):
+    (saved / DATA).unlink()
+    if text is not None:
+        (saved / DATA).write_text(text, encoding="utf-8")
+    change_manifest(saved, format=2)
+    unknown = re.escape("the version that wrote it (it does not say which)")
+    with pytest.raises(ArtifactError, match=OLD.format(unknown)):
+        load(saved)
+
+
+def test_a_package_that_is_not_installed_saves_and_loads(frame, learned, tmp_path, monkeypatch):
+    def missing(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("tabnet_auto.artifact.version", missing)
+    saved = learned.save(tmp_path / "model")
+    np.testing.assert_array_equal(load(saved).predict_proba(frame), learned.predict_proba(frame))
+    change_manifest(saved, format=2)
+    with pytest.raises(ArtifactError, match="tabnet_auto reads models of format 3, however"):
+        load(saved)
+
+
+def test_damaged_and_foreign_directories(saved, tmp_path):
     change_manifest(saved, format=1, package="another")
     with pytest.raises(ArtifactError, match="not written by tabnet_auto"):
         load(saved)
-    change_manifest(saved, package="tabnet_auto", sha256={"../x": "0"})
+    change_manifest(saved, format=FORMAT, package="tabnet_auto", sha256={"../x": "0"})
     with pytest.raises(ArtifactError, match="not written by tabnet_auto"):
+        load(saved)
+    change_manifest(saved, sha256=7)
+    with pytest.raises(ArtifactError, match="damaged"):
         load(saved)
     (saved / MANIFEST).write_text("[1, 2]", encoding="utf-8")
     with pytest.raises(ArtifactError, match="damaged"):

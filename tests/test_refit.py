@@ -15,6 +15,7 @@ from train_helpers import make_members, make_table, make_trainer
 from tabnet_auto import InputError, Preset, auto_fit, load
 from tabnet_auto.config import NetConfig, TrainConfig
 from tabnet_auto.folds import Folds
+from tabnet_auto.result.predict import predict_models
 from tabnet_auto.result.refit import _schedule
 from tabnet_auto.trace import Trace
 
@@ -68,7 +69,7 @@ def test_one_member_a_model_has_seen_every_row(frame, learned, full):
     np.testing.assert_allclose(p.sum(axis=1), 1.0)
     assert not np.allclose(p, learned.predict_proba(frame))
     # One network a seed: no two alike, and the blend's weights as they were.
-    cube = full._models(full.encoder.encode(frame))
+    cube = predict_models(full, full.encoder.encode(frame))
     assert cube.shape == (3, 150, 2)
     assert not np.allclose(cube[0], cube[1])
     assert full.blend == learned.blend

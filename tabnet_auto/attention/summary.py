@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,14 @@ class AttentionSummary:
     def agreement(self) -> float:
         """Spearman correlation of mean attention with permutation importance."""
         return rank_agreement(self.per_fold.mean(axis=0), self.harm)
+
+    def select(self, members: Sequence[int]) -> AttentionSummary:
+        """Return the attention of some members; what was measured of all together stays."""
+        index = list(members)
+        return replace(
+            self, members=self.members[index], member_steps=self.member_steps[index],
+            fold=tuple(self.fold[i] for i in index),
+        )  # fmt: skip
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return plain JSON data and named arrays from which :meth:`from_state` rebuilds."""

@@ -67,6 +67,14 @@ class Folds:
             kind=tuple(self.kind[i] for i in members if self.kind),
         )
 
+    def of_seeds(self, seeds: Sequence[int]) -> tuple[int, ...]:
+        """Return the members of some seeds, by their numbers within a fold, fold by fold."""
+        return tuple(f * self.n_seeds + s for f in range(self.n_folds) for s in seeds)
+
+    def only_seeds(self, seeds: Sequence[int] | None) -> Folds:
+        """Return the same folds with some of their seeds; with None all."""
+        return self if seeds is None else self.select(self.of_seeds(seeds))
+
     @property
     def kinds(self) -> tuple[int, ...]:
         """Kinds of a fold's members, the same in all folds; ``(n_seeds,)``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -72,3 +72,16 @@ def build_net(
     )
     bins = [config.bins(kind) for kind in kinds or [0] * len(seeds)]
     return AttentionTabNet(config, inputs, n_outputs, random, bins)
+
+
+def net_with_weights(
+    config: NetConfig | PaperConfig,
+    layout: Layout,
+    tables: MemberTables,
+    n_outputs: int,
+    weights: Mapping[str, Tensor],
+) -> AttentionTabNet | PaperRows:
+    """Build trained members from their weights, named as in the network's ``state_dict``."""
+    net = build_net(config, layout, tables, n_outputs, range(tables.n_members))
+    net.load_state_dict(weights)
+    return net.eval()

@@ -17,7 +17,7 @@ from tabnet_auto.config import Preset
 from tabnet_auto.decisions import Decision, row_parts
 from tabnet_auto.design import Design
 from tabnet_auto.encode.encoder import Encoder
-from tabnet_auto.ensemble.blend import AnyBlend, HeldOut, by_seed
+from tabnet_auto.ensemble.blend import AnyBlend, HeldOut
 from tabnet_auto.errors import InputError
 from tabnet_auto.evidence.record import Evidence
 from tabnet_auto.folds import Folds
@@ -33,13 +33,13 @@ from tabnet_auto.reporting import (
     without_rows,
 )
 from tabnet_auto.result.attention import Attention
+from tabnet_auto.result.predict import predict_models
 from tabnet_auto.result.words import choice_words, in_words
 from tabnet_auto.schema import Schema
 from tabnet_auto.search.record import SearchRecord
 from tabnet_auto.table import Table
 from tabnet_auto.target import decode_labels
 from tabnet_auto.trace import Trace
-from tabnet_auto.train.predict import predict_members
 from tabnet_auto.view.page import render_fragment, render_page
 from tabnet_auto.view.tables import format_cell
 
@@ -83,6 +83,8 @@ class FitResult:
         What happened, as plain records.
     search : SearchRecord or None
         What a search tried and chose, fold by fold; ``fit.search.to_frame()``.
+    networks : tuple of int or None
+        Numbers of the seeds whose networks :meth:`slim` kept; None where all are there.
     """
 
     schema: Schema
@@ -109,6 +111,7 @@ class FitResult:
     table: Table | None = None
     evidence: Evidence = field(default_factory=Evidence)
     search: SearchRecord | None = None
+    networks: tuple[int, ...] | None = None
 
     # --- predictions ----------------------------------------------------------------------------
 
@@ -142,36 +145,17 @@ class FitResult:
         return self._predict(frame)
 
     def _predict(self, frame: pd.DataFrame | str | Path) -> NDArray[np.float64]:
-        return self.blend.apply(self._models(self._encode(frame, "test")))
-
-    def _models(self, design: Design) -> NDArray[np.float64]:
-        """Predict by every model, the mean of its members: ``(K, n, ...)``."""
-        shape = (len(self.schema.classes),) if self.schema.classes else ()
-        tables = self.encoder.tables
-        chunks = predict_members(
-            self.net, design, tables, is_class=bool(shape), objective=self.objective
-        )
-        seeds = [by_seed(chunk, self.n_seeds) for chunk in chunks]
-        networks = np.concatenate([np.empty((self.n_seeds, 0, *shape)), *seeds], axis=1)
-        others = [
-            # What has no weight in the blend costs no time, and may be missing in a saved model.
-            one.predict(design, self.encoder.layout, tables) if weight
-            else np.zeros(networks.shape[1:])
-            for one, weight in zip(
-                self.companions, self.blend.weights[self.n_seeds :], strict=True
-            )
-        ]  # fmt: skip
-        return np.stack([*networks, *others])
+        return self.blend.apply(predict_models(self, self._encode(frame, "test")))
 
     @property
     def n_seeds(self) -> int:
-        """Networks a fold."""
+        """Networks a fold that were trained."""
         return self.folds.n_seeds
 
     @property
     def members(self) -> Folds:
-        """Who the network's members are: those of the folds, or those refitted on all rows."""
-        return self.folds if self.full is None else self.full
+        """Who the network's members are: those of the folds or refitted, of the seeds kept."""
+        return (self.full or self.folds).only_seeds(self.networks)
 
     def _encode(self, frame: pd.DataFrame | str | Path, what: str) -> Design:
         """Encode new rows, also none: a frame with columns and without rows is an answer too."""
@@ -358,11 +342,23 @@ class FitResult:
         Raises
         ------
         InputError
-            If there is no companion of such a name, or the model was loaded or unpickled.
+            If there is no companion of such a name, or the model was loaded, unpickled or
+            made slim.
         """
         from tabnet_auto.result.reduce import without
 
         return without(self, companions)
+
+    def slim(self) -> FitResult:
+        """Return the model without networks and companions that have no weight in the blend.
+
+        Predictions are the same, ``slim().save(directory)`` takes less room. The attention is
+        that of the networks that stay (all do where the blend has none of them); scores, curves
+        and the leaderboard still tell of every model.
+        """
+        from tabnet_auto.result.reduce import slim
+
+        return slim(self)
 
     # --- files ----------------------------------------------------------------------------------
 
@@ -373,7 +369,8 @@ class FitResult:
         loaded model can still write its report, and some hundred rows of the training frame
         as they were given. ``rows=False`` leaves these rows out, where they are private; the
         encoder's tables still hold the levels and quantiles that it learned. Companions that
-        have no weight in the blend are left out, their line on the leaderboard stays.
+        have no weight in the blend are left out, their line on the leaderboard stays; networks
+        without weight stay, too, unless :meth:`slim` took them out before.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""A model without some of its companions."""
+"""A model without some of its companions, or without all that its blend does not need."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tabnet_auto.companions.train import Companion
 from tabnet_auto.design import Design
 from tabnet_auto.ensemble.blend import AnyBlend, Blend, Stack, uniform
 from tabnet_auto.errors import InputError, did_you_mean
 from tabnet_auto.models.scores import score_models
+from tabnet_auto.net.build import net_with_weights
 from tabnet_auto.train.members import Task
 
 if TYPE_CHECKING:
@@ -35,7 +37,8 @@ def without(fit: FitResult, names: Sequence[str]) -> FitResult:
     if fit.held_out is None or fit.table is None:
         raise InputError(
             "Scores without a companion need the run that trained it, however: the model was "
-            "loaded or unpickled. Pass companions= to auto_fit."
+            "loaded, unpickled or made slim. Call without() before slim(), or pass companions= to "
+            "auto_fit."
         )
     keep = [i for i in range(fit.n_seeds + len(known))
             if i < fit.n_seeds or known[i - fit.n_seeds] not in names]  # fmt: skip
@@ -49,6 +52,35 @@ def without(fit: FitResult, names: Sequence[str]) -> FitResult:
         member_scores=scores.members,
         companions=tuple(fit.companions[i - fit.n_seeds] for i in keep[fit.n_seeds :]),
     )  # fmt: skip
+
+
+def slim(fit: FitResult) -> FitResult:
+    """Return the model without networks and companions that have no weight in the blend.
+
+    Attention is read from networks: where the blend has none of them, all stay.
+    """
+    held = tuple(range(fit.n_seeds)) if fit.networks is None else fit.networks
+    kept = [i for i, seed in enumerate(held) if fit.blend.weights[seed]] or range(len(held))
+    members = list(fit.members.of_seeds(kept))
+    encoder = fit.encoder.select(np.array(members))
+    net = net_with_weights(
+        fit.preset.net, encoder.layout, encoder.tables, fit.schema.n_outputs,
+        {name: tensor[members] for name, tensor in fit.net.state_dict().items()},
+    )  # fmt: skip
+    looked_at = fit.attention_summary.select(fit.folds.only_seeds(fit.networks).of_seeds(kept))
+    return replace(
+        fit, encoder=encoder, net=net, attention_summary=looked_at, held_out=None,
+        companions=weighty_companions(fit), networks=tuple(held[i] for i in kept),
+    )  # fmt: skip
+
+
+def weighty_companions(fit: FitResult) -> tuple[Companion, ...]:
+    """Return the companions, those that have no weight in the blend without their members."""
+    weights = fit.blend.weights[fit.n_seeds :]
+    return tuple(
+        one if weight else replace(one, members=())
+        for one, weight in zip(fit.companions, weights, strict=True)
+    )
 
 
 def _share(blend: AnyBlend, keep: Sequence[int]) -> Blend:

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from tabnet_auto.companions.train import refit_companion
-from tabnet_auto.encode.encoder import fit_encoder
+from tabnet_auto.encode.encoder import Encoder, fit_encoder
 from tabnet_auto.errors import InputError
 from tabnet_auto.folds import Folds
+from tabnet_auto.result.reduce import weighty_companions
 from tabnet_auto.table import Table, read_table
 from tabnet_auto.target import encode_target
 from tabnet_auto.trace import Trace
@@ -19,7 +20,7 @@ from tabnet_auto.train.device import choose_device
 from tabnet_auto.train.members import Task, train_members
 
 if TYPE_CHECKING:
-    from tabnet_auto.config import TrainConfig
+    from tabnet_auto.config import MemberSettings, TrainConfig
     from tabnet_auto.result.fit import FitResult
 
 
@@ -36,16 +37,16 @@ def refit_full(fit: FitResult, train: Any, device: str) -> FitResult:
     )  # fmt: skip
     config, last_epoch = _schedule(fit)
     computed_on, _ = choose_device(device)
+    # The seeds kept see what they would see beside the others: statistics are seeded by the first.
+    own, encoder = _of_kept(fit, task, encoder)
     net, _ = train_members(
-        task, fit.preset.net, config, device=computed_on, deadline=None, trace=Trace(),
-        last_epoch=last_epoch,
-        settings=None if fit.search is None else fit.search.for_all_rows(fit.n_seeds),
+        own, fit.preset.net, config, device=computed_on, deadline=None, trace=Trace(),
+        last_epoch=last_epoch, settings=_settings(fit),
     )  # fmt: skip
     companions = tuple(
-        refit_companion(one, task, n_threads=torch.get_num_threads()) if weight else
-        replace(one, members=())
-        for one, weight in zip(fit.companions, fit.blend.weights[fit.n_seeds :], strict=True)
-    )  # fmt: skip
+        refit_companion(one, task, n_threads=torch.get_num_threads()) if one.members else one
+        for one in weighty_companions(fit)
+    )
     return replace(
         fit, encoder=encoder, net=net.to("cpu"), companions=companions, full=full, table=table
     )
@@ -94,6 +95,23 @@ def _all_rows(fit: FitResult) -> Folds:
     return Folds(
         (rows,) * n, (none,) * n, (0,) * n, fit.folds.seed[:n], "all rows", kind=fit.folds.kinds
     )
+
+
+def _of_kept(fit: FitResult, task: Task, encoder: Encoder) -> tuple[Task, Encoder]:
+    """Return task and encoder of the seeds whose networks the model holds."""
+    if fit.networks is None:
+        return task, encoder
+    members = task.folds.of_seeds(fit.networks)
+    source = np.array(members)
+    return task.of_members(task.folds.select(members), source), encoder.select(source)
+
+
+def _settings(fit: FitResult) -> MemberSettings | None:
+    """Return what a search found, for the seeds whose networks the model holds."""
+    if fit.search is None:
+        return None
+    found = fit.search.for_all_rows(fit.n_seeds)
+    return found if fit.networks is None else found.select(fit.networks)
 
 
 def _schedule(fit: FitResult) -> tuple[TrainConfig, int]:

@@ -21,8 +21,9 @@ from tabnet_auto.errors import ArtifactError
 from tabnet_auto.evidence.record import Evidence
 from tabnet_auto.folds import Folds
 from tabnet_auto.metrics import Objective, metric_by_name
-from tabnet_auto.net.build import build_net
+from tabnet_auto.net.build import net_with_weights
 from tabnet_auto.result.fit import FitResult
+from tabnet_auto.result.reduce import weighty_companions
 from tabnet_auto.schema import Schema
 from tabnet_auto.search.record import search_from_json
 from tabnet_auto.trace import Trace
@@ -31,12 +32,7 @@ from tabnet_auto.trace import Trace
 def save(fit: FitResult, directory: str | Path, *, rows: bool = True) -> Path:
     """Write what :func:`load` reads, with or without the sample of training rows."""
     encoder, arrays = fit.encoder.to_state()
-    companions, own = companions_to_state(
-        [
-            one if weight else replace(one, members=())
-            for one, weight in zip(fit.companions, fit.blend.weights[fit.n_seeds :], strict=True)
-        ]
-    )
+    companions, own = companions_to_state(weighty_companions(fit))
     attention, looked_at = fit.attention_summary.to_state()
     kept = fit.evidence if rows else replace(fit.evidence, rows=None)
     evidence, measured = kept.to_state()
@@ -59,6 +55,7 @@ def save(fit: FitResult, directory: str | Path, *, rows: bool = True) -> Path:
         "objective": asdict(fit.objective),
         "evidence": evidence,
         "search": fit.search and fit.search.to_json(),
+        "networks": fit.networks,
     }
     stored = {f"encoder.{name}": array for name, array in arrays.items()}
     stored |= {f"evidence.{name}": array for name, array in measured.items()}
@@ -83,7 +80,7 @@ def load(directory: str | Path) -> FitResult:
     Raises
     ------
     ArtifactError
-        If the directory is missing, damaged, foreign, or from a newer version.
+        If the directory is missing, damaged, foreign, or of another format.
     """
     data, arrays = read_artifact(directory)
     try:
@@ -101,14 +98,11 @@ def _rebuild(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> FitResult
     full = data["full"] and _folds_from_json(data["full"], _under("full.", arrays))
     encoder = Encoder.from_state(data["encoder"], _under("encoder.", arrays))
     preset = preset_from_json(data["net"], data["preset"])
-    net = build_net(
-        preset.net, encoder.layout, encoder.tables, schema.n_outputs, (full or folds).seed
-    )
     weights = {name: torch.from_numpy(a) for name, a in _under("net.", arrays).items()}
-    net.load_state_dict(weights)
-    net.eval()
+    net = net_with_weights(preset.net, encoder.layout, encoder.tables, schema.n_outputs, weights)
+    networks = data.get("networks")
     summary = AttentionSummary.from_state(
-        data["attention"], _under("attention.", arrays), folds.fold
+        data["attention"], _under("attention.", arrays), folds.only_seeds(networks).fold
     )
     return FitResult(
         schema=schema, folds=folds, preset=preset, encoder=encoder, net=net,
@@ -119,21 +113,17 @@ def _rebuild(data: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> FitResult
         attention_summary=summary, trace=Trace.from_json(data["trace"]), about=data["about"],
         companions=companions_from_state(data["companions"], _under("companions.", arrays)),
         full=full,
-        decision=_decision_from_json(data.get("decision", {})),
-        objective=_objective_from_json(data.get("objective", {})),
-        evidence=Evidence.from_state(data.get("evidence", {}), _under("evidence.", arrays)),
-        search=search_from_json(data["search"]) if data.get("search") else None,
+        decision=Decision(**_with_tuples(data["decision"])),
+        objective=Objective(**_with_tuples(data["objective"])),
+        evidence=Evidence.from_state(data["evidence"], _under("evidence.", arrays)),
+        search=search_from_json(data["search"]) if data["search"] else None,
+        networks=networks and tuple(networks),
     )  # fmt: skip
 
 
-def _decision_from_json(data: dict[str, Any]) -> Decision:
-    """Read back a decision; models of format 1 have none, and predict the most probable class."""
-    return Decision(**{name: _tuples(value) for name, value in data.items()})
-
-
-def _objective_from_json(data: dict[str, Any]) -> Objective:
-    """Read back an objective; models of format 1 learned squared errors or cross-entropy."""
-    return Objective(**{name: _tuples(value) for name, value in data.items()})
+def _with_tuples(data: dict[str, Any]) -> dict[str, Any]:
+    """Return a record's fields as they were: JSON knows no tuples."""
+    return {name: _tuples(value) for name, value in data.items()}
 
 
 def _tuples(value: Any) -> Any:

@@ -43,6 +43,9 @@ def in_words(fit: FitResult, leaderboard: list[dict[str, Any]]) -> str:
             index=False, float_format=lambda v: format_cell(v, "score"), na_rep=DASH
         ),
     ]
+    if fit.networks is not None:
+        kept = ", ".join(str(seed + 1) for seed in fit.networks)
+        lines.append(f"slim: of the networks only those of seed {kept} are kept")
     lines += [f"{name.lower()}: {said}" for name, said in choice_words(fit, leaderboard).items()]
     mean = fit.attention_summary.per_fold.mean(axis=0)
     seen = [

@@ -25,6 +25,7 @@ from tabnet_auto.companions.matrix import dense_matrix, tree_matrix
 from tabnet_auto.companions.table import COMPANIONS, Recipe, check_companions
 from tabnet_auto.config import PRESETS, NetConfig, TrainConfig
 from tabnet_auto.errors import NotInstalledError
+from tabnet_auto.result.predict import predict_models
 
 NET = NetConfig(n_steps=1, n_hidden=8, n_layers=1, n_bins=4, n_context=4)
 TINY = Preset(n_seeds=1, net=NET, train=TrainConfig(max_epochs=2, batch_size=32))
@@ -171,7 +172,7 @@ def test_a_companion_is_one_more_model(frame, learned):
 
 def test_new_rows_are_predicted_by_the_means_of_the_folds_members(frame, learned):
     design = learned.encoder.encode(frame)
-    cube = learned._models(design)
+    cube = predict_models(learned, design)
     assert cube.shape == (3, 150, 2)
     np.testing.assert_allclose(learned.predict_proba(frame), learned.blend.apply(cube))
     np.testing.assert_allclose(cube.sum(axis=2)[np.array(learned.blend.weights) > 0], 1.0)
@@ -422,7 +423,7 @@ def test_what_cannot_be_saved_says_the_way_out(frame, tmp_path):
     np.testing.assert_allclose(lighter.oof[learned.folds.valid[1]], expected)
     again = load(lighter.save(tmp_path / "model"))
     np.testing.assert_array_equal(again.predict_proba(frame), lighter.predict_proba(frame))
-    with pytest.raises(InputError, match="loaded or unpickled"):
+    with pytest.raises(InputError, match="loaded, unpickled or made slim"):
         again.without(["linear"])
     with pytest.raises(InputError, match=r"'lineal' is none of .* Did you mean 'linear'\?"):
         learned.without("lineal")
