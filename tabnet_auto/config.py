@@ -16,20 +16,29 @@ SparseMap = Literal["softmax", "sparsemax", "entmax15"]
 
 
 @dataclass(frozen=True)
+class Kind:
+    """What a further kind of network has of its own; None: what :class:`NetConfig` says."""
+
+    n_bins: int | None = None
+    column_sparsity: float | None = None
+
+
+@dataclass(frozen=True)
 class NetConfig:
     """The default network's shape.
 
     ``n_steps`` attention steps with ``mask`` as their sparse map and keys of ``d_key`` numbers;
     a context of ``n_context`` units asks the first question; ``n_layers`` hidden layers of
-    ``n_hidden`` units. A value's token has ``n_bins`` piecewise-linear elements, or
-    ``coarse_bins``: networks of a fold take turns, further ones are of the kind that did better,
-    and the blend weighs them (0, or no fewer than ``n_bins``: there is one kind). A level's token
-    has ``level_width``. ``scaling`` is ``"robust"`` or ``"quantile"``. ``column_dropout`` turns
+    ``n_hidden`` units. A value's token has ``n_bins`` piecewise-linear elements, a level's
+    ``level_width``. ``scaling`` is ``"robust"`` or ``"quantile"``. ``column_dropout`` turns
     whole columns missing in training, ``unknown_rate`` category levels unknown.
     ``column_sparsity`` weighs a penalty that takes the attention from columns that no row needs
     (:func:`tabnet_auto.net.tabnet.mass_penalty`; 0.04 does so); it grows with what a member has
-    learned (:func:`tabnet_auto.train.loss.explained_share`), and costs accuracy where little of
-    the loss is left.
+    learned (:func:`tabnet_auto.train.loss.explained_share`).
+
+    Which bins and which weight of the penalty are best depends on the data, so the networks of a
+    fold take turns: the first is as above, the next are the ``other_kinds``, further ones are of
+    the kind that did best, and the blend weighs them.
     """
 
     n_steps: int = 2
@@ -41,21 +50,27 @@ class NetConfig:
     activation: Literal["relu", "selu", "mish"] = "selu"
     dropout: float = 0.15
     n_bins: int = 32
-    coarse_bins: int = 8
     level_width: int = 8
     scaling: Literal["robust", "quantile"] = "robust"
     unknown_rate: float = 0.01
     column_dropout: float = 0.1
     column_sparsity: float = 0.0
+    other_kinds: tuple[Kind, ...] = (Kind(n_bins=8), Kind(column_sparsity=0.04))
 
     @property
     def n_kinds(self) -> int:
         """Kinds of networks that take turns."""
-        return 2 if 0 < self.coarse_bins < self.n_bins else 1
+        return 1 + len(self.other_kinds)
 
     def bins(self, kind: int) -> int:
-        """Bins of a value's token in a network of kind 0 or 1."""
-        return self.coarse_bins if kind and self.n_kinds > 1 else self.n_bins
+        """Bins of a value's token in a network of this kind, ``n_bins`` at most."""
+        own = self.other_kinds[kind - 1].n_bins if kind else None
+        return self.n_bins if own is None else min(own, self.n_bins)
+
+    def sparsity(self, kind: int) -> float:
+        """Weight of the penalty on little-read columns in a network of this kind."""
+        own = self.other_kinds[kind - 1].column_sparsity if kind else None
+        return self.column_sparsity if own is None else own
 
 
 @dataclass(frozen=True)
@@ -272,9 +287,8 @@ def get_preset(preset: object) -> Preset:
 
 def preset_from_json(net: str, data: dict[str, Any]) -> Preset:
     """Read back ``dataclasses.asdict(preset)``; ``net`` is the class name of its network."""
-    kinds = {kind.__name__: kind for kind in (NetConfig, PaperConfig)}
     return Preset(
-        net=kinds[net](**data["net"]),
+        net=_net_from_json(net, data["net"]),
         train=TrainConfig(**data["train"]),
         encode=EncodeConfig(**data["encode"]),
         n_seeds=data["n_seeds"],
@@ -282,6 +296,13 @@ def preset_from_json(net: str, data: dict[str, Any]) -> Preset:
         effort=data["effort"],
         companions=tuple(data["companions"]),
     )
+
+
+def _net_from_json(net: str, data: dict[str, Any]) -> NetConfig | PaperConfig:
+    if net == PaperConfig.__name__:
+        return PaperConfig(**data)
+    kinds = tuple(Kind(**kind) for kind in data["other_kinds"])
+    return NetConfig(**{**data, "other_kinds": kinds})
 
 
 def resolve(preset: Preset, *, task: str, n_train: int) -> Preset:

@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import PredefinedSplit
 
 from tabnet_auto import InputError, NetConfig, Preset, TrainConfig, auto_fit, load
-from tabnet_auto.config import PRESETS, TIMED_SEEDS
+from tabnet_auto.config import PRESETS, TIMED_SEEDS, Kind
 from tabnet_auto.folds import make_folds
 from tabnet_auto.models import budget
 from tabnet_auto.models.budget import Deadlines, affordable_rows, budget_words, first_seeds
@@ -209,7 +209,9 @@ class TestRounds:
         assert tried.next_plan(100) == (0, 16), "and the best plan is kept to"
 
     def test_networks_of_another_kind_join(self):
-        preset = replace(TINY, max_seeds=3, net=replace(TINY.net, n_bins=6, coarse_bins=2))
+        preset = replace(
+            TINY, max_seeds=3, net=replace(TINY.net, n_bins=6, other_kinds=(Kind(n_bins=2),))
+        )
         learned = auto_fit(make_frame(), "y", preset=preset, folds=2, time_limit=60, verbose=False)
         kinds = learned.folds.kinds
         assert kinds[:2] == (0, 1)

@@ -57,7 +57,8 @@ def build_net(
 ) -> AttentionTabNet | PaperRows:
     """Build M members; member m's weights depend on ``seeds[m]`` alone.
 
-    ``kinds`` say of which kind each is (:meth:`NetConfig.bins`); without, all are of kind 0.
+    ``kinds`` say of which kind each is (:attr:`NetConfig.other_kinds`); without, all are of the
+    first.
     """
     random = MemberRandom(seeds)
     if isinstance(config, PaperConfig):
@@ -70,8 +71,7 @@ def build_net(
         unknown_rate=config.unknown_rate,
         column_dropout=config.column_dropout,
     )
-    bins = [config.bins(kind) for kind in kinds or [0] * len(seeds)]
-    return AttentionTabNet(config, inputs, n_outputs, random, bins)
+    return AttentionTabNet(config, inputs, n_outputs, random, kinds or [0] * len(seeds))
 
 
 def net_with_weights(

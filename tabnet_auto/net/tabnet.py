@@ -32,10 +32,13 @@ class AttentionTabNet(nn.Module):
     before saw, weights the columns, and adds its weighted sum to the hidden state; the trunk
     turns the hidden state into the output.
 
-    ``bins`` are the numbers of bins of the members' value tokens.
+    ``kinds`` are the members': they say the bins of their value tokens, and what
+    :func:`mass_penalty` weighs.
 
     **Shape**: :class:`RawRows` of M members and B rows in, :class:`Output` out.
     """
+
+    column_sparsity: Tensor
 
     def __init__(
         self,
@@ -43,7 +46,7 @@ class AttentionTabNet(nn.Module):
         inputs: MemberInputs,
         n_outputs: int,
         random: MemberRandom,
-        bins: Sequence[int],
+        kinds: Sequence[int],
     ) -> None:
         super().__init__()
         self.inputs = inputs
@@ -52,7 +55,7 @@ class AttentionTabNet(nn.Module):
             inputs.n_levels,
             random,
             n_bins=config.n_bins,
-            bins=bins,
+            bins=[config.bins(kind) for kind in kinds],
             level_width=config.level_width,
         )
         n_members, hidden = random.n_members, config.n_hidden
@@ -82,6 +85,9 @@ class AttentionTabNet(nn.Module):
             ParametricActivation(function, n_members, hidden) for _ in self.layers
         )
         self.head = MemberLinear(hidden, n_outputs, random, gain=0.0)
+        sparsity = torch.tensor([config.sparsity(kind) for kind in kinds])
+        self.register_buffer("column_sparsity", sparsity)
+        self.is_penalized = bool(sparsity.any())
         self.config = config
         self.records, self.scratch = Pool(), Pool()
 
@@ -148,8 +154,9 @@ class AttentionTabNet(nn.Module):
 
     def _output(self, logits: Tensor, masks: Tensor, sizes: Tensor) -> Output:
         earned = None
-        if self.training and self.config.column_sparsity:
-            earned = self.config.column_sparsity * mass_penalty(masks, sizes)
+        if self.training and self.is_penalized:
+            # A copy: buffers of members that pause are written back before the gradients.
+            earned = self.column_sparsity.clone() * mass_penalty(masks, sizes)
         return Output(logits, masks, sizes, logits.new_zeros(logits.shape[0]), earned)
 
 

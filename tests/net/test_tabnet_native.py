@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from tabnet_auto.config import NetConfig
+from tabnet_auto.config import Kind, NetConfig
 from tabnet_auto.design import Feature, Layout, MemberTables
 from tabnet_auto.net.inputs import Encoded, MemberInputs
 from tabnet_auto.net.layers import MemberRandom
@@ -51,10 +51,11 @@ def build(config, n_values=5, levels=LEVELS, members=M, outputs=O, bins=None):
         lookup=np.zeros((members, sum(levels)), np.int32), n_levels=np.array(levels),
         y_center=np.zeros(members), y_scale=np.ones(members),
     )  # fmt: skip
+    config = replace(config, other_kinds=tuple(Kind(n_bins=own) for own in bins or ()))
+    kinds = range(1, 1 + members) if bins else [0] * members
     net = AttentionTabNet(
-        config, MemberInputs(layout, tables), outputs, MemberRandom(range(members)),
-        bins or [config.n_bins] * members,
-    )  # fmt: skip
+        config, MemberInputs(layout, tables), outputs, MemberRandom(range(members)), kinds
+    )
     generator = torch.Generator().manual_seed(0)
     for p in net.parameters():
         p.data += 0.3 * torch.randn(p.shape, generator=generator)
@@ -225,8 +226,7 @@ def test_pairs_of_bf16_round_only_the_factors_of_hidden_layers(monkeypatch, n_ro
         assert apart < 0.01
 
 
-def test_coarse_bins_are_never_more_than_the_token_has():
-    bins = [NetConfig(n_bins=4, coarse_bins=8).bins(number) for number in range(3)]
-    assert bins == [4, 4, 4]
-    assert [NetConfig(n_bins=32, coarse_bins=8).bins(number) for number in (0, 1)] == [32, 8]
-    assert NetConfig(n_bins=32, coarse_bins=0).bins(1) == 32
+def test_kinds_differ_in_what_they_say():
+    config = NetConfig(n_bins=6, other_kinds=(Kind(n_bins=8), Kind(2), Kind(column_sparsity=0.1)))
+    assert [config.bins(kind) for kind in range(4)] == [6, 6, 2, 6], "never more than the token has"
+    assert [config.sparsity(kind) for kind in range(4)] == [0.0, 0.0, 0.0, 0.1]
