@@ -20,7 +20,7 @@ from tabnet_auto.frames import read_frame
 from tabnet_auto.infer import infer_schema
 from tabnet_auto.metrics import Metric, Objective, get_metric
 from tabnet_auto.metrics.class_weight import read_class_weight
-from tabnet_auto.models.budget import Deadlines, first_seeds
+from tabnet_auto.models.budget import Deadlines
 from tabnet_auto.schema import Schema
 from tabnet_auto.table import Table
 from tabnet_auto.target import encode_target
@@ -87,11 +87,14 @@ def split_rows(
     device: torch.device,
     seed: int,
 ) -> Folds:
-    """Make the folds of the rows with a target, with the seeds that train first."""
+    """Make the folds of the rows with a target, with the seeds that train first.
+
+    On a CPU with a time limit that is one: as the first it learns to the end soonest, and what
+    time is left goes to further rounds.
+    """
     table = given.table
-    n_seeds = preset.seeds(*given.size)
-    if device.type == "cpu":
-        n_seeds = first_seeds(preset, given.size, times)
+    rounds = device.type == "cpu" and times.end is not None
+    n_seeds = 1 if rounds else preset.seeds(*given.size)
     split = make_folds(
         given.schema.task, given.y, folds=folds, groups=table.groups, time=table.time,
         n_seeds=n_seeds, seed=seed,

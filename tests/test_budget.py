@@ -19,7 +19,7 @@ from tabnet_auto import InputError, NetConfig, Preset, TrainConfig, auto_fit, lo
 from tabnet_auto.config import PRESETS, TIMED_SEEDS, Kind
 from tabnet_auto.folds import make_folds
 from tabnet_auto.models import budget
-from tabnet_auto.models.budget import Deadlines, affordable_rows, budget_words, first_seeds
+from tabnet_auto.models.budget import Deadlines, affordable_rows, budget_words
 from tabnet_auto.models.rounds import Room, Tried, train_rounds
 from tabnet_auto.models.train import Plan
 from tabnet_auto.reporting import member_curves, plan_facts
@@ -97,16 +97,7 @@ def test_the_plan_is_said_before_training():
     assert budget_words(Deadlines(0.0), ["linear"], 0.2) == ""
 
 
-def seeds(name, size, times):
-    return first_seeds(PRESETS[name], size, times)
-
-
-def test_the_first_round_is_small_with_a_time_limit_and_whole_without():
-    small, large = (2_000, 14), (30_000, 14)
-    assert seeds("best", large, Deadlines(0.0)) == 4
-    assert seeds("best", large, limits(3600)) == seeds("balanced", large, limits(3600)) == 1
-    assert seeds("best", small, limits(3600)) == seeds("balanced", small, limits(3600)) == 3
-    assert seeds("best", small, limits(0.1)) == seeds("fast", small, limits(3600)) == 1
+def test_networks_a_fold_at_most_with_a_time_limit():
     assert PRESETS["fast"].timed_seeds() == 4
     assert replace(TINY, n_seeds=2).timed_seeds() == 2
     assert replace(TINY, n_seeds=0).timed_seeds() == PRESETS["best"].timed_seeds() == TIMED_SEEDS
@@ -277,15 +268,14 @@ def test_fewer_rows_are_held_out_where_time_is_short(monkeypatch, tmp_path):
     monkeypatch.setattr(budget, "_row_seconds", lambda *_: 0.02)
     monkeypatch.setattr(budget, "MIN_VALID_ROWS", 50)
     frame = make_frame(2000)
-    preset = replace(TINY, n_seeds=2)
     learned = auto_fit(
-        frame, "y", preset=preset, folds=3, companions=["linear"], time_limit=60, verbose=False
+        frame, "y", preset=TINY, folds=3, companions=["linear"], time_limit=60, verbose=False
     )
     known = ~np.isnan(learned.oof[:, 0])
-    assert 3 * 50 <= known.sum() < 1000
-    assert set(np.flatnonzero(known)) == set(np.concatenate(learned.folds.valid[::2]))
-    whole = make_folds("binary", learned.target, folds=3, n_seeds=2)
-    for member in range(6):
+    assert 3 * 50 <= known.sum() < 2000
+    assert set(np.flatnonzero(known)) == set(np.concatenate(learned.folds.valid))
+    whole = make_folds("binary", learned.target, folds=3)
+    for member in range(3):
         assert set(learned.folds.valid[member]) <= set(whole.valid[member])
         np.testing.assert_array_equal(learned.folds.train[member], whole.train[member])
     assert any("leaves time to predict" in note["text"] for note in learned.trace.of("note"))

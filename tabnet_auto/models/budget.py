@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from tabnet_auto.attention.summary import COMMON_ROWS, SAMPLE_ROWS
-from tabnet_auto.config import SMALL_DATA, SMALL_DATA_SEEDS, Preset
+from tabnet_auto.config import Preset
 from tabnet_auto.errors import InputError
 from tabnet_auto.evidence.drift import sample_positions
 from tabnet_auto.evidence.read import SURVEY_ROWS
@@ -44,10 +44,6 @@ MIN_LEVEL_ROWS = 20
 """Rows of a class that a sample of the rows holds at least, if there are so many."""
 TEST_SHARE = 0.4
 """Share of the time after encoding that is kept for predicting the test rows, at most."""
-SEED_SHARE = 0.01
-"""Share of a time limit that passing all rows through one seed of each fold may take."""
-ROW_SECONDS, CELL_SECONDS = 6e-6, 3e-7
-"""Seconds that a row, and one column of it, take about in one network, on one thread."""
 
 
 @dataclass(frozen=True)
@@ -114,21 +110,6 @@ def affordable_rows(table: Table, times: Deadlines, folds: object) -> Table:
         "learned from, and oof holds NaN for the others"
     )
     return table.take(np.sort(kept), note)
-
-
-def first_seeds(preset: Preset, size: tuple[int, int], times: Deadlines) -> int:
-    """Networks a fold that train first, on a CPU; ``size`` is rows and columns.
-
-    With a time limit one, or those that small data get at once, if there is time for them: what
-    time is left goes to further rounds.
-    """
-    wanted, (n_rows, n_columns) = preset.seeds(*size), size
-    if times.end is None:
-        return wanted
-    at_once = SMALL_DATA_SEEDS if n_rows * n_columns <= SMALL_DATA else 1
-    passing = n_rows * (ROW_SECONDS + CELL_SECONDS * n_columns) / torch.get_num_threads()
-    fitting = int(SEED_SHARE * (times.end - times.start) / passing)
-    return max(1, min(wanted, at_once, fitting))
 
 
 def fit_into_time(
