@@ -37,7 +37,7 @@ class System:
 
 SKLEARN = ("scikit-learn", "numpy", "pandas")
 TORCH = ("torch", *SKLEARN)
-PORTFOLIO = ("autogluon.tabular", "lightgbm", "xgboost-cpu", "catboost", "fastai", "ray", *TORCH)
+PORTFOLIO = ("autogluon.tabular", "lightgbm", "xgboost-cpu", "catboost", "fastai", *TORCH)
 """What AutoGluon's preset trains with, as its own environment has it."""
 
 SYSTEMS = {

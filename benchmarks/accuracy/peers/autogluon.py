@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import json
-import os
 import subprocess
 from collections.abc import Callable
 from contextlib import suppress
@@ -50,10 +49,10 @@ class Worker:
         # In the working directory: a cell's is removed with the cell, also when it is killed.
         self.scratch = TemporaryDirectory(dir=Path.cwd(), prefix="autogluon-")
         self.folder = Path(self.scratch.name)
-        env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        # -I: neither our path nor this file beside the worker stands before the package autogluon.
         with (self.folder / "log.txt").open("wb") as log:
             self.process = subprocess.Popen(
-                [AUTOGLUON.python, WORKER, self.folder], env=env, text=True,
+                [AUTOGLUON.python, "-I", WORKER, self.folder], text=True,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
             )  # fmt: skip
         atexit.register(self.close)

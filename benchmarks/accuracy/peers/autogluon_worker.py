@@ -20,7 +20,6 @@ import lightgbm  # noqa: F401
 import numpy as np
 import pandas as pd
 import psutil
-import ray  # noqa: F401
 import torch  # noqa: F401
 import xgboost  # noqa: F401
 from autogluon.tabular import TabularPredictor
@@ -46,16 +45,29 @@ def solve(folder, order):
 
 
 def fit(folder, train, order):
-    """Fit the preset with its own choices: bagged folds, stacking after DyStack's trial, ray."""
+    """Fit the preset with its own choices: bagged folds, and stacking after DyStack's trial."""
+    start = time.monotonic()
+    try:
+        return fit_preset(folder / "models", train, order)
+    except AssertionError as error:
+        # 1.6.3, without ray, cannot go on after a trial that failed (for lack of time, say). Where
+        # it can go on, it stacks then; so does this, in the time that is left.
+        if "already fit" not in str(error):
+            raise
+        order = {**order, "seconds": order["seconds"] - (time.monotonic() - start)}
+        return fit_preset(folder / "again", train, order, dynamic_stacking=False)
+
+
+def fit_preset(path, train, order, **settings):
+    """Fit ``best_quality`` in the seconds of the order."""
     predictor = TabularPredictor(
         label=order["target"], problem_type=order["task"], eval_metric=order["metric"],
-        path=str(folder / "models"), verbosity=order.get("verbosity", 1),
-        learner_kwargs={"random_state": order["seed"]},
+        path=str(path), verbosity=1, learner_kwargs={"random_state": order["seed"]},
     )  # fmt: skip
     return predictor.fit(
         train, presets="best_quality", time_limit=order["seconds"],
         num_cpus=order["threads"], num_gpus=0,
-        ag_args_ensemble={"model_random_seed": order["seed"], **order.get("ensemble", {})},
+        ag_args_ensemble={"model_random_seed": order["seed"]}, **settings,
     )  # fmt: skip
 
 
@@ -71,7 +83,7 @@ def describe(predictor):
 
 
 def cpu_seconds():
-    """CPU time of this process and of those below it, ended ones included (ray fits in them)."""
+    """CPU time of this process and of those below it, ended ones included."""
     own = psutil.Process()
     return sum(sum(p.cpu_times()[:4]) for p in (own, *own.children(recursive=True)))
 
