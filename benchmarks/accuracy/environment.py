@@ -77,5 +77,5 @@ AUTOGLUON = Environment(
         "xgboost-cpu==3.2.0; platform_system != 'Darwin'",
     ),
 )
-"""The boosters and torch networks of the preset's portfolio. Without ray: with it each fold is a new
-process that imports everything, which costs more than two cores gain by fitting side by side."""
+"""The boosters and torch networks of the preset's portfolio. Without ray: with it each fold is a
+process of its own that imports everything, which is much for two cores and some minutes."""
