@@ -178,7 +178,7 @@ def test_autogluon_answers(task, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     exam = make_problem(task)
     run = autogluon.start_autogluon()
-    answer = run(exam.problem, Clock(25.0, monotonic()))
+    answer = run(exam.problem, Clock(60.0, monotonic()))
     run.__self__.close()
     assert compute.error_of(task, exam.y_test, answer.predicted) < 1.0
     assert answer.notes["best"] in answer.notes["models"]
