@@ -19,6 +19,7 @@ from time import monotonic, process_time
 
 from benchmarks.accuracy.cells import Cell, Key, from_line, to_line
 from benchmarks.accuracy.clock import Clock
+from benchmarks.accuracy.environment import NoEnvironmentError
 from benchmarks.accuracy.measures import error_of, scores_of
 from benchmarks.accuracy.sets import Exam, read_exam, rows_of
 from benchmarks.accuracy.systems import SYSTEMS
@@ -30,10 +31,22 @@ KILL_AT = 2.0
 """A cell is killed at so many budgets, plus ``START_UP`` seconds for imports and reading."""
 START_UP = 60.0
 MAX_FAILURE = 300
+NOT_INSTALLED = "not installed"
 
 
 def compute(key: Key, folder: Path = DEFAULT) -> Cell:
     """Run a cell in a fresh process; whatever goes wrong there is a failed cell, not a gap."""
+    environment = SYSTEMS[key.system].environment
+    try:
+        if environment:
+            environment.make()
+    except NoEnvironmentError as error:
+        failure = f"no environment: {error}"[:MAX_FAILURE]
+        return Cell(key, None, 0.0, 0.0, failure=failure, about=about(key.system))
+    return _compute(key, folder)
+
+
+def _compute(key: Key, folder: Path) -> Cell:
     load = os.getloadavg()[0]
     start = monotonic()
     limit = KILL_AT * key.budget + START_UP
@@ -74,7 +87,8 @@ def measure(key: Key, exam: Exam) -> Cell:
     before = process_time()
     clock = Clock(key.budget, monotonic(), THREADS)
     answer = run(exam.problem, clock)
-    seconds, cpu_seconds = monotonic() - clock.start, process_time() - before
+    seconds = monotonic() - clock.start
+    cpu_seconds = process_time() - before + answer.cpu_seconds
     problem = exam.problem
     return Cell(
         key=key,
@@ -89,7 +103,8 @@ def measure(key: Key, exam: Exam) -> Cell:
 def about(system: str) -> dict[str, str]:
     """Return what a cell depends on: versions, threads, commit, and our source where it is ours."""
     entry = SYSTEMS[system]
-    said = {name: _version(name) for name in entry.packages}
+    own = entry.environment.versions() if entry.environment else None
+    said = {name: _version(name, own) for name in entry.packages}
     said |= {"python": platform.python_version(), "threads": str(THREADS), "commit": _commit()}
     return said | ({"source": source()} if entry.is_ours else {})
 
@@ -103,11 +118,14 @@ def source() -> str:
     return digest.hexdigest()[:12]
 
 
-def _version(package: str) -> str:
+def _version(package: str, own: dict[str, str] | None) -> str:
+    """Return a package's version, in the environment whose versions are ``own`` if it is given."""
+    if own is not None:
+        return own.get(package, NOT_INSTALLED)
     try:
         return version(package)
     except PackageNotFoundError:
-        return "not installed"
+        return NOT_INSTALLED
 
 
 def _commit() -> str:

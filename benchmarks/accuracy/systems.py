@@ -8,15 +8,21 @@ from importlib import import_module
 from typing import Any
 
 from benchmarks.accuracy.answer import Answer
+from benchmarks.accuracy.environment import AUTOGLUON, Environment
 
 
 @dataclass(frozen=True)
 class System:
-    """``function`` of ``module`` takes a problem and a clock; ``packages`` go on record."""
+    """``function`` of ``module`` takes a problem and a clock; ``packages`` go on record.
+
+    A system with an ``environment`` of its own is a process there: its function takes nothing,
+    starts the process, and returns what takes a problem and a clock.
+    """
 
     module: str
     function: str
     packages: tuple[str, ...]
+    environment: Environment | None = None
 
     @property
     def is_ours(self) -> bool:
@@ -24,12 +30,15 @@ class System:
         return self.module == "ours"
 
     def load(self) -> Callable[[Any, Any], Answer]:
-        """Import the system: imports are no part of its time."""
-        return getattr(import_module(f"benchmarks.accuracy.{self.module}"), self.function)
+        """Import the system, here or in its own process: imports are no part of its time."""
+        found = getattr(import_module(f"benchmarks.accuracy.{self.module}"), self.function)
+        return found() if self.environment else found
 
 
 SKLEARN = ("scikit-learn", "numpy", "pandas")
 TORCH = ("torch", *SKLEARN)
+PORTFOLIO = ("autogluon.tabular", "lightgbm", "xgboost-cpu", "catboost", "fastai", *TORCH)
+"""What AutoGluon's preset trains with, as its own environment has it."""
 
 SYSTEMS = {
     "ours": System("ours", "run_balanced", ("tabnet-auto", *TORCH)),
@@ -47,6 +56,7 @@ SYSTEMS = {
     "catboost-tuned": System("peers.boosters", "run_catboost_tuned", ("catboost", *SKLEARN)),
     "realmlp": System("peers.pytabkit", "run_realmlp", ("pytabkit", *TORCH)),
     "tabm": System("peers.pytabkit", "run_tabm", ("pytabkit", *TORCH)),
+    "autogluon": System("peers.autogluon", "start_autogluon", PORTFOLIO, AUTOGLUON),
     "pytorch-tabnet": System("peers.tabnet", "run_tabnet", ("pytorch-tabnet", *TORCH)),
 }
 BASELINE = "constant"
