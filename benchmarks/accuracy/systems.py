@@ -65,7 +65,9 @@ BASELINE = "constant"
 # Whoever wants a system of two more gigabytes names it.
 GROUPS = {
     "ours": tuple(name for name, system in SYSTEMS.items() if system.is_ours),
-    "peers": tuple(n for n, system in SYSTEMS.items() if not (system.is_ours or system.environment)),
+    "peers": tuple(
+        name for name, system in SYSTEMS.items() if not (system.is_ours or system.environment)
+    ),
     "cheap": (
         "constant", "linear", "hist", "lightgbm", "lightgbm-tuned", "xgboost", "xgboost-tuned",
         "catboost", "catboost-tuned",
