@@ -41,6 +41,11 @@ class Course:
     device: torch.device
     settings: Callable[[tuple[int, ...]], MemberSettings] | None = None
 
+    def of(self, epochs: int) -> Course:
+        """Return the same of other epochs; a longer one is for its end, and goes on to it."""
+        patience = epochs if epochs > self.train.max_epochs else self.train.patience
+        return replace(self, train=replace(self.train, max_epochs=epochs, patience=patience))
+
     def training(self, task: Task, trace: Trace, first_seed: int = 0) -> Training:
         """Set up the members of ``task``, whose folds have had ``first_seed`` seeds before."""
         own = None
@@ -94,9 +99,7 @@ def train_rounds(
         folds, source = task.folds.with_seeds([*kinds, *[kind] * more])
         new = _latest(folds.n_folds, folds.n_seeds, len(kinds))
         joining = task.of_members(folds.select(new), source[new])
-        patience = epochs if epochs > course.train.max_epochs else course.train.patience
-        own = replace(course, train=replace(course.train, max_epochs=epochs, patience=patience))
-        training, start = own.training(joining, trace, len(kinds)), monotonic()
+        training, start = course.of(epochs).training(joining, trace, len(kinds)), monotonic()
         with stop_on_interrupt() as stop:
             net, state = training.finish(deadline=until, stop=stop)
             if stop():

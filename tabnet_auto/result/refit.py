@@ -118,7 +118,7 @@ def _schedule(fit: FitResult) -> tuple[TrainConfig, int]:
     """Return the schedule of the folds, and the median of the epochs they found best.
 
     A training that time cut short had bent its schedule to end there, and so is this one. Of
-    several rounds the first had the most time.
+    several rounds the first is of the epochs that the preset plans.
     """
     stopped, epochs = fit.trace.of("stopped")[0], fit.trace.rounds()[0][-1]
     config = fit.preset.train
