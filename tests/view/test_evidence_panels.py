@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score
 from view import samples
 
 from tabnet_auto.view import evidence_panels, prediction_panels
-from tabnet_auto.view.packed import pack
+from tabnet_auto.view.packed import MAX_SEED_MEANS, pack
 from tabnet_auto.view.page import render_page
 from tabnet_auto.view.report_data import BinaryPredictions
 
@@ -34,6 +34,18 @@ def test_what_is_packed_comes_out():
     assert rows["heldOut"] == data.rows.held_out
     np.testing.assert_allclose(found["cohorts"]["mean"], data.cohorts.mean, atol=1e-5)
     assert pack(data) == pack(samples.binary())
+
+
+def test_seeds_are_packed_where_there_are_several_and_room():
+    data = samples.binary(n_seeds=3)
+    found, _ = unpack(pack(data))
+    np.testing.assert_allclose(found["foldSeeds"], data.seed_attention, atol=1e-5)
+    np.testing.assert_allclose(found["stepSeeds"], data.seed_steps, atol=1e-5)
+    np.testing.assert_allclose(np.mean(found["foldSeeds"], axis=1), found["fold"], atol=2e-5)
+    n_most = MAX_SEED_MEANS // (5 * 8 * 4)
+    for n_columns, n_seeds, kept in ((n_most, 8, True), (n_most + 1, 8, False), (9, 1, False)):
+        found, _ = unpack(pack(samples.regression(n_columns=n_columns, n_seeds=n_seeds)))
+        assert ("foldSeeds" in found, "stepSeeds" in found) == (kept, kept)
 
 
 def test_text_without_utf8_and_numbers_without_value_are_packed():
@@ -62,7 +74,9 @@ def test_a_full_sample_of_rows_stays_under_two_megabytes(n_columns, n_seeds, kep
     by = [f"sensor_{i // 6:03d}" for i in range(144)]
     mean = rng.dirichlet(np.ones(n_columns), 144)
     groups = replace(data.cohorts, by=by, label=by, n_rows=[9] * 144, mean=mean, error=mean / 3)
-    page = render_page(samples.regression(n_columns=n_columns, rows=wide, cohorts=groups))
+    page = render_page(
+        samples.regression(n_columns=n_columns, n_seeds=n_seeds, rows=wide, cohorts=groups)
+    )
     assert len(page.encode()) < 2_000_000
 
 
