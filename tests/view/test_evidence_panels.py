@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 from view import samples
 
-from tabnet_auto.view import evidence_panels, prediction_panels
+from tabnet_auto.view import draw, evidence_panels, prediction_panels
 from tabnet_auto.view.packed import MAX_SEED_MEANS, pack
 from tabnet_auto.view.page import render_page
 from tabnet_auto.view.report_data import BinaryPredictions
@@ -134,6 +135,26 @@ def test_drift_puts_first_what_is_read_and_moved():
     histogram = evidence_panels.drift_histogram(data.drift)
     for _, shares in histogram.series:
         assert sum(shares) == pytest.approx(1.0)
+
+
+def test_a_tiny_shift_has_a_tiny_bar():
+    def widest(beyond):
+        data = samples.binary()
+        moved = replace(data.drift, shift=[chance + beyond for chance in data.drift.chance])
+        svg, _, _ = draw.picture_svg(evidence_panels.drift_bars(replace(data, drift=moved)))
+        bars = re.findall(r'<rect class="bar" x="([0-9.]+)" y="[0-9.]+" width="([0-9.]+)"', svg)
+        return max(float(width) for x, width in bars if float(x) > 500)
+
+    assert widest(0.3) == widest(0.1) == 310
+    assert widest(0.002) < 10
+
+
+def test_the_legend_shows_a_dashed_curve_as_one():
+    svg, _, _ = draw.picture_svg(
+        evidence_panels.trust_chart(samples.binary().trust_curves[0], "loss")
+    )
+    legend = svg[: svg.index("attention</text>")], svg[: svg.index("random</text>")]
+    assert [part[part.rindex("<path") :].count("dashed") for part in legend] == [0, 1]
 
 
 def test_trust_curves_carry_their_verdict():

@@ -139,7 +139,7 @@
     const state = { group: groups[0], fold: -1, seed: -1, step: -1, sort: "group", find: "", columns: "",
       page: 0, first: 0, row: null };
     const errorWords = (i) => rows.error[i] == null ? "–"
-      : rows.error[i].toLocaleString("en", { maximumSignificantDigits: 3 });
+      : rows.error[i].toLocaleString("en", { minimumSignificantDigits: 3, maximumSignificantDigits: 3 });
     const own = (i) => state.fold >= 0 ? state.fold : Math.max(rows.heldOut[i], 0);
     const table = el("div", {});
     const words = status();
@@ -301,7 +301,7 @@
     const words = status();
     const host = el("div", {});
     const of = (name) => all.filter((i) => cohorts.by[i] === name);
-    const label = (i) => `${cohorts.label[i]} (${cohorts.nRows[i]})`;
+    const label = (i) => `${cohorts.label[i]} (${cohorts.nRows[i].toLocaleString("en")})`;
     let shown = by[0];
     let [a, b] = [of(shown).at(0), of(shown).at(-1)];
     const draw = () => {
@@ -311,7 +311,7 @@
         heads: [
           { label: "A\u00a0−\u00a0B", kind: "signed", title: "difference of the two chosen groups, in percentage points" },
           { label: "± 2 s.e.", kind: "text", title: "a difference within this is what chance does" },
-          ...list.map((i) => ({ label: cohorts.label[i], kind: "heat", title: `${cohorts.nRows[i]} rows` }))],
+          ...list.map((i) => ({ label: cohorts.label[i], kind: "heat", title: `${cohorts.nRows[i].toLocaleString("en")} rows` }))],
         sort: { column: 0, down: true },
       });
       const rows = columns.map((name, c) => {
