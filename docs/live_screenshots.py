@@ -22,6 +22,8 @@ from browser import jupyter  # how a test opens a notebook is how a picture is t
 Save = Callable[[str, bytes], None]
 """``save(name, picture)``."""
 VIEWPORT = {"width": 1180, "height": 1700}
+PATIENCE = 300_000
+"""Milliseconds."""
 OPEN = """\
 import pandas as pd
 from tabnet_auto import load
@@ -48,16 +50,23 @@ def live_pictures(
     command = [*jupyter.SERVER, f"--ServerApp.root_dir={books}"]
     with jupyter.serving(command, folder) as url:
         for name in fits:
-            page = browser.new_page(viewport=VIEWPORT)
+            page = patient_page(browser)
             jupyter.run_all(page, f"{url}/notebooks/{name}.ipynb")
             take_tabs(page, name, save)
             page.close()
             jupyter.end_sessions(url)
-        page = browser.new_page(viewport=VIEWPORT)
+        page = patient_page(browser)
         jupyter.run_all(page, f"{url}/notebooks/train.ipynb")
         take_training(page, first, save)
         page.close()
         jupyter.end_sessions(url)
+
+
+def patient_page(browser: Browser) -> Page:
+    """Return a page that waits for a kernel on a machine that is busy."""
+    page = browser.new_page(viewport=VIEWPORT)
+    page.set_default_timeout(PATIENCE)
+    return page
 
 
 def write_notebook(path: Path, source: str) -> None:
@@ -69,7 +78,7 @@ def write_notebook(path: Path, source: str) -> None:
 def take_tabs(page: Page, name: str, save: Save) -> None:
     """Take each tab with something to see in it: a changed cell, two cohorts."""
     board = page.locator(".ta-board")
-    board.locator("img").first.wait_for(timeout=120_000)
+    board.locator("img").first.wait_for()
     for tab in board.get_by_role("tab").all():
         title = tab.inner_text()
         tab.click()
@@ -96,9 +105,8 @@ def take_training(page: Page, name: str, save: Save) -> None:
     panel = page.locator(".ta-live")
     page.wait_for_function(
         """() => { const bar = document.querySelector('.ta-live progress');
-          return bar && bar.value > bar.max * 0.3; }""",
-        timeout=300_000,
+          return bar && bar.value > bar.max * 0.3; }"""
     )
     save(f"{name}-live-training", panel.screenshot())
     page.evaluate("() => { jupyterapp.commands.execute('notebook:interrupt-kernel') }")
-    panel.get_by_text("stopped on request").wait_for(timeout=60_000)
+    panel.get_by_text("stopped on request").wait_for()

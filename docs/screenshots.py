@@ -111,6 +111,7 @@ def take(page: Page, name: str, scheme: str) -> None:
             save(f"{name}-{section}{'-dark' * dark}", place.screenshot())
     if not dark:
         page.locator("#rows tbody [data-at]").first.click()
+        page.mouse.move(0, 0)  # nor does the pointer shade what it stands on
         save(f"{name}-row", page.locator(".ta-detail").screenshot())
 
 

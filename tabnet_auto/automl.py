@@ -318,9 +318,10 @@ def _about(
     joined = "" if listed is None else f", companions={listed!r}"
     joined += "" if search is None else f", search={search!r}"
     versions = {name: version(name) for name in ("torch", "pandas", "scikit-learn", "numpy")}
+    n_threads = torch.get_num_threads()
     return {
         "Call": f"preset={named}, folds={split}, seed={seed}{joined}",
-        "Device": f"{device}, {torch.get_num_threads()} threads",
+        "Device": f"{device}, {n_threads} thread{'s' * (n_threads != 1)}",
         **({"Kernels": library.describe()} if device.type == "cpu" else {}),
         "python": platform.python_version(),
         **versions,

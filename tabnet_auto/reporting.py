@@ -226,6 +226,8 @@ def report_data(
         columns=list(attention.features),
         attention=attention.per_fold,
         attention_steps=attention.per_step,
+        seed_attention=attention.per_seed,
+        seed_steps=attention.per_seed_step,
         stability=attention.stability(),
         schema_rows=schema.rows(),
         notes=notes,

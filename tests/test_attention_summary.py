@@ -106,6 +106,8 @@ def test_stability_of_known_weights():
     # Seeds of a fold are averaged first.
     seeds = make_summary([up, down, up, up], fold=(0, 0, 1, 1))
     np.testing.assert_allclose(seeds.per_fold, [[0.4, 0.2, 0.4], up])
+    np.testing.assert_array_equal(seeds.per_seed, [[up, down], [up, up]])
+    np.testing.assert_array_equal(seeds.per_seed_step[:, :, 0], seeds.per_seed)
 
 
 def test_agreement_of_known_weights():

@@ -75,6 +75,16 @@ class AttentionSummary:
         """Mean weights of each fold and step; ``(n_folds, S, D)``, rows sum to 1."""
         return over_seeds(self.member_steps, self.fold).astype(float)
 
+    @property
+    def per_seed(self) -> Floats:
+        """Mean attention of each fold's seeds; ``(n_folds, K, D)``, rows sum to 1."""
+        return self.members.reshape(len(set(self.fold)), -1, self.members.shape[-1])
+
+    @property
+    def per_seed_step(self) -> Floats:
+        """Mean weights of each fold, seed and step; ``(n_folds, K, S, D)``, rows sum to 1."""
+        return self.member_steps.reshape(len(set(self.fold)), -1, *self.member_steps.shape[1:])
+
     def stability(self) -> float:
         """Mean Spearman correlation between the folds' attention; NaN with one fold or column.
 

@@ -66,9 +66,8 @@ def attend(fit: FitResult, frame: pd.DataFrame | str | Path) -> RowAttention:
 
 def dashboard_source(fit: FitResult) -> Source:
     """Return what a dashboard may ask of a fit."""
-    schema, summary, n_folds = fit.schema, fit.attention_summary, fit.folds.n_folds
-    members = summary.members.reshape(n_folds, -1, len(summary.features))
-    steps = summary.member_steps.reshape(n_folds, -1, *summary.member_steps.shape[1:])
+    schema, summary = fit.schema, fit.attention_summary
+    members, steps = summary.per_seed, summary.per_seed_step
     if fit.full is not None:  # one network a seed, in which order columns are read the folds tell
         members, steps = (values.mean(axis=0, keepdims=True) for values in (members, steps))
     return Source(

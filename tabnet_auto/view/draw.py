@@ -39,7 +39,7 @@ from tabnet_auto.view.svg import (
     tick_label,
     ticks,
 )
-from tabnet_auto.view.tables import DASH, format_cell, table_html
+from tabnet_auto.view.tables import DASH, format_alike, format_cell, table_html
 
 HALF_CLASSES = 8
 """A confusion matrix of up to so many classes fits half the page's width."""
@@ -127,9 +127,11 @@ def _chart_frame(chart: Chart, width: float, height: float) -> Frame:
 
 def _legend(chart: Chart, width: float) -> list[str]:
     """Return one entry a colour, where there are few enough to tell apart."""
-    named: dict[int, str] = {}
+    named: dict[int, Series] = {}
     for series in chart.series:
-        named.setdefault(series.group, series.label)
+        if named.get(series.group, series).style == "dashed":  # solid ones stand for their group
+            named[series.group] = series
+        named.setdefault(series.group, series)
     if chart.unit or len(named) < 2:
         return []
     if len(named) > N_COLOURS:
@@ -137,10 +139,11 @@ def _legend(chart: Chart, width: float) -> list[str]:
     each = min(110.0, (width - 16) / len(named))
     letters = int((each - 24) / 6.4)
     out = []
-    for i, (group, label) in enumerate(named.items()):
+    for i, (group, series) in enumerate(named.items()):
         x = 2 + i * each
-        out.append(line(x, 14, (x + 14, 14), f"line s{group % N_COLOURS}"))
-        out.append(text(x + 19, 18, shorten(label, max(letters, 3)), "small"))
+        style = "dashed" if series.style == "dashed" else "line"
+        out.append(line(x, 14, (x + 14, 14), f"{style} s{group % N_COLOURS}"))
+        out.append(text(x + 19, 18, shorten(series.label, max(letters, 3)), "small"))
     return out
 
 
@@ -331,10 +334,11 @@ def _paired(paired: Paired) -> Drawing:
     row, left, top, width = 22.0, 172.0, 34.0, 310.0
     second = left + width + 90
     most = max(paired.left, default=0.0) or 1.0
-    low = min(0.0, *paired.right) if paired.right else 0.0
-    reach = (max(0.0, *paired.right) if paired.right else 0.0) - low or 1.0
+    low = min((0.0, *paired.right))
+    reach = max((paired.right_full, *paired.right)) - low or 1.0
     zero = second + width * -low / reach
     bottom = top + len(paired.rows) * row
+    shown = format_alike(paired.right, paired.right_form)
     parts = [
         text(left, 16, paired.left_label, "quiet small"),
         text(second, 16, shorten(paired.right_label, 40), "quiet small"),
@@ -349,9 +353,7 @@ def _paired(paired: Paired) -> Drawing:
         size, below = width * abs(harm) / reach, harm < 0
         css = "bar-below" if below else "bar"
         parts.append(rect(zero - size * below, y + 4, (size, 13), css))
-        # Beside a large one, a tiny number's digits are noise; the table below has them.
-        shown = format_cell(harm, paired.right_form) if size > 0.05 or not harm else "≈ 0"
-        parts.append(text(second + width + 64, y + 14, shown, "end small"))
+        parts.append(text(second + width + 64, y + 14, shown[r], "end small"))
     return second + width + 70, bottom + 12, parts
 
 

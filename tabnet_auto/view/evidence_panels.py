@@ -219,6 +219,10 @@ def trust_chart(curves: TrustCurves, metric: str) -> Chart:
 # --- drift ------------------------------------------------------------------------------------
 
 
+CLEAR_SHIFT = 0.1
+"""A shift whose bar is drawn in full where no column moved further: tiny ones must look tiny."""
+
+
 def drift_bars(data: ReportData, n_rows: int = N_STEP_ROWS) -> Paired | None:
     """Return attention beside the shift from training to test rows, what matters most first."""
     drift = data.drift
@@ -249,11 +253,12 @@ def drift_bars(data: ReportData, n_rows: int = N_STEP_ROWS) -> Paired | None:
         right_label="shift beyond chance",
         right=tuple(beyond[i] for i in top),
         right_form="share",
+        right_full=CLEAR_SHIFT,
         table=Table("Attention and shift of every column", columns, rows),
         note="Shift: the largest difference of the distribution functions of a number, half the "
         "sum of the differences of all shares of a category; 0 is none, 1 is complete. What "
         "random dealing reaches in 19 of 20 cases is taken off. Columns that are read and "
-        "shifted come first.",
+        f"shifted come first. A full bar is a shift of {CLEAR_SHIFT:.0%}, or the largest.",
     )
 
 

@@ -141,7 +141,8 @@ class Confusion:
 class Paired:
     """Two bars a row on scales of their own: what is read, and what is lost without it.
 
-    ``right`` may be negative; its zero line is drawn.
+    ``right`` may be negative; its zero line is drawn. A bar of ``right_full`` is as long as can be,
+    so that small values look small; without it the largest is.
     """
 
     title: str
@@ -154,6 +155,7 @@ class Paired:
     table: Table
     note: str = ""
     right_form: Form = "score"
+    right_full: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,12 @@ from numpy.typing import NDArray
 
 from tabnet_auto.view.report_data import Cohorts, ReportData, RowSample
 
+MAX_SEED_MEANS = 160_000
+"""Means of single seeds that a page holds, some 2 bytes each; of more only the mean over seeds.
+
+Folds x seeds x (steps + 1) x columns.
+"""
+
 
 def pack(data: ReportData) -> str:
     """Return the numbers of the explorers as base64 text; equal data give equal text.
@@ -25,6 +31,7 @@ def pack(data: ReportData) -> str:
         "columns": list(data.columns),
         "fold": _rounded(data.attention),
         "step": _rounded(data.attention_steps),
+        **_seeds(data),
         "rows": None if data.rows is None else _rows(data.rows),
         "cohorts": None if data.cohorts is None else _cohorts(data.cohorts),
     }
@@ -34,6 +41,13 @@ def pack(data: ReportData) -> str:
     levels = b"" if data.rows is None else data.rows.levels.astype(np.uint8).tobytes()
     plain = len(body).to_bytes(4, "little") + body + levels
     return base64.b64encode(gzip.compress(plain, 9, mtime=0)).decode()
+
+
+def _seeds(data: ReportData) -> dict[str, Any]:
+    n_means = data.seed_attention.size + data.seed_steps.size
+    if data.seed_attention.shape[1] < 2 or n_means > MAX_SEED_MEANS:
+        return {}
+    return {"foldSeeds": _rounded(data.seed_attention), "stepSeeds": _rounded(data.seed_steps)}
 
 
 def _rows(rows: RowSample) -> dict[str, Any]:

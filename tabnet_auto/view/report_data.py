@@ -205,7 +205,9 @@ class ReportData:
     ``leaderboard`` has one record a model: ``name``, ``folds`` (the score of each fold),
     ``mean``, ``seconds``, ``weight`` (its share of the blend).
     ``attention`` is ``(fold, column)`` with rows that sum to 1, ``attention_steps`` is
-    ``(fold, step, column)``; both are empty where no network was trained.
+    ``(fold, step, column)``; both are empty where no network was trained. ``seed_attention``
+    ``(fold, seed, column)`` and ``seed_steps`` ``(fold, seed, step, column)`` are the same before
+    the mean over seeds.
     ``stability`` is the mean Spearman correlation between the folds' attention.
     ``schema_rows`` has one record a column: ``name, role, reason, dtype, n_unique, missing``.
     ``member_scores`` is ``(fold, seed)``, ``plan`` what was to be trained.
@@ -237,11 +239,15 @@ class ReportData:
     drift: Drift | None = None
     search: SearchTrials | None = None
     audit: AuditTable | None = None
+    seed_attention: Floats = field(default_factory=lambda: np.empty((0, 0, 0)))
+    seed_steps: Floats = field(default_factory=lambda: np.empty((0, 0, 0, 0)))
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit the column names: a shifted label would go unseen."""
         arrays: list[tuple[str, NDArray[Any]]] = [("attention", self.attention)]
         arrays.append(("steps", self.attention_steps))
+        arrays.append(("attention of seeds", self.seed_attention))
+        arrays.append(("steps of seeds", self.seed_steps))
         if self.rows is not None:
             arrays.append(("rows", self.rows.levels))
         if self.cohorts is not None:

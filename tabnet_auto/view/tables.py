@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from tabnet_auto.view.figures import Cell, Form, Table, TableColumn
 from tabnet_auto.view.svg import escape
@@ -46,6 +47,27 @@ def _duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def format_alike(values: Sequence[float], form: Form) -> list[str]:
+    """Return numbers that stand below each other; scores with equally many decimals.
+
+    Beside a large one, a tiny number's digits are noise.
+
+    >>> format_alike([0.1292, 0.0017, -0.000464, 0.0000348, 0.0], "score")
+    ['0.1292', '0.0017', '-0.0005', '≈ 0', '0.0000']
+    """
+    peak = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    alike = form == "score" and 0.0 < peak < 1.0
+    decimals = max(4, 2 - math.floor(math.log10(peak))) if alike else 0
+
+    def shown(value: float) -> str:
+        if 0.0 < abs(value) < peak / 2000:
+            return "≈ 0"
+        fixed = alike and math.isfinite(value)
+        return f"{value:.{decimals}f}" if fixed else format_cell(value, form)
+
+    return [shown(value) for value in values]
 
 
 def table_html(table: Table, *, css: str = "", sticky: bool = False) -> str:

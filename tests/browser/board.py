@@ -63,6 +63,27 @@ class Board:
         box.fill(text)
         box.press("Enter")
 
+    def drag(self, start, end):
+        """Drag the handle on a slider from ``start``, where it is, to ``end``: shares of it."""
+        track = self.root.locator(".ta-slider .noUi-target, .ta-slider .ui-slider").bounding_box()
+        x, width = track["x"], track["width"]
+        y = track["y"] + track["height"] / 2
+        hit = "([x, y]) => document.elementFromPoint(x, y).closest('[class*=-handle]') !== null"
+        assert self.page.evaluate(hit, [x + start * width, y]), "there is something to hold"
+        self.page.mouse.move(x + start * width, y)
+        self.page.mouse.down()
+        self.page.mouse.move(x + end * width, y, steps=5)
+        self.page.mouse.up()
+
+    def nameless(self):
+        """What can be reached or is read out, and has no name."""
+        return self.root.evaluate(
+            """root => [...root.querySelectorAll('button, input, select, [tabindex]')]
+              .filter(x => x.tabIndex >= 0 && x.checkVisibility({visibilityProperty: true}))
+              .filter(x => !(x.ariaLabel || x.title || x.innerText || x.labels?.[0]?.innerText))
+              .map(x => x.outerHTML.slice(0, 200))"""
+        )
+
     def shows(self, *words):
         """Wait until the visible panel says all of this."""
         for word in words:

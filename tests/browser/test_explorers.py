@@ -12,9 +12,7 @@ pytestmark = pytest.mark.browser
 
 DATA = samples.binary()
 WIDE = samples.regression()
-SEEDS = samples.binary(
-    rows=samples.rows(np.random.default_rng(4), DATA.attention_steps, 60, ["no", "yes"], 3)
-)
+SEEDS = samples.binary(n_seeds=3)
 
 
 @pytest.fixture(scope="module")
@@ -275,20 +273,80 @@ def test_rows_of_one_seed(offline, folder):
     section.locator(f'{table} [data-at="0,-1"]').click()
     found = column(section.locator(".ta-detail"), 3)
     np.testing.assert_allclose(found, 100 * np.sort(weights)[::-1][:12], atol=0.51)
-    assert page.goto((folder / "binary.html").as_uri())
-    page.wait_for_selector("html.ta-ready")
-    assert page.locator("#rows").get_by_label("Seed").count() == 0, "nothing to choose from one"
+
+
+def test_folds_of_one_seed(offline, folder):
+    page = opened(offline, folder, "seeds")
+    section = page.locator("#attention")
+    by_seed = [SEEDS.seed_attention[:, k] for k in range(3)]
+    orders = [np.argsort(-own.mean(axis=0)) for own in by_seed]
+    assert len({tuple(order) for order in orders}) == 3, "seeds differ in this sample"
+    assert "mean of the seeds" in section.get_by_role("status").inner_text()
+    for k, (own, order) in enumerate(zip(by_seed, orders, strict=True)):
+        section.get_by_label("Seed").select_option(f"seed {k + 1}")
+        assert names(section) == [SEEDS.columns[i] for i in order]
+        np.testing.assert_allclose(column(section, 3), 100 * own[1, order], atol=0.51)
+        spread = 100 * (own.max(axis=0) - own.min(axis=0))
+        np.testing.assert_allclose(column(section, 8), spread[order], atol=0.51)
+        places = (-own).argsort(axis=1).argsort(axis=1) + 1
+        best, worst = places[:, order[3]].min(), places[:, order[3]].max()
+        found = section.locator(".ta-grid-table tbody tr").nth(3).locator("td").last.inner_text()
+        assert found == (f"{best}" if best == worst else f"{best}–{worst}")
+        assert f"seed {k + 1}" in section.get_by_role("status").inner_text()
+    # A cell opens its rows as the chosen seed reads them.
+    section.locator('[data-at="4,1"]').click()
+    rows = page.locator("#rows")
+    assert [rows.get_by_label(x).input_value() for x in ("Read by", "Seed")] == ["1", "2"]
+    # What was searched for and sorted by stays.
+    section.get_by_role("button", name="fold 4").click()
+    section.get_by_label("Find columns").fill("fare")
+    section.get_by_label("Seed").select_option("mean")
+    kept = [SEEDS.columns[i] for i in np.argsort(-SEEDS.attention[3])]
+    assert names(section) == [name for name in kept if "fare" in name]
+
+
+def test_steps_of_one_seed(offline, folder):
+    page = opened(offline, folder, "seeds")
+    section = page.locator("#steps .ta-explore")
+    section.get_by_label("Seed").select_option("seed 2")
+    for fold, own in (("fold 4", SEEDS.seed_steps[3, 1]), ("-1", SEEDS.seed_steps[:, 1].mean(0))):
+        section.get_by_label("Read by").select_option(fold)
+        order = np.argsort(-own.mean(axis=0))
+        assert names(section) == [SEEDS.columns[i] for i in order]
+        np.testing.assert_allclose(column(section, 3), 100 * own[1, order], atol=0.51)
+        top = SEEDS.columns[int(own[0].argmax())]
+        assert section.locator("li").first.inner_text().startswith(f"Step 1 looks most at {top} (")
+    assert "mean of the folds, seed 2;" in section.get_by_role("status").inner_text()
+    section.locator('[data-at="3,1"]').click()
+    rows = page.locator("#rows")
+    found = [rows.get_by_label(name).input_value() for name in ("Read by", "Seed", "Step")]
+    assert found == ["-1", "1", "1"]
+
+
+def test_no_seed_is_offered_where_there_is_one_or_rows_keep_the_mean(offline, folder, tmp_path):
+    page = opened(offline, folder)
+    for section in ("attention", "steps", "rows"):
+        assert page.locator(f"#{section}").get_by_label("Seed").count() == 0
+    data = samples.regression(n_columns=20, n_seeds=2)
+    (tmp_path / "mean.html").write_text(render_page(data), encoding="utf-8")
+    page = opened(offline, tmp_path, "mean")
+    assert page.locator("#rows").get_by_label("Seed").count() == 0
+    folds = page.locator("#attention")
+    folds.get_by_label("Seed").select_option("seed 2")
+    folds.locator('[data-at="4,1"]').click()
+    share = (data.rows.peak * (data.rows.levels[1, 0, :, :, 4] / 255.0) ** 2).mean(axis=0)
+    assert names(page.locator("#rows"), ".ta-rows-table")[0] == data.rows.names[share.argmax()]
 
 
 def test_500_columns_stay_usable(offline, tmp_path):
-    data = samples.regression(n_columns=500)
+    data = samples.regression(n_columns=500, n_seeds=8)
     (tmp_path / "wide.html").write_text(render_page(data), encoding="utf-8")
     assert (tmp_path / "wide.html").stat().st_size < 2_000_000
     page = opened(offline, tmp_path, "wide")
     folds, rows = page.locator("#attention"), page.locator("#rows")
-    most = int(data.attention[3].argmax())
     folds.get_by_role("button", name="fold 4").click()
-    assert names(folds)[0] == data.columns[most]
+    own, first = data.attention[3], data.columns.index(names(folds)[0])
+    assert own[first] == pytest.approx(own.max(), abs=1e-5), "the page rounds to five decimals"
     folds.get_by_label("Find columns").fill("sensor_49")
     assert sorted(names(folds)) == [f"sensor_{i}_{'abc'[i % 3]}" for i in range(490, 500)]
     folds.locator('[data-at="499,3"]').click()
@@ -354,6 +412,12 @@ def test_without_scripts_pictures_and_tables_remain(scriptless, folder):
     page.goto((folder / "binary.html").as_uri())
     assert page.locator('[data-view="folds"] img').is_visible()
     assert page.locator('[data-view="rows"] tbody tr').count() == 12
+    page.goto((folder / "seeds.html").as_uri())
+    assert page.get_by_label("Seed").count() == 0
+    page.locator('[data-view="folds"] summary').click()
+    mean = SEEDS.attention.mean(axis=0)
+    table = page.locator('[data-view="folds"] table').inner_text()
+    assert f"{mean.max():.1%}" in table, "the mean of the seeds remains"
     assert not page.locator("#ta-data").is_visible()
 
 

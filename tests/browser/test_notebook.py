@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -172,14 +173,18 @@ def try_pairs_and_cohorts(board):
 
 
 def try_threshold(board):
-    """The slider."""
+    """The number by keyboard, the slider by pointer."""
     board.open("Threshold")
     board.shows("Confusion at 0.50")
-    board.root.locator(".noUi-handle:visible").focus()
-    for _ in range(5):
-        board.page.keyboard.press("ArrowRight")
+    board.drag(0.5, 0.8)
+    expect(board.control("Threshold")).to_have_value(re.compile("0.[78]"))
+    board.type("Threshold", "0.544")
+    board.shows("Confusion at 0.54")
+    expect(board.control("Threshold")).to_have_value("0.54")
+    board.page.keyboard.press("ArrowUp")
     board.shows("Confusion at 0.55")
     assert ">= 0.55)" in board.python()
+    assert board.nameless() == []
     assert board.root.get_by_label("Judged on").count() == 0, "training rows are judged out of fold"
     board.root.locator("summary:visible").click()
     board.shows("Matthews correlation")

@@ -64,6 +64,11 @@ def attention(
     return weights / weights.sum(axis=-1, keepdims=True)
 
 
+def of_seeds(steps: np.ndarray) -> dict[str, np.ndarray]:
+    """The attention of every seed, where there are several."""
+    return {"seed_attention": steps.mean(axis=2), "seed_steps": steps} if steps.shape[1] > 1 else {}
+
+
 def leaderboard(rng: np.random.Generator, n_folds: int, base: float, sign: float) -> list[dict]:
     """A few models, the blend among them."""
     names = ("blend", "tabnet", "gradient boosting", "logistic regression")
@@ -232,11 +237,12 @@ def audit() -> AuditTable:
     )  # fmt: skip
 
 
-def binary(*, seed: int = 0, trust: bool = True, **changes: Any) -> ReportData:
+def binary(*, seed: int = 0, trust: bool = True, n_seeds: int = 1, **changes: Any) -> ReportData:
     """14 columns, 5 folds, 2 steps."""
     rng = np.random.default_rng(seed)
     columns = list(TITANIC)
-    steps = attention(rng, 5, 2, len(columns), 1.1)
+    seed_steps = attention(rng, 5 * n_seeds, 2, len(columns), 1.1).reshape(5, n_seeds, 2, -1)
+    steps = seed_steps.mean(axis=1)
     truth = (rng.random(4000) < 0.38).astype(np.int64)
     logit = rng.normal(size=4000) * 1.2 + np.where(truth == 1, 1.1, -1.3)
     share = steps.mean(axis=(0, 1))
@@ -250,6 +256,7 @@ def binary(*, seed: int = 0, trust: bool = True, **changes: Any) -> ReportData:
         "columns": columns,
         "attention": steps.mean(axis=1),
         "attention_steps": steps,
+        **of_seeds(seed_steps),
         "stability": 0.87,
         "schema_rows": schema_rows(rng, columns),
         "notes": [
@@ -272,18 +279,21 @@ def binary(*, seed: int = 0, trust: bool = True, **changes: Any) -> ReportData:
         "member_scores": np.linspace(0.86, 0.9, 5)[:, None],
         "plan": {"Time": "1 min 14 s", "Networks": "5 (5 folds)"},
         "step_work": step_work(5, 2),
-        "rows": rows(rng, steps, 60, ["no", "yes"]),
+        "rows": rows(rng, steps, 60, ["no", "yes"], n_seeds),
         "cohorts": cohorts(rng, share, ["no", "yes"]),
         "drift": drift(rng, columns, of_class="yes"),
     }
     return ReportData(**{**values, **changes})
 
 
-def regression(*, n_columns: int = 300, seed: int = 1, **changes: Any) -> ReportData:
-    """Many columns, 5 folds, 3 steps."""
+def regression(
+    *, n_columns: int = 300, seed: int = 1, n_seeds: int = 1, **changes: Any
+) -> ReportData:
+    """Many columns, 5 folds, 3 steps; of the rows only the mean over seeds was kept."""
     rng = np.random.default_rng(seed)
     columns = [f"sensor_{i:03d}_{'abc'[i % 3]}" for i in range(n_columns)]
-    steps = attention(rng, 5, 3, n_columns, 0.9)
+    seed_steps = attention(rng, 5 * n_seeds, 3, n_columns, 0.9).reshape(5, n_seeds, 3, -1)
+    steps = seed_steps.mean(axis=1)
     truth = np.exp(rng.normal(size=5000) * 0.5) * 200_000
     values: dict[str, Any] = {
         "title": "House prices from 300 sensors",
@@ -295,6 +305,7 @@ def regression(*, n_columns: int = 300, seed: int = 1, **changes: Any) -> Report
         "columns": columns,
         "attention": steps.mean(axis=1),
         "attention_steps": steps,
+        **of_seeds(seed_steps),
         "stability": 0.55,
         "schema_rows": schema_rows(rng, columns),
         "notes": [],

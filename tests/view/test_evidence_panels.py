@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +11,8 @@ import pytest
 from sklearn.metrics import average_precision_score
 from view import samples
 
-from tabnet_auto.view import evidence_panels, prediction_panels
-from tabnet_auto.view.packed import pack
+from tabnet_auto.view import draw, evidence_panels, prediction_panels
+from tabnet_auto.view.packed import MAX_SEED_MEANS, pack
 from tabnet_auto.view.page import render_page
 from tabnet_auto.view.report_data import BinaryPredictions
 
@@ -34,6 +35,18 @@ def test_what_is_packed_comes_out():
     assert rows["heldOut"] == data.rows.held_out
     np.testing.assert_allclose(found["cohorts"]["mean"], data.cohorts.mean, atol=1e-5)
     assert pack(data) == pack(samples.binary())
+
+
+def test_seeds_are_packed_where_there_are_several_and_room():
+    data = samples.binary(n_seeds=3)
+    found, _ = unpack(pack(data))
+    np.testing.assert_allclose(found["foldSeeds"], data.seed_attention, atol=1e-5)
+    np.testing.assert_allclose(found["stepSeeds"], data.seed_steps, atol=1e-5)
+    np.testing.assert_allclose(np.mean(found["foldSeeds"], axis=1), found["fold"], atol=2e-5)
+    n_most = MAX_SEED_MEANS // (5 * 8 * 4)
+    for n_columns, n_seeds, kept in ((n_most, 8, True), (n_most + 1, 8, False), (9, 1, False)):
+        found, _ = unpack(pack(samples.regression(n_columns=n_columns, n_seeds=n_seeds)))
+        assert ("foldSeeds" in found, "stepSeeds" in found) == (kept, kept)
 
 
 def test_text_without_utf8_and_numbers_without_value_are_packed():
@@ -62,7 +75,9 @@ def test_a_full_sample_of_rows_stays_under_two_megabytes(n_columns, n_seeds, kep
     by = [f"sensor_{i // 6:03d}" for i in range(144)]
     mean = rng.dirichlet(np.ones(n_columns), 144)
     groups = replace(data.cohorts, by=by, label=by, n_rows=[9] * 144, mean=mean, error=mean / 3)
-    page = render_page(samples.regression(n_columns=n_columns, rows=wide, cohorts=groups))
+    page = render_page(
+        samples.regression(n_columns=n_columns, n_seeds=n_seeds, rows=wide, cohorts=groups)
+    )
     assert len(page.encode()) < 2_000_000
 
 
@@ -120,6 +135,26 @@ def test_drift_puts_first_what_is_read_and_moved():
     histogram = evidence_panels.drift_histogram(data.drift)
     for _, shares in histogram.series:
         assert sum(shares) == pytest.approx(1.0)
+
+
+def test_a_tiny_shift_has_a_tiny_bar():
+    def widest(beyond):
+        data = samples.binary()
+        moved = replace(data.drift, shift=[chance + beyond for chance in data.drift.chance])
+        svg, _, _ = draw.picture_svg(evidence_panels.drift_bars(replace(data, drift=moved)))
+        bars = re.findall(r'<rect class="bar" x="([0-9.]+)" y="[0-9.]+" width="([0-9.]+)"', svg)
+        return max(float(width) for x, width in bars if float(x) > 500)
+
+    assert widest(0.3) == widest(0.1) == 310
+    assert widest(0.002) < 10
+
+
+def test_the_legend_shows_a_dashed_curve_as_one():
+    svg, _, _ = draw.picture_svg(
+        evidence_panels.trust_chart(samples.binary().trust_curves[0], "loss")
+    )
+    legend = svg[: svg.index("attention</text>")], svg[: svg.index("random</text>")]
+    assert [part[part.rindex("<path") :].count("dashed") for part in legend] == [0, 1]
 
 
 def test_trust_curves_carry_their_verdict():

@@ -295,6 +295,16 @@ def test_the_threshold_moves_the_confusion():
     assert f"{fit.oof_score:.4f}" in html
 
 
+def test_number_and_slider_hold_the_same_threshold():
+    board = dashboard().board
+    open_tab(board, "Threshold")
+    number, slider = (b.widget for b in board.bindings if b.field == "threshold")
+    slider.value = 0.57
+    assert (number.value, slider.value) == (0.57, 0.57)
+    number.value = 0.123
+    assert (board.view.threshold, number.value, slider.value) == (0.12, 0.12, 0.12)
+
+
 def test_a_threshold_can_be_judged_on_new_rows():
     frame = passengers(50, seed=5)
     board = dashboard(frame).board

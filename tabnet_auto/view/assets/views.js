@@ -20,29 +20,28 @@
   const exists = (name) => document.querySelector(`[data-view="${name}"]`) !== null;
   const status = () => el("p", { class: "ta-note", role: "status" });
   const bar = (...fields) => el("div", { class: "ta-controls" }, ...fields);
+  // -1 is the mean of the seeds.
+  const seedSelect = (nSeeds, change) => select("Seed",
+    [["-1", "mean"], ...Array.from({ length: nSeeds }, (_, k) => [`${k}`, `seed ${k + 1}`])],
+    (value) => change(Number(value)));
+  const seedWords = (nSeeds, seed) => nSeeds < 2 ? "" : seed < 0 ? ", mean of the seeds" : `, seed ${seed + 1}`;
+  // Seeds of a fold whose means the page holds apart.
+  const nApart = data.foldSeeds ? data.foldSeeds[0].length : 1;
 
   // --- folds ------------------------------------------------------------------------------------
 
-  const ranks = data.fold.map((shares) => {
+  const ranksOf = (shares) => {
     const order = shares.map((_, i) => i).sort((a, b) => shares[b] - shares[a]);
     const rank = [];
     order.forEach((column, place) => { rank[column] = place + 1; });
     return rank;
-  });
+  };
 
-  const foldView = (openRows) => {
-    const words = status();
-    const grid = new Grid({
-      label: "Attention by column and fold",
-      heads: [...folds.map((label) => ({ label, kind: "heat" })),
-        { label: "Mean", kind: "bar" },
-        { label: "Spread", kind: "text", title: "highest minus lowest fold, in percentage points" },
-        { label: "Ranks", kind: "text", title: "best and worst rank of the column over the folds" }],
-      sort: { column: nFolds, down: true },
-      onopen: openRows ? (column, f) => openRows({ column, fold: f }) : null,
-    });
-    const rows = columns.map((name, i) => {
-      const own = data.fold.map((shares) => shares[i]);
+  const foldRows = (seed) => {
+    const byFold = seed < 0 ? data.fold : data.foldSeeds.map((own) => own[seed]);
+    const ranks = byFold.map(ranksOf);
+    return columns.map((name, i) => {
+      const own = byFold.map((shares) => shares[i]);
       const places = ranks.map((rank) => rank[i]);
       const [low, high] = [Math.min(...own), Math.max(...own)];
       const [first, last] = [Math.min(...places), Math.max(...places)];
@@ -50,14 +49,30 @@
         words: [...own.map(percent), null, percent(high - low), first === last ? `${first}` : `${first}–${last}`],
         sorts: [...own, average(own), high - low, average(places)] };
     });
-    const show = (text) => {
-      const n = grid.show(rows, text);
-      words.textContent = `${n} of ${columns.length} columns; shares of a fold's attention in percent.`
-        + (openRows ? " A cell opens its rows." : "");
+  };
+
+  const foldView = (openRows) => {
+    const words = status();
+    let seed = -1;
+    let rows = foldRows(seed);
+    const grid = new Grid({
+      label: "Attention by column and fold",
+      heads: [...folds.map((label) => ({ label, kind: "heat" })),
+        { label: "Mean", kind: "bar" },
+        { label: "Spread", kind: "text", title: "highest minus lowest fold, in percentage points" },
+        { label: "Ranks", kind: "text", title: "best and worst rank of the column over the folds" }],
+      sort: { column: nFolds, down: true },
+      onopen: openRows ? (column, f) => openRows({ column, fold: f, seed }) : null,
+    });
+    const show = () => {
+      const n = grid.show(rows, find.box.value);
+      words.textContent = `${n} of ${columns.length} columns; shares of a fold's attention in percent`
+        + `${seedWords(nApart, seed)}.${openRows ? " A cell opens its rows." : ""}`;
     };
+    const pick = seedSelect(nApart, (value) => { seed = value; rows = foldRows(seed); show(); });
     const find = search("Find columns", "part of a name", show);
-    mount("folds", [bar(find.field), grid.host, words]);
-    show("");
+    mount("folds", [bar(nApart > 1 ? pick.field : null, find.field), grid.host, words]);
+    show();
   };
 
   // --- steps ------------------------------------------------------------------------------------
@@ -67,15 +82,17 @@
     const order = el("ol", { class: "ta-order" });
     const words = status();
     let fold = -1;
+    let seed = -1;
     const grid = new Grid({
       label: "Attention by column and step",
       heads: [...Array.from({ length: nSteps }, (_, s) => ({ label: `Step ${s + 1}`, kind: "heat" })),
         ...(nSteps > 1 ? [{ label: "Mean of steps", kind: "bar" }] : [])],
       sort: { column: nSteps > 1 ? nSteps : 0, down: true },
-      onopen: openRows ? (column, step) => openRows({ column, step, fold }) : null,
+      onopen: openRows ? (column, step) => openRows({ column, step, fold, seed }) : null,
     });
     const show = () => {
-      const shares = (s, i) => fold < 0 ? average(data.step.map((own) => own[s][i])) : data.step[fold][s][i];
+      const byFold = seed < 0 ? data.step : data.stepSeeds.map((own) => own[seed]);
+      const shares = (s, i) => fold < 0 ? average(byFold.map((own) => own[s][i])) : byFold[fold][s][i];
       const rows = columns.map((name, i) => {
         const own = Array.from({ length: nSteps }, (_, s) => shares(s, i));
         return { id: i, name, value: nSteps > 1 ? [...own, average(own)] : own };
@@ -86,12 +103,14 @@
         return el("li", {}, el("strong", {}, `Step ${s + 1}`), " looks most at ",
           top.map((row) => `${row.name} (${percent(row.value[s])} %)`).join(", "));
       }));
-      words.textContent = `${n} of ${columns.length} columns, ${fold < 0 ? "mean of the folds" : folds[fold]}; in percent.`;
+      words.textContent = `${n} of ${columns.length} columns, ${fold < 0 ? "mean of the folds" : folds[fold]}`
+        + `${seedWords(nApart, seed)}; in percent.`;
     };
     const find = search("Find columns", "part of a name", show);
     const pick = select("Read by", [["-1", "all folds, mean"], ...folds.map((label, f) => [`${f}`, label])],
       (value) => { fold = Number(value); show(); });
-    mount("steps", [order, bar(pick.field, find.field), grid.host, words]);
+    const own = seedSelect(nApart, (value) => { seed = value; show(); });
+    mount("steps", [order, bar(pick.field, nApart > 1 ? own.field : null, find.field), grid.host, words]);
     show();
   };
 
@@ -120,7 +139,7 @@
     const state = { group: groups[0], fold: -1, seed: -1, step: -1, sort: "group", find: "", columns: "",
       page: 0, first: 0, row: null };
     const errorWords = (i) => rows.error[i] == null ? "–"
-      : rows.error[i].toLocaleString("en", { maximumSignificantDigits: 3 });
+      : rows.error[i].toLocaleString("en", { minimumSignificantDigits: 3, maximumSignificantDigits: 3 });
     const own = (i) => state.fold >= 0 ? state.fold : Math.max(rows.heldOut[i], 0);
     const table = el("div", {});
     const words = status();
@@ -185,8 +204,7 @@
         order.length > WIDTH ? pager("columns", state.first, WIDTH, order.length,
           (by) => { state.first += by * WIDTH; draw(); }) : null));
       const who = state.fold < 0 ? "each row as read by the fold that held it out" : `as read by ${folds[state.fold]}`;
-      const part = [state.step < 0 ? "mean of the steps" : `step ${state.step + 1}`,
-        ...(K > 1 ? [state.seed < 0 ? "mean of the seeds" : `seed ${state.seed + 1}`] : [])].join(", ");
+      const part = `${state.step < 0 ? "mean of the steps" : `step ${state.step + 1}`}${seedWords(K, state.seed)}`;
       words.textContent = list.length ? `Cells show values, colour shows attention (${part}), ${who}. A row opens below.`
         : "No row matches.";
     };
@@ -243,8 +261,7 @@
       ["", `all of these (${n})`]], (value) => change({ group: value }));
     const fold = select("Read by", [["-1", "fold that held it out"], ...folds.map((label, f) => [`${f}`, label])],
       (value) => change({ fold: Number(value) }));
-    const seed = select("Seed", [["-1", "mean"], ...Array.from({ length: K }, (_, k) => [`${k}`, `seed ${k + 1}`])],
-      (value) => { change({ seed: Number(value) }); if (state.row !== null) compare(...state.pair); });
+    const seed = seedSelect(K, (value) => { change({ seed: value }); if (state.row !== null) compare(...state.pair); });
     const step = select("Step", [["-1", "mean"], ...Array.from({ length: S }, (_, s) => [`${s}`, `step ${s + 1}`])],
       (value) => change({ step: Number(value) }));
     const byMean = columns.map((_, c) => c).sort((a, b) =>
@@ -260,15 +277,16 @@
     draw();
 
     // From a cell of another view: the rows that give most attention to its column.
-    return ({ column, fold: f = -1, step: s = -1 }) => {
+    return ({ column, fold: f, step: s = -1, seed: asked }) => {
+      const k = K > 1 ? asked : -1; // a large sample keeps the mean of the seeds only
       group.box.value = "";
       fold.box.value = `${f}`;
-      seed.box.value = "-1";
+      seed.box.value = `${k}`;
       step.box.value = `${s}`;
       sort.box.value = `c${column}`;
       find.box.value = narrow.box.value = "";
       detail.replaceChildren();
-      change({ group: "", fold: f, seed: -1, step: s, sort: `c${column}`, find: "", columns: "", row: null });
+      change({ group: "", fold: f, seed: k, step: s, sort: `c${column}`, find: "", columns: "", row: null });
       document.getElementById("rows").scrollIntoView();
       table.querySelector("[data-at]")?.focus({ preventScroll: true });
     };
@@ -283,7 +301,7 @@
     const words = status();
     const host = el("div", {});
     const of = (name) => all.filter((i) => cohorts.by[i] === name);
-    const label = (i) => `${cohorts.label[i]} (${cohorts.nRows[i]})`;
+    const label = (i) => `${cohorts.label[i]} (${cohorts.nRows[i].toLocaleString("en")})`;
     let shown = by[0];
     let [a, b] = [of(shown).at(0), of(shown).at(-1)];
     const draw = () => {
@@ -293,7 +311,7 @@
         heads: [
           { label: "A\u00a0−\u00a0B", kind: "signed", title: "difference of the two chosen groups, in percentage points" },
           { label: "± 2 s.e.", kind: "text", title: "a difference within this is what chance does" },
-          ...list.map((i) => ({ label: cohorts.label[i], kind: "heat", title: `${cohorts.nRows[i]} rows` }))],
+          ...list.map((i) => ({ label: cohorts.label[i], kind: "heat", title: `${cohorts.nRows[i].toLocaleString("en")} rows` }))],
         sort: { column: 0, down: true },
       });
       const rows = columns.map((name, c) => {

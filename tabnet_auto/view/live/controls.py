@@ -35,6 +35,8 @@ class Binding:
 
     def meant(self, value: Any) -> Any:
         """Return what the state holds for a value of the widget."""
+        if self.field == "threshold":
+            return round(value, 2)  # what is drawn and said of it has two digits
         return None if self.field in ("fold", "seed", "step") and value == ALL else value
 
     def show(self, source: Source, rows: Rows | None, view: View) -> None:
@@ -134,11 +136,12 @@ def _cohorts_tab(rows: Rows) -> list[Binding]:
 def _threshold(source: Source, rows: Rows | None) -> list[Binding]:
     import ipywidgets
 
-    slider = ipywidgets.FloatSlider(
-        description="Threshold", value=0.5, min=0.0, max=1.0, step=0.01, readout_format=".2f",
-        **_look("480px", "75px"),
-    )  # fmt: skip
-    found = [Binding("threshold", slider)]
+    span: dict[str, Any] = {"value": 0.5, "min": 0.0, "max": 1.0, "step": 0.01}
+    number = ipywidgets.BoundedFloatText(description="Threshold", **span, **_look("170px", "75px"))
+    # A slider's handle has no name that a screen reader could say, so it is for the pointer only.
+    slider = ipywidgets.FloatSlider(**span, readout=False, layout={"width": "320px"})
+    slider.add_class("ta-slider")
+    found = [Binding("threshold", number), Binding("threshold", slider)]
     names = judgements(source, rows)
     if len(names) > 1:
         found.append(_menu("judged_on", "Judged on", [(n, n) for n in names], "230px", "80px"))

@@ -114,7 +114,7 @@ def draw_twin(twin: Twin, title: str, alt: str, note: str) -> Picture:
     left = name + sum(cells) + 12
     width, height = left + bar + 58, top + len(twin.columns) * row + 8
     most = max((v for pair in twin.values for v in pair), default=0.0) or 1.0
-    parts = [text(left + bar, 16, "attention", "end quiet small")]
+    parts = [text(left, top - 13, "attention", "quiet small")]
     for i, label in enumerate(twin.labels):
         x = name + 8 + sum(cells[:i])
         parts.append(rect(x, top - 22, (10, 10), f"f{i}"))
@@ -128,7 +128,7 @@ def draw_twin(twin: Twin, title: str, alt: str, note: str) -> Picture:
             css = "strong small" if differ else "small"
             parts.append(
                 text(
-                    name + 8 + sum(cells[:i]), y + row / 2 + 3, shorten(word or "missing", 14), css
+                    name + 8 + sum(cells[:i]), y + row / 2 + 3, shorten(word or "missing", 13), css
                 )
             )
         for i, value in enumerate(twin.values[r]):
