@@ -383,8 +383,8 @@ def test_only_core_widgets_that_both_versions_have():
         seen.add(type(widget).__name__)
         waiting += getattr(widget, "children", ())
     assert seen <= {
-        "VBox", "HBox", "HTML", "Tab", "Dropdown", "Text", "BoundedIntText", "FloatSlider",
-        "Button", "Combobox",
+        "VBox", "HBox", "HTML", "Tab", "Dropdown", "Text", "BoundedIntText", "BoundedFloatText",
+        "FloatSlider", "Button", "Combobox",
     }  # fmt: skip
     assert isinstance(board.root, ipywidgets.VBox)
 
