@@ -75,6 +75,17 @@ class Board:
         self.page.mouse.move(x + end * width, y, steps=5)
         self.page.mouse.up()
 
+    def settles(self, label):
+        """Wait until a control stands still for a second: what a drag sent has been answered."""
+        last = None
+        for _ in range(20):
+            value = self.control(label).input_value()
+            if value == last:
+                return
+            last = value
+            self.page.wait_for_timeout(1_000)
+        raise AssertionError(f"{label} goes on moving, at {last}")
+
     def nameless(self):
         """What can be reached or is read out, and has no name."""
         return self.root.evaluate(

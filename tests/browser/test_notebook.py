@@ -177,6 +177,7 @@ def try_threshold(board):
     board.open("Threshold")
     board.shows("Confusion at 0.50")
     board.drag(0.5, 0.8)
+    board.settles("Threshold")
     expect(board.control("Threshold")).to_have_value(re.compile("0.[78]"))
     board.type("Threshold", "0.544")
     board.shows("Confusion at 0.54")

@@ -106,6 +106,7 @@ def test_every_tab_in_the_classic_notebook(page, server, books):
     board.open("Threshold")
     board.shows("Confusion at 0.50")
     board.drag(0.5, 0.8)
+    board.settles("Threshold")
     expect(board.control("Threshold")).to_have_value(re.compile("0.[78]"))
     board.type("Threshold", "0.51")
     board.shows("Confusion at 0.51")
