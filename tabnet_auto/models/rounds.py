@@ -51,8 +51,9 @@ class Course:
         own = None
         if self.settings is not None:
             longer, _ = task.folds.with_seeds((0,) * (first_seed + task.folds.n_seeds))
-            latest = _latest(longer.n_folds, longer.n_seeds, first_seed)
-            own = self.settings(longer.fold).select(latest)
+            own = self.settings(longer.fold).select(
+                longer.of_seeds(range(first_seed, longer.n_seeds))
+            )
         return Training(task, self.net, self.train, device=self.device, trace=trace, settings=own)
 
 
@@ -97,7 +98,7 @@ def train_rounds(
             break
         trace.add("round", number=len(nets) + 1, n_seeds=more, of_kind=kind, seconds=left)
         folds, source = task.folds.with_seeds([*kinds, *[kind] * more])
-        new = _latest(folds.n_folds, folds.n_seeds, len(kinds))
+        new = list(folds.of_seeds(range(len(kinds), folds.n_seeds)))
         joining = task.of_members(folds.select(new), source[new])
         training, start = course.of(epochs).training(joining, trace, len(kinds)), monotonic()
         with stop_on_interrupt() as stop:
@@ -159,11 +160,6 @@ class Tried:
         if longer <= n_epochs and (best.kind, longer) not in self.trials:
             return best.kind, longer
         return best.kind, best.best
-
-
-def _latest(n_folds: int, n_seeds: int, begin: int) -> list[int]:
-    """Members of the seeds from ``begin`` on, fold by fold."""
-    return [fold * n_seeds + seed for fold in range(n_folds) for seed in range(begin, n_seeds)]
 
 
 def _as_one(nets: list[nn.Module], task: Task, course: Course) -> nn.Module:
