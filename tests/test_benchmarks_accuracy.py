@@ -310,8 +310,9 @@ def test_halves_share_no_set_and_systems_are_chosen_by_name_or_group():
     names = [name for half in HALVES.values() for name in half]
     assert len(names) == len(set(names))
     assert choose(["ours"]) == ("ours",)
-    assert set(choose(["all-ours", "all-peers", "autogluon"])) == set(SYSTEMS)
+    assert set(choose(["all-ours", "all-peers", "autogluon", "ours-cuda"])) == set(SYSTEMS)
     assert "autogluon" not in choose(["all-peers"])
+    assert "ours-cuda" not in choose(["all-ours"])
     with pytest.raises(SystemExit, match="nobody"):
         choose(["nobody"])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -32,12 +34,18 @@ def run_paper(problem: Problem, clock: Clock) -> Answer:
     return _run(problem, clock, "paper")
 
 
-def _run(problem: Problem, clock: Clock, preset: str) -> Answer:
+def run_cuda(problem: Problem, clock: Clock) -> Answer:
+    """Preset ``balanced`` on a CUDA device."""
+    answer = _run(problem, clock, "balanced", "cuda")
+    return replace(answer, notes={**answer.notes, "gpu": torch.cuda.get_device_name()})
+
+
+def _run(problem: Problem, clock: Clock, preset: str, device: str = "cpu") -> Answer:
     torch.set_num_threads(clock.threads)
     fit = auto_fit(
         problem.train, problem.target, test=problem.test, task=problem.task, folds=problem.folds,
         preset=preset,
-        time_limit=clock.budget * (1.0 - RESERVE), seed=problem.seed, device="cpu", verbose=False,
+        time_limit=clock.budget * (1.0 - RESERVE), seed=problem.seed, device=device, verbose=False,
     )  # fmt: skip
     notes = {"members": fit.folds.n_members, "out_of_fold": fit.oof_score}
     return Answer(answer_of(fit, problem), notes)

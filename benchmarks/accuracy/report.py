@@ -18,6 +18,8 @@ from benchmarks.accuracy.tally import Standing, stand, wins_of
 from benchmarks.synthetic import BAYES_AUC
 
 COMMAND = "python -m benchmarks.accuracy --report"
+PAPER_ACCURACY = {"poker_paper": 0.992, "covertype_paper": 0.9699}
+"""TabNet's, as published (arXiv 1908.07442, tables 2 and 3)."""
 BUSY = 1.2
 """CPU seconds a cell needs per second, at least, for its time to say something on two threads."""
 
@@ -234,7 +236,18 @@ def _remarks(table: Table) -> str:
     bayes = [f"{name} {1.0 - BAYES_AUC[name]:.4f}" for name in table.cells if name in BAYES_AUC]
     if bayes:
         said.append(f"best possible errors: {', '.join(bayes)}")
+    said += [
+        f"accuracy on {name}, {published:.4f} in the paper: "
+        + ", ".join(f"{s} {np.mean([c.scores['accuracy'] for c in own]):.4f}" for s, own in row)
+        for name, published in PAPER_ACCURACY.items()
+        if (row := _scored(table.cells.get(name, {})))
+    ]
     return "\n".join(f"- {line}" for line in said if line) + "\n"
+
+
+def _scored(row: dict[str, list[Cell]]) -> list[tuple[str, list[Cell]]]:
+    """Systems of a set whose cells all have scores."""
+    return [(s, own) for s, own in row.items() if s != BASELINE and not any(c.failure for c in own)]
 
 
 def is_busy(cell: Cell) -> bool:

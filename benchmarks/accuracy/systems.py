@@ -16,13 +16,15 @@ class System:
     """``function`` of ``module`` takes a problem and a clock; ``packages`` go on record.
 
     A system with an ``environment`` of its own is a process there: its function takes nothing,
-    starts the process, and returns what takes a problem and a clock.
+    starts the process, and returns what takes a problem and a clock. ``only_named`` ones belong
+    to no group: they need a GPU, or gigabytes of their own.
     """
 
     module: str
     function: str
     packages: tuple[str, ...]
     environment: Environment | None = None
+    only_named: bool = False
 
     @property
     def is_ours(self) -> bool:
@@ -45,6 +47,7 @@ SYSTEMS = {
     "ours-fast": System("ours", "run_fast", ("tabnet-auto", *TORCH)),
     "ours-best": System("ours", "run_best", ("tabnet-auto", *TORCH)),
     "ours-paper": System("ours", "run_paper", ("tabnet-auto", *TORCH)),
+    "ours-cuda": System("ours", "run_cuda", ("tabnet-auto", *TORCH), only_named=True),
     "constant": System("peers.linear", "run_constant", SKLEARN),
     "linear": System("peers.linear", "run_linear", SKLEARN),
     "hist": System("peers.boosters", "run_hist", SKLEARN),
@@ -56,18 +59,18 @@ SYSTEMS = {
     "catboost-tuned": System("peers.boosters", "run_catboost_tuned", ("catboost", *SKLEARN)),
     "realmlp": System("peers.pytabkit", "run_realmlp", ("pytabkit", *TORCH)),
     "tabm": System("peers.pytabkit", "run_tabm", ("pytabkit", *TORCH)),
-    "autogluon": System("peers.autogluon", "start_autogluon", PORTFOLIO, AUTOGLUON),
+    "autogluon": System(
+        "peers.autogluon", "start_autogluon", PORTFOLIO, AUTOGLUON, only_named=True
+    ),
     "pytorch-tabnet": System("peers.tabnet", "run_tabnet", ("pytorch-tabnet", *TORCH)),
 }
 BASELINE = "constant"
 """What a system that fails is scored as; it takes no rank of its own."""
 
-# Whoever wants a system of two more gigabytes names it.
+_GROUPED = {name: system for name, system in SYSTEMS.items() if not system.only_named}
 GROUPS = {
-    "ours": tuple(name for name, system in SYSTEMS.items() if system.is_ours),
-    "peers": tuple(
-        name for name, system in SYSTEMS.items() if not (system.is_ours or system.environment)
-    ),
+    "ours": tuple(name for name, system in _GROUPED.items() if system.is_ours),
+    "peers": tuple(name for name, system in _GROUPED.items() if not system.is_ours),
     "cheap": (
         "constant", "linear", "hist", "lightgbm", "lightgbm-tuned", "xgboost", "xgboost-tuned",
         "catboost", "catboost-tuned",

@@ -12,7 +12,7 @@ import contextlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from functools import cached_property
+from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -191,10 +191,10 @@ class CudaRecorder:
         self.device = device
         self.ahead: deque[torch.cuda.Event] = deque()
 
-    @cached_property
+    @property
     def stream(self) -> torch.cuda.Stream:
         """Where all steps run, recorded or not, so that memory is not held twice."""
-        return torch.cuda.Stream(self.device)
+        return _stream(self.device)
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
@@ -222,6 +222,12 @@ class CudaRecorder:
         self.ahead.append(event)
         if len(self.ahead) > AHEAD:
             self.ahead.popleft().synchronize()
+
+
+@cache
+def _stream(device: torch.device) -> torch.cuda.Stream:
+    """One for every trainer: torch never frees what matrix products set up for a stream."""
+    return torch.cuda.Stream(device)
 
 
 @contextlib.contextmanager
