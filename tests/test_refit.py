@@ -8,15 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from train_helpers import make_members, make_table, make_trainer
 
 from tabnet_auto import InputError, Preset, auto_fit, load
-from tabnet_auto.config import NetConfig, TrainConfig
+from tabnet_auto.config import Kind, NetConfig, TrainConfig
+from tabnet_auto.ensemble.blend import Blend
 from tabnet_auto.folds import Folds
 from tabnet_auto.result.predict import predict_models
-from tabnet_auto.result.refit import _schedule
+from tabnet_auto.result.refit import Schedule, seed_schedules
 from tabnet_auto.trace import Trace
 
 NET = NetConfig(n_steps=2, n_hidden=8, n_layers=1, n_bins=4, n_context=4)
@@ -128,17 +130,39 @@ def test_estimators_of_ones_own_are_refitted_while_they_are_known(frame, tmp_pat
 
 class TestSchedule:
     def test_the_median_of_the_best_epochs(self, learned):
-        best = learned.trace.of("epoch")[-1]["best_epoch"]
-        config, last = _schedule(learned)
-        assert last == max(1, round(float(np.median(best))))
-        assert config == learned.preset.train
+        best = np.array(learned.trace.of("epoch")[-1]["best_epoch"]).reshape(-1, 2)
+        lasts = np.maximum(1, np.median(best, axis=0).round())
+        assert seed_schedules(learned) == [Schedule(4, last) for last in lasts], "of two kinds"
 
-    def test_a_training_cut_short_had_bent_its_schedule(self, learned):
+    def test_every_round_has_its_own(self, learned):
         trace = Trace()
-        trace.add("epoch", best_epoch=[7, 8, 9])
-        trace.add("stopped", reason="time_limit", epoch=9)
-        config, last = _schedule(replace(learned, trace=trace))
-        assert (config.max_epochs, last) == (9, 8)
+        best = (
+            ([7, 8, 3], 9, "time_limit"),
+            ([15, 20, 16], 20, "max_epochs"),
+            ([2] * 3, 3, "requested"),
+        )
+        for number, (epochs, epoch, reason) in enumerate(best):
+            if number:
+                trace.add("round", number=number + 1)
+            trace.add("epoch", best_epoch=epochs, max_epochs=20)
+            trace.add("stopped", reason=reason, epoch=epoch)
+        # The first was cut short, and had bent its schedule; the third was interrupted.
+        assert learned.folds.n_folds == 3
+        assert seed_schedules(replace(learned, trace=trace)) == [Schedule(9, 7), Schedule(20, 16)]
+
+    def test_networks_of_two_schedules_are_as_trained_alone(self, frame):
+        net = replace(NET, other_kinds=(Kind(n_bins=2), Kind(column_dropout=0.5)))
+        learned = fit(frame, preset=replace(TINY, net=net, n_seeds=3))
+        trace = Trace()
+        trace.add("epoch", best_epoch=[1, 3, 1] * 3, max_epochs=4)
+        trace.add("stopped", reason="max_epochs", epoch=4)
+        learned = replace(learned, trace=trace)
+        whole = learned.refit_full()
+        for seed in range(3):
+            weights = [float(seed == other) for other in range(3)]
+            one = replace(learned, blend=Blend(tuple(weights))).slim().refit_full()
+            for name, tensor in one.net.state_dict().items():
+                torch.testing.assert_close(whole.net.state_dict()[name][[seed]], tensor, msg=name)
 
     def test_without_validation_rows_the_last_epoch_counts(self):
         design, members = make_table(), make_members()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from tabnet_auto.companions.train import refit_companion
 from tabnet_auto.encode.encoder import Encoder, fit_encoder
@@ -20,7 +21,7 @@ from tabnet_auto.train.device import choose_device
 from tabnet_auto.train.members import Task, train_members
 
 if TYPE_CHECKING:
-    from tabnet_auto.config import MemberSettings, TrainConfig
+    from tabnet_auto.config import MemberSettings
     from tabnet_auto.result.fit import FitResult
 
 
@@ -35,21 +36,15 @@ def refit_full(fit: FitResult, train: Any, device: str) -> FitResult:
         design.with_target(fit.target, table.weight), encoder.layout, encoder.tables, full,
         fit.metric, classes, fit.objective,
     )  # fmt: skip
-    config, last_epoch = _schedule(fit)
     computed_on, _ = choose_device(device)
     # The seeds kept see what they would see beside the others: statistics are seeded by the first.
     own, encoder = _of_kept(fit, task, encoder)
-    net, _ = train_members(
-        own, fit.preset.net, config, device=computed_on, deadline=None, trace=Trace(),
-        last_epoch=last_epoch, settings=_settings(fit),
-    )  # fmt: skip
+    net = _train_networks(fit, own, computed_on)
     companions = tuple(
         refit_companion(one, task, n_threads=torch.get_num_threads()) if one.members else one
         for one in weighty_companions(fit)
     )
-    return replace(
-        fit, encoder=encoder, net=net.to("cpu"), companions=companions, full=full, table=table
-    )
+    return replace(fit, encoder=encoder, net=net, companions=companions, full=full, table=table)
 
 
 def _training_table(fit: FitResult, train: Any) -> Table:
@@ -114,14 +109,46 @@ def _settings(fit: FitResult) -> MemberSettings | None:
     return found if fit.networks is None else found.select(fit.networks)
 
 
-def _schedule(fit: FitResult) -> tuple[TrainConfig, int]:
-    """Return the schedule of the folds, and the median of the epochs they found best.
+def _train_networks(fit: FitResult, task: Task, device: torch.device) -> nn.Module:
+    """Train the networks that the model holds, those of one schedule side by side."""
+    schedules = seed_schedules(fit)
+    held = [schedules[seed] for seed in fit.networks or range(fit.n_seeds)]
+    settings, nets, trained = _settings(fit), [], []
+    for schedule in dict.fromkeys(held):
+        members = [i for i, own in enumerate(held) if own == schedule]
+        net, _ = train_members(
+            task.of_members(task.folds.select(members), np.array(members)), fit.preset.net,
+            replace(fit.preset.train, max_epochs=schedule.max_epochs), device=device,
+            deadline=None, trace=Trace(), last_epoch=schedule.last_epoch,
+            settings=settings and settings.select(members),
+        )  # fmt: skip
+        nets.append(net.to("cpu").state_dict())
+        trained += members
+    whole, order = task.build(fit.preset.net, torch.device("cpu")), np.argsort(trained)
+    whole.load_state_dict({name: torch.cat([net[name] for net in nets])[order] for name in nets[0]})
+    return whole.eval()
 
-    A training that time cut short had bent its schedule to end there, and so is this one. Of
-    several rounds the first is of the epochs that the preset plans.
+
+@dataclass(frozen=True)
+class Schedule:
+    """A schedule of ``max_epochs`` that is followed to ``last_epoch``."""
+
+    max_epochs: int
+    last_epoch: int
+
+
+def seed_schedules(fit: FitResult) -> list[Schedule]:
+    """Return each seed's schedule: its round's, up to the median of the epochs found best.
+
+    The median is over the folds and the round's seeds of the same kind. A round that time cut
+    short had bent its schedule to end there, and so is this one.
     """
-    stopped, epochs = fit.trace.of("stopped")[0], fit.trace.rounds()[0][-1]
-    config = fit.preset.train
-    if stopped["reason"] == "time_limit":
-        config = replace(config, max_epochs=stopped["epoch"])
-    return config, max(1, round(float(np.median(epochs["best_epoch"]))))
+    found: list[Schedule] = []
+    for epochs, stopped in zip(fit.trace.rounds(), fit.trace.of("stopped"), strict=False):
+        best = np.array(epochs[-1]["best_epoch"]).reshape(fit.folds.n_folds, -1)
+        kinds = np.array(fit.folds.kinds[len(found) :][: best.shape[1]])
+        is_cut = stopped["reason"] == "time_limit"
+        planned = stopped["epoch"] if is_cut else epochs[-1]["max_epochs"]
+        lasts = (np.median(best[:, kinds == kind]) for kind in kinds)
+        found += [Schedule(planned, max(1, round(float(last)))) for last in lasts]
+    return found
