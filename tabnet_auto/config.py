@@ -20,6 +20,7 @@ class Kind:
     """What a further kind of network has of its own; None: what :class:`NetConfig` says."""
 
     n_bins: int | None = None
+    column_dropout: float | None = None
     column_sparsity: float | None = None
 
 
@@ -36,9 +37,9 @@ class NetConfig:
     (:func:`tabnet_auto.net.tabnet.mass_penalty`; 0.04 does so); it grows with what a member has
     learned (:func:`tabnet_auto.train.loss.explained_share`).
 
-    Which bins and which weight of the penalty are best depends on the data, so the networks of a
-    fold take turns: the first is as above, the next are the ``other_kinds``, further ones are of
-    the kind that did best, and the blend weighs them.
+    How many bins, how much column dropout and which weight of the penalty are best depends on
+    the data, so the networks of a fold take turns: the first is as above, the next are the
+    ``other_kinds``, further ones are of the kind that did best, and the blend weighs them.
     """
 
     n_steps: int = 2
@@ -55,22 +56,21 @@ class NetConfig:
     unknown_rate: float = 0.01
     column_dropout: float = 0.1
     column_sparsity: float = 0.0
-    other_kinds: tuple[Kind, ...] = (Kind(n_bins=8), Kind(column_sparsity=0.04))
+    other_kinds: tuple[Kind, ...] = (
+        Kind(n_bins=4), Kind(column_dropout=0.25), Kind(column_sparsity=0.04),
+    )  # fmt: skip
 
     @property
     def n_kinds(self) -> int:
         """Kinds of networks that take turns."""
         return 1 + len(self.other_kinds)
 
-    def bins(self, kind: int) -> int:
-        """Bins of a value's token in a network of this kind, ``n_bins`` at most."""
-        own = self.other_kinds[kind - 1].n_bins if kind else None
-        return self.n_bins if own is None else min(own, self.n_bins)
-
-    def sparsity(self, kind: int) -> float:
-        """Weight of the penalty on little-read columns in a network of this kind."""
-        own = self.other_kinds[kind - 1].column_sparsity if kind else None
-        return self.column_sparsity if own is None else own
+    def of(self, kind: int) -> NetConfig:
+        """Return what networks of a kind have; bins are at most as many as the shape's."""
+        if kind == 0:
+            return self
+        own = {k: v for k, v in vars(self.other_kinds[kind - 1]).items() if v is not None}
+        return replace(self, **{**own, "n_bins": min(own.get("n_bins", self.n_bins), self.n_bins)})
 
 
 @dataclass(frozen=True)
@@ -249,7 +249,7 @@ class Search:
 SMALL_DATA = 50_000
 """Up to so many cells several networks a fold cost seconds."""
 SMALL_DATA_SEEDS = 3
-TIMED_SEEDS = 8
+TIMED_SEEDS = 16
 """Networks a fold at most where a time limit has room for them: more change little."""
 
 PRESETS: dict[str, Preset] = {

@@ -27,6 +27,8 @@ from tabnet_auto.train.state import TrainState
 
 BENT = 0.3
 """Share of a round's time from which another is begun: its schedule bends to end in it."""
+MOST = 0.75
+"""Share of its time from which a longer round is begun."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ class Tried:
         """Return the kind and the epochs of a round that has time for ``n_epochs``.
 
         A kind that has not been tried; then the best trial's kind, for twice its epochs where
-        there is time for them and they have not been tried, else for as many as were best.
+        there is time for most of them and they have not been tried, else for as many as were best.
         """
         known = {kind for kind, _ in self.trials}
         new = [kind for kind in range(self.n_kinds) if kind not in known]
@@ -157,7 +159,7 @@ class Tried:
             return new[0], self.max_epochs
         best = min(self.trials.values(), key=lambda trial: trial.loss)
         longer = 2 * best.planned
-        if longer <= n_epochs and (best.kind, longer) not in self.trials:
+        if MOST * longer <= n_epochs and (best.kind, longer) not in self.trials:
             return best.kind, longer
         return best.kind, best.best
 

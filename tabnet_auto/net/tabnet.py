@@ -55,7 +55,7 @@ class AttentionTabNet(nn.Module):
             inputs.n_levels,
             random,
             n_bins=config.n_bins,
-            bins=[config.bins(kind) for kind in kinds],
+            bins=[config.of(kind).n_bins for kind in kinds],
             level_width=config.level_width,
         )
         n_members, hidden = random.n_members, config.n_hidden
@@ -85,7 +85,7 @@ class AttentionTabNet(nn.Module):
             ParametricActivation(function, n_members, hidden) for _ in self.layers
         )
         self.head = MemberLinear(hidden, n_outputs, random, gain=0.0)
-        sparsity = torch.tensor([config.sparsity(kind) for kind in kinds])
+        sparsity = torch.tensor([config.of(kind).column_sparsity for kind in kinds])
         self.register_buffer("column_sparsity", sparsity)
         self.is_penalized = bool(sparsity.any())
         self.config = config

@@ -168,10 +168,20 @@ def _trainer(
     settings: MemberSettings | None,
 ) -> Trainer:
     targets = Targets(task.design, task.tables, task.folds.train, device, task.objective)
+    settings = with_kinds(settings or MemberSettings(), net, task.folds)
     return Trainer(
         task.build(net, device), RowStore(task.design, device), targets, task.folds, train,
         task.score_logits, trace=trace, settings=settings,
     )  # fmt: skip
+
+
+def with_kinds(
+    settings: MemberSettings, net: NetConfig | PaperConfig, folds: Folds
+) -> MemberSettings:
+    """Add the column dropout of each member's kind, unless it has been set for the members."""
+    if isinstance(net, PaperConfig) or not folds.kind or settings.column_dropout is not None:
+        return settings
+    return replace(settings, column_dropout=tuple(net.of(k).column_dropout for k in folds.kind))
 
 
 def predict_held_out(net: nn.Module, task: Task) -> list[NDArray[np.float64]]:

@@ -10,9 +10,10 @@ import pytest
 import torch
 from train_helpers import PAPER, SMALL, make_members, make_table, make_trainer, one, some
 
-from tabnet_auto.config import MemberSettings, TrainConfig
+from tabnet_auto.config import Kind, MemberSettings, TrainConfig
 from tabnet_auto.trace import Trace
 from tabnet_auto.train.halving import RUNGS, Halving
+from tabnet_auto.train.members import with_kinds
 
 CASES = [
     pytest.param("binary", SMALL, False, id="default"),
@@ -158,3 +159,15 @@ def test_best_snapshot_is_of_the_best_epoch():
         ]
         assert state.best_epoch[member] == int(np.argmin(losses)) + 1
         assert state.best_loss[member] == min(losses)
+
+
+def test_a_kind_has_its_own_column_dropout_unless_a_search_has_set_it():
+    net = replace(SMALL, other_kinds=(Kind(n_bins=2), Kind(column_dropout=0.4)))
+    folds = replace(make_members(), kind=(0, 1, 2))
+    searched = MemberSettings(column_dropout=(0.2,) * 3)
+    plain = SMALL.column_dropout
+    assert with_kinds(OWN, net, replace(folds, kind=())) is OWN
+    assert with_kinds(MemberSettings(), net, folds).column_dropout == (plain, plain, 0.4)
+    assert with_kinds(MemberSettings(lr=(0.1,) * 3), net, folds).lr == (0.1,) * 3
+    assert with_kinds(searched, net, folds) is searched
+    assert with_kinds(MemberSettings(), PAPER, folds) == MemberSettings()
