@@ -180,20 +180,21 @@ class TestRounds:
         assert tried.next_plan(100) == (0, 8)
         tried.add(folds, SimpleNamespace(best_epoch=[3, 6], best_loss=[0.5, 0.7]), 8)
         assert tried.next_plan(100) == (1, 8)
+        assert tried.next_plan(2) == (0, 5), "there is no time to tell how good another kind is"
         other = folds.with_kinds([1])
         tried.add(other, SimpleNamespace(best_epoch=[2, 2], best_loss=[0.5, 0.6]), 8)
-        assert tried.next_plan(15) == (1, 2)
+        assert tried.next_plan(11) == (1, 2)
         # What later networks of a plan, or those cut short to its best epochs say changes nothing.
         tried.add(other, SimpleNamespace(best_epoch=[9, 9], best_loss=[0.9, 0.9]), 8)
         tried.add(folds, SimpleNamespace(best_epoch=[1, 1], best_loss=[0.1, 0.1]), 2)
-        assert tried.next_plan(15) == (1, 2)
+        assert tried.next_plan(11) == (1, 2)
 
     def test_longer_training_is_tried_and_goes_on_while_it_is_better(self):
         folds = make_folds("binary", np.tile([0, 1], 20), folds=2)
         tried = Tried(1, 8)
         tried.add(folds, SimpleNamespace(best_epoch=[3, 6], best_loss=[0.5, 0.7]), 8)
-        assert tried.next_plan(15) == (0, 5), "there is no time for twice the epochs"
-        assert tried.next_plan(16) == (0, 16)
+        assert tried.next_plan(11) == (0, 5), "there is no time for most of twice the epochs"
+        assert tried.next_plan(12) == (0, 16)
         tried.add(folds, SimpleNamespace(best_epoch=[15, 16], best_loss=[0.5, 0.6]), 16)
         assert tried.next_plan(100) == (0, 32)
         tried.add(folds, SimpleNamespace(best_epoch=[9, 9], best_loss=[0.6, 0.6]), 32)

@@ -150,12 +150,13 @@ class Tried:
     def next_plan(self, n_epochs: int) -> tuple[int, int]:
         """Return the kind and the epochs of a round that has time for ``n_epochs``.
 
-        A kind that has not been tried; then the best trial's kind, for twice its epochs where
-        there is time for most of them and they have not been tried, else for as many as were best.
+        A kind that has not been tried, where there is time to tell; then the best trial's kind,
+        for twice its epochs where there is time for most of them and they have not been tried,
+        else for as many as were best.
         """
         known = {kind for kind, _ in self.trials}
         new = [kind for kind in range(self.n_kinds) if kind not in known]
-        if new:
+        if new and BENT * self.max_epochs <= n_epochs:
             return new[0], self.max_epochs
         best = min(self.trials.values(), key=lambda trial: trial.loss)
         longer = 2 * best.planned

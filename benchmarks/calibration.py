@@ -1,0 +1,108 @@
+"""Is the bagged network calibrated? Its log-loss beside that of temperature-scaled single folds.
+
+    python -m benchmarks.calibration [--sets ...] [--json FILE] [--data DIR]
+
+Rows and folds are the accuracy benchmark's, the network is the default one with a seed a fold, and
+no clock runs. Each fold's network gets the temperature that is best for the rows it held out; the
+best of the five on the test rows is what the mean of the five, as it is, has to reach.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from benchmarks.accuracy.measures import log_loss
+from benchmarks.accuracy.ours import answer_of
+from benchmarks.accuracy.sets import HALVES, Exam, read_exam
+from benchmarks.accuracy.tables import spread
+from benchmarks.data import DEFAULT
+from tabnet_auto import FitResult, auto_fit
+from tabnet_auto.config import PRESETS
+from tabnet_auto.train.predict import predict_members
+
+FLAT, SHARP = 0.2, 5.0
+"""Temperatures that are looked between."""
+
+
+def scaled(p: np.ndarray, temperature: float) -> np.ndarray:
+    """Divide the logits of probabilities ``(n, K)`` by a temperature."""
+    logits = np.log(np.clip(p, 1e-12, 1.0)) / temperature
+    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return raised / raised.sum(axis=1, keepdims=True)
+
+
+def best_temperature(y: np.ndarray, p: np.ndarray) -> float:
+    """Return the temperature of the least log-loss."""
+    found = minimize_scalar(
+        lambda t: log_loss(y, scaled(p, t)), bounds=(FLAT, SHARP), method="bounded"
+    )
+    return float(found.x)
+
+
+def fold_losses(fit: FitResult, exam: Exam, labels: np.ndarray) -> list[dict[str, float]]:
+    """Log-loss on the test rows of every fold's network, as it is and at its temperature."""
+    problem, held = exam.problem, fit.held_out
+    design = fit.encoder.encode(problem.test)
+    chunks = predict_members(fit.net, design, fit.encoder.tables, is_class=True)
+    losses = []
+    for fold, predicted in enumerate(np.concatenate(list(chunks), axis=1)):
+        own = spread(held.own[0][fold], labels, len(problem.classes))
+        temperature = best_temperature(problem.y[held.rows[fold]], own)
+        test = spread(predicted, labels, len(problem.classes))
+        losses.append(
+            {"as_it_is": log_loss(exam.y_test, test), "temperature": temperature,
+             "scaled": log_loss(exam.y_test, scaled(test, temperature))}
+        )  # fmt: skip
+    return losses
+
+
+def measure(exam: Exam) -> dict[str, object]:
+    """Fit the default network, and compare."""
+    problem = exam.problem
+    fit = auto_fit(
+        problem.train, problem.target, task=problem.task, folds=problem.folds, audit="off",
+        preset=replace(PRESETS["balanced"], n_seeds=1), seed=problem.seed, device="cpu",
+        verbose=False,
+    )  # fmt: skip
+    position = {str(label): i for i, label in enumerate(problem.classes)}
+    labels = np.array([position[str(label)] for label in fit.classes_.tolist()])
+    folds = fold_losses(fit, exam, labels)
+    bagged, best = log_loss(exam.y_test, answer_of(fit, problem)), min(f["scaled"] for f in folds)
+    return {"set": problem.name, "bagged": bagged, "best_scaled_fold": best,
+            "ratio": bagged / best, "folds": folds}  # fmt: skip
+
+
+def main() -> None:
+    """Print a row a set, write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--sets", nargs="+", default=HALVES["development"])
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--data", type=Path, default=DEFAULT)
+    options = parser.parse_args()
+    rows = []
+    print("| set | bagged | best scaled fold | ratio | best fold as it is | temperatures |")
+    print("|---|--:|--:|--:|--:|--:|")
+    for name in options.sets:
+        exam = read_exam(name, 8_000, 0, options.data)
+        if exam.problem.task == "regression":
+            continue
+        row = measure(exam)
+        rows.append(row)
+        heats = [fold["temperature"] for fold in row["folds"]]
+        plain = min(fold["as_it_is"] for fold in row["folds"])
+        print(
+            f"| {name} | {row['bagged']:.4f} | {row['best_scaled_fold']:.4f} | {row['ratio']:.3f} "
+            f"| {plain:.4f} | {min(heats):.2f} to {max(heats):.2f} |", flush=True,
+        )  # fmt: skip
+        if options.json:
+            options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
