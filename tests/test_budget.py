@@ -177,23 +177,33 @@ class TestRounds:
     def test_each_kind_has_its_turn_and_then_the_better_one(self):
         folds = make_folds("binary", np.tile([0, 1], 20), folds=2)
         tried = Tried(2, 8)
-        assert tried.next_plan(100) == (0, 8)
         tried.add(folds, SimpleNamespace(best_epoch=[3, 6], best_loss=[0.5, 0.7]), 8)
         assert tried.next_plan(100) == (1, 8)
-        assert tried.next_plan(2) == (0, 5), "there is no time to tell how good another kind is"
+        assert tried.next_plan(2) == (0, 8), "there is no time to tell how good another kind is"
         other = folds.with_kinds([1])
         tried.add(other, SimpleNamespace(best_epoch=[2, 2], best_loss=[0.5, 0.6]), 8)
-        assert tried.next_plan(11) == (1, 2)
-        # What later networks of a plan, or those cut short to its best epochs say changes nothing.
+        assert tried.next_plan(11) == (1, 4), "twice its best epochs"
+        # What later networks of the same plan say changes nothing.
         tried.add(other, SimpleNamespace(best_epoch=[9, 9], best_loss=[0.9, 0.9]), 8)
-        tried.add(folds, SimpleNamespace(best_epoch=[1, 1], best_loss=[0.1, 0.1]), 2)
-        assert tried.next_plan(11) == (1, 2)
+        assert tried.next_plan(11) == (1, 4)
+
+    def test_kinds_are_planned_for_twice_what_the_first_round_found_best(self):
+        folds = make_folds("binary", np.tile([0, 1], 20), folds=2)
+        tried = Tried(2, 30)
+        tried.add(folds, SimpleNamespace(best_epoch=[5, 5], best_loss=[0.5, 0.7]), 30)
+        assert tried.next_plan(14) == (0, 10), "the first kind, too"
+        tried.add(folds, SimpleNamespace(best_epoch=[9, 9], best_loss=[0.4, 0.6]), 10)
+        assert tried.next_plan(14) == (1, 10)
+        tried.add(
+            folds.with_kinds([1]), SimpleNamespace(best_epoch=[3, 3], best_loss=[0.8] * 2), 10
+        )
+        assert tried.next_plan(100) == (0, 10), "more has been tried before"
 
     def test_longer_training_is_tried_and_goes_on_while_it_is_better(self):
         folds = make_folds("binary", np.tile([0, 1], 20), folds=2)
         tried = Tried(1, 8)
         tried.add(folds, SimpleNamespace(best_epoch=[3, 6], best_loss=[0.5, 0.7]), 8)
-        assert tried.next_plan(11) == (0, 5), "there is no time for most of twice the epochs"
+        assert tried.next_plan(11) == (0, 8), "there is no time for most of twice the epochs"
         assert tried.next_plan(12) == (0, 16)
         tried.add(folds, SimpleNamespace(best_epoch=[15, 16], best_loss=[0.5, 0.6]), 16)
         assert tried.next_plan(100) == (0, 32)

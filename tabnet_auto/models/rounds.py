@@ -2,9 +2,9 @@
 
 How long a training takes nobody knows before early stopping has ended it. So the first round
 trains in full, and the next ones follow with the pace that was measured, as long as one more fits.
-They plan for as many epochs as the first found best: their learning rate has fallen by then, which
-makes them as good in less time. Where there is time for it, one round trains twice as long, and
-another twice as long as that while it pays. Each joins the blend.
+They plan for twice the epochs that the first found best, and train to the end: their learning rate
+falls before they learn the training rows by heart. Where there is time for it, one round trains
+twice as long as the best plan, and another twice as long as that while it pays. Each joins the blend.
 """
 
 from __future__ import annotations
@@ -44,9 +44,8 @@ class Course:
     settings: Callable[[tuple[int, ...]], MemberSettings] | None = None
 
     def of(self, epochs: int) -> Course:
-        """Return the same of other epochs; a longer one is for its end, and goes on to it."""
-        patience = epochs if epochs > self.train.max_epochs else self.train.patience
-        return replace(self, train=replace(self.train, max_epochs=epochs, patience=patience))
+        """Return the same for a plan of other epochs, which is trained to its end."""
+        return replace(self, train=replace(self.train, max_epochs=epochs, patience=epochs))
 
     def training(self, task: Task, trace: Trace, first_seed: int = 0) -> Training:
         """Set up the members of ``task``, whose folds have had ``first_seed`` seeds before."""
@@ -130,7 +129,7 @@ class Trial:
 class Tried:
     """Which plans of networks have been tried, and what comes next.
 
-    ``max_epochs`` are planned for the first networks of each of ``n_kinds`` kinds.
+    ``max_epochs`` were planned for the first networks; there are ``n_kinds`` kinds of them.
     """
 
     def __init__(self, n_kinds: int, max_epochs: int) -> None:
@@ -138,9 +137,7 @@ class Tried:
         self.trials: dict[tuple[int, int], Trial] = {}
 
     def add(self, folds: Folds, state: TrainState, planned: int) -> None:
-        """Take note of members that have been trained in full; of a plan the first ones count."""
-        if planned < self.max_epochs:
-            return
+        """Take note of members that have been trained; of a plan the first ones count."""
         kind = np.array(folds.kind or (0,) * folds.n_members)
         for one in set(kind.tolist()):
             best = math.ceil(np.median(np.array(state.best_epoch)[kind == one]))
@@ -150,19 +147,23 @@ class Tried:
     def next_plan(self, n_epochs: int) -> tuple[int, int]:
         """Return the kind and the epochs of a round that has time for ``n_epochs``.
 
-        A kind that has not been tried, where there is time to tell; then the best trial's kind,
-        for twice its epochs where there is time for most of them and they have not been tried,
-        else for as many as were best.
+        Each kind for twice the epochs that the first round found best, where there is time to
+        tell how good that is; then the best trial's kind, for twice its epochs where there is
+        time for most of them and it has not been tried for more, else as that trial was.
         """
-        known = {kind for kind, _ in self.trials}
-        new = [kind for kind in range(self.n_kinds) if kind not in known]
-        if new and BENT * self.max_epochs <= n_epochs:
-            return new[0], self.max_epochs
+        usual = self._ample(self.trials[0, self.max_epochs])
+        new = [kind for kind in range(self.n_kinds) if (kind, usual) not in self.trials]
+        if new and BENT * usual <= n_epochs:
+            return new[0], usual
         best = min(self.trials.values(), key=lambda trial: trial.loss)
-        longer = 2 * best.planned
-        if MOST * longer <= n_epochs and (best.kind, longer) not in self.trials:
-            return best.kind, longer
-        return best.kind, best.best
+        more = [trial for trial in self.trials.values() if trial.planned > best.planned]
+        if MOST * 2 * best.planned <= n_epochs and best.kind not in {one.kind for one in more}:
+            return best.kind, 2 * best.planned
+        return best.kind, self._ample(best)
+
+    def _ample(self, trial: Trial) -> int:
+        """Epochs of a plan that ends soon after a trial's best epoch, with a fallen learning rate."""
+        return min(2 * trial.best, trial.planned)
 
 
 def _as_one(nets: list[nn.Module], task: Task, course: Course) -> nn.Module:
