@@ -192,7 +192,9 @@ def cell_words(value: Any) -> str:
 
 def short_words(value: Any) -> str:
     """Return a cell as there is room for it in a picture of many."""
-    return short_number(value) if isinstance(value, float | np.floating) else cell_words(value)
+    return (
+        short_number(float(value)) if isinstance(value, float | np.floating) else cell_words(value)
+    )
 
 
 def value_words(value: float, sign: str = "") -> str:
