@@ -363,7 +363,7 @@ def test_500_columns_stay_usable(offline, tmp_path):
     page.get_by_label("Filter columns").fill("sensor_3")
     assert table.locator("tbody tr:visible").count() == 100
     slowest = page.evaluate(
-        """() => Math.max(...['Column', 'fold 2', 'Spread'].map(name => {
+        """() => Math.max(...['Column', 'Fold 2', 'Spread'].map(name => {
           const head = [...document.querySelectorAll('#attention .ta-sort')]
             .find(x => x.textContent === name);
           const start = performance.now(); head.click(); return performance.now() - start; }))"""

@@ -134,7 +134,8 @@ def _in_two(name: str) -> list[str]:
 def _room(words: Sequence[str]) -> float:
     """Return the width that lets all words be read, within bounds."""
     low, high = _CELL_WIDTHS
-    return min(max(_LETTER_WIDTH * max(map(len, words)) + 12.0, low), high)
+    letters = max(len(word) + sum(map(str.isupper, word)) / 4 for word in words)
+    return min(max(_LETTER_WIDTH * letters + 12.0, low), high)
 
 
 def _letters(width: float) -> int:
