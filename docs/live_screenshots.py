@@ -51,12 +51,12 @@ def live_pictures(
     with jupyter.serving(command, folder) as url:
         for name in fits:
             page = patient_page(browser)
-            jupyter.run_all(page, f"{url}/notebooks/{name}.ipynb")
+            jupyter.run_all(page, f"{url}/notebooks/{name}.ipynb", PATIENCE)
             take_tabs(page, name, save)
             page.close()
             jupyter.end_sessions(url)
         page = patient_page(browser)
-        jupyter.run_all(page, f"{url}/notebooks/train.ipynb")
+        jupyter.run_all(page, f"{url}/notebooks/train.ipynb", PATIENCE)
         take_training(page, first, save)
         page.close()
         jupyter.end_sessions(url)

@@ -25,7 +25,7 @@ from tabnet_auto.result.fit import FitResult
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 from data import DEFAULT, read_split  # the data sets' reader is shared with the benchmarks
-from live_screenshots import live_pictures
+from live_screenshots import PATIENCE, live_pictures
 
 # The fast preset with two steps, so that there is an order of looking to show.
 PRESET = get_preset("fast")
@@ -59,6 +59,7 @@ def main() -> None:
                     page = browser.new_page(
                         viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=scheme
                     )
+                    page.set_default_timeout(PATIENCE)
                     page.goto(path.as_uri())
                     page.wait_for_selector("html.ta-ready")
                     page.add_style_tag(content=STYLE)

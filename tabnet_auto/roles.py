@@ -99,7 +99,7 @@ def _datetime(facts: Facts) -> Found:
     first, last = (
         np.datetime_as_string(t, "D") for t in (facts.present.min(), facts.present.max())
     )
-    return "datetime", f"{facts.n_unique} distinct from {first} to {last}"
+    return "datetime", f"{facts.n_unique:,} distinct from {first} to {last}"
 
 
 def _number_identifier(facts: Facts) -> Found:
@@ -112,7 +112,7 @@ def _number_identifier(facts: Facts) -> Found:
     gapless = facts.n_unique == len(present) == present.max() - present.min() + 1
     if gapless and facts.n_rows >= MIN_ID_ROWS:
         low, high = int(present.min()), int(present.max())
-        return "identifier", f"{GAPLESS}, {low} to {high}: a row number"
+        return "identifier", f"{GAPLESS}, {low:,} to {high:,}: a row number"
     return None
 
 
@@ -122,13 +122,13 @@ def _code(facts: Facts) -> Found:
     if not facts.named_like(_CODE_NAME):
         return None
     role: Role = "categorical" if facts.n_unique <= MAX_LEVELS else "high_cardinality"
-    return role, f"whole numbers with a name like a code's, {facts.n_unique} levels"
+    return role, f"whole numbers with a name like a code's, {facts.n_unique:,} levels"
 
 
 def _discrete(facts: Facts) -> Found:
     few = facts.n_unique <= MAX_DISCRETE and facts.distinct_share <= REPEATED
     if facts.whole and few:
-        return "discrete", f"{facts.n_unique} distinct whole numbers"
+        return "discrete", f"{facts.n_unique:,} distinct whole numbers"
     return None
 
 
@@ -136,7 +136,7 @@ def _numeric(facts: Facts) -> Found:
     if facts.kind != "number":
         return None
     what = "whole numbers" if facts.whole else "numbers"
-    return "numeric", f"{what}, {facts.n_unique} distinct"
+    return "numeric", f"{what}, {facts.n_unique:,} distinct"
 
 
 def _free_text(facts: Facts) -> Found:
@@ -158,11 +158,11 @@ def _few_levels(facts: Facts) -> Found:
     if facts.n_unique > MAX_LEVELS:
         return None
     what = "categorical dtype, " if facts.declared else ""
-    return "categorical", f"{what}{facts.n_unique} levels"
+    return "categorical", f"{what}{facts.n_unique:,} levels"
 
 
 def _many_levels(facts: Facts) -> Found:
-    return "high_cardinality", f"{facts.n_unique} levels, more than {MAX_LEVELS}"
+    return "high_cardinality", f"{facts.n_unique:,} levels, more than {MAX_LEVELS}"
 
 
 def _percent(facts: Facts) -> str:

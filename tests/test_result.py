@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import pickle
 import re
@@ -13,6 +14,7 @@ from sklearn.metrics import make_scorer, mean_absolute_error, roc_auc_score
 
 from tabnet_auto import InputError, Preset, auto_fit
 from tabnet_auto.config import NetConfig, TrainConfig
+from tabnet_auto.result.words import lines_of_python
 from tabnet_auto.train.predict import predict_members
 
 NET = NetConfig(n_steps=2, n_hidden=16, n_layers=1, n_bins=4, n_context=8)
@@ -139,6 +141,20 @@ def test_how_to_reproduce_it_fits_on_a_line(frame):
     pairs = [(np.arange(100), np.arange(100, 148))]
     assert "folds=..." in fit(frame, folds=pairs).about["Call"]
     assert "preset=..., folds=3, seed=0" in fit(frame).about["Call"]
+
+
+def test_a_long_call_is_reproduced_on_many_lines_that_say_the_same():
+    versions = {"torch": "2.0", "Device": "cpu"}
+    short = lines_of_python("y", {"Call": "preset='fast', folds=5, seed=0", **versions})
+    assert "fit = auto_fit(train, 'y', preset='fast', folds=5, seed=0)\n# torch 2.0" in short
+    call = f"folds=FoldPlan(n_folds=2), search=Search(share=0.4), companions=['a', '{80 * 'b'}']"
+    long = lines_of_python("a, (b", {"Call": call, **versions})
+    assert "from tabnet_auto import FoldPlan, Search, auto_fit" in long
+    assert "\n    'a, (b',\n" in long
+    one = ast.parse(f"fit = auto_fit(train, 'a, (b', {call})").body[0]
+    assert ast.dump(ast.parse(long).body[1]) == ast.dump(one)
+    unreadable = f"companions=[<{100 * 'x'}>]"
+    assert unreadable in lines_of_python("y", {"Call": unreadable})
 
 
 def absolute(y, predicted):

@@ -167,9 +167,10 @@ def _tenth(i: int) -> str:
 
 
 def _number(value: float) -> str:
-    if value == int(value) and abs(value) < 1e6:
-        return f"{int(value)}"
-    return f"{value:.4g}"
+    """Return an end of a range; thousands stand apart, but not those of a year."""
+    if 1e4 <= abs(value) < 1e15:
+        return f"{value:,.0f}"
+    return f"{value:.0f}" if value == int(value) else f"{value:.4g}"
 
 
 def _day(value: float) -> str:

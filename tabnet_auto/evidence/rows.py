@@ -13,6 +13,7 @@ from tabnet_auto.cells import to_text
 from tabnet_auto.evidence.read import read_rows
 from tabnet_auto.evidence.record import Floats, Rows, RowSample
 from tabnet_auto.train.members import Task
+from tabnet_auto.view.tables import short_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,8 +28,8 @@ MAX_CLASSES = 6
 """Classes that have a group of their own, the most frequent ones."""
 LETTERS = 28
 """Letters of a value that are kept."""
-DIGITS = 5
-"""Digits of a broken number that are kept."""
+NUMBER_LETTERS = 7
+"""Letters up to which a broken number is kept as it is: it may be a version, 3.10."""
 
 
 def row_errors(predicted: Floats, truth: NDArray[np.generic]) -> Floats:
@@ -163,7 +164,7 @@ def _short(text: str | None) -> str:
     if text is None:
         return ""
     plain = " ".join(text.split())
-    if len(plain) > DIGITS + 2 and "." in plain:
+    if len(plain) > NUMBER_LETTERS and "." in plain:
         with suppress(ValueError):
-            return f"{float(plain):.{DIGITS}g}"
+            return short_number(float(plain))
     return plain if len(plain) <= LETTERS else f"{plain[: LETTERS - 1]}…"

@@ -33,7 +33,7 @@ def shown_rows(evidence: Evidence, schema: Schema, n_rows: int) -> RowSample | N
         predicted=_predictions(sample.predicted, schema),
         by_fold=[_predictions(outputs, schema) for outputs in sample.outputs],
         error=[float(error) for error in sample.error],
-        error_label="1 - probability of the truth" if is_class else "absolute error",
+        error_label="1 − probability of the truth" if is_class else "absolute error",
         levels=sample.levels,
         peak=sample.peak,
         sizes=sample.sizes.astype(np.float64),
@@ -54,7 +54,7 @@ def _predictions(predicted: Floats, schema: Schema) -> list[str]:
         return [short_number(float(value)) for value in predicted]
     best = predicted.argmax(axis=1)
     return [
-        f"{schema.classes[label]} {row[label]:.0%}"
+        f"{schema.classes[label]} ({row[label]:.0%})"
         for label, row in zip(best, predicted, strict=True)
     ]
 

@@ -34,7 +34,7 @@ from tabnet_auto.reporting import (
 )
 from tabnet_auto.result.attention import Attention
 from tabnet_auto.result.predict import predict_models
-from tabnet_auto.result.words import choice_words, in_words
+from tabnet_auto.result.words import choice_words, in_words, lines_of_python
 from tabnet_auto.schema import Schema
 from tabnet_auto.search.record import SearchRecord
 from tabnet_auto.table import Table
@@ -291,12 +291,7 @@ class FitResult:
         return with_evidence(data, self.schema, self.trace, self.member_scores, self.evidence)
 
     def _reproduce(self) -> str:
-        used = ", ".join(f"{k} {v}" for k, v in self.about.items() if k.islower())
-        return (
-            "from tabnet_auto import auto_fit\n\n"
-            f"fit = auto_fit(train, {self.schema.target!r}, {self.about['Call']})\n"
-            f"# {used}"
-        )
+        return lines_of_python(self.schema.target, self.about)
 
     def __repr__(self) -> str:
         return in_words(self, self._leaderboard())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
 N_COLUMNS = 5
 """Columns that are named, those most read."""
+LETTERS = 92
+"""Letters of a line of code that a page has room for."""
 
 
 def choice_words(fit: FitResult, leaderboard: list[dict[str, Any]]) -> dict[str, str]:
@@ -53,3 +57,33 @@ def in_words(fit: FitResult, leaderboard: list[dict[str, Any]]) -> str:
     ]
     lines.append(f"attention: {', '.join(seen)}")
     return "\n".join(lines)
+
+
+def lines_of_python(target: str, about: Mapping[str, str]) -> str:
+    """Return the call that repeats a run, with what it imports and the versions it ran on."""
+    ours = [name for name in ("FoldPlan", "Search") if f"{name}(" in about["Call"]]
+    call = one_a_line(f"auto_fit(train, {target!r}, {about['Call']})", LETTERS - len("fit = "))
+    used = ", ".join(f"{name} {said}" for name, said in about.items() if name.islower())
+    return f"from tabnet_auto import {', '.join([*ours, 'auto_fit'])}\n\nfit = {call}\n# {used}"
+
+
+def one_a_line(call: str, letters: int) -> str:
+    """Return a call as it is where it is short, else with every argument on a line of its own.
+
+    >>> print(one_a_line("f(x, 'a, b', n=[1, 2])", 9))
+    f(
+        x,
+        'a, b',
+        n=[1, 2],
+    )
+    """
+    if len(call) <= letters:
+        return call
+    try:
+        made = ast.parse(call, mode="eval").body
+    except SyntaxError:  # not everything that is passed can be written down
+        return call
+    assert isinstance(made, ast.Call)
+    arguments = [*made.args, *made.keywords]
+    parts = "".join(f"    {ast.get_source_segment(call, part)},\n" for part in arguments)
+    return f"{ast.get_source_segment(call, made.func)}(\n{parts})"

@@ -26,25 +26,29 @@ from tabnet_auto.view.figures import (
 from tabnet_auto.view.svg import (
     N_COLOURS,
     Frame,
+    bare_percent,
     data_uri,
     document,
     escape,
     level,
     line,
+    minus,
     number,
     rect,
+    scale,
     shorten,
     span,
     text,
     tick_label,
     ticks,
 )
-from tabnet_auto.view.tables import DASH, format_alike, format_cell, table_html
+from tabnet_auto.view.tables import format_alike, format_cell, table_html
 
 HALF_CLASSES = 8
 """A confusion matrix of up to so many classes fits half the page's width."""
 _NAME_WIDTH = 24  # letters of a column name that fit beside a heat map
 _CLOUD_LAYERS = 6
+_DOT_WIDTH = 9.0
 # Widths of a picture across the page, and of two side by side.
 _FULL, _HALF = 980.0, 464.0
 _RIGHT = 26.0  # so that half of a tick's label fits right of the frame
@@ -164,7 +168,7 @@ def _series(frame: Frame, series: Series) -> str:
 
 def _dot(frame: Frame, x: float, y: float, colour: int) -> str:
     at = f'cx="{number(frame.px(x))}" cy="{number(frame.py(y))}"'
-    return f'<circle class="dot f{colour % N_COLOURS}" {at} r="4.5"/>'
+    return f'<circle class="dot f{colour % N_COLOURS}" {at} r="{number(_DOT_WIDTH / 2)}"/>'
 
 
 def _histogram(histogram: Histogram) -> Drawing:
@@ -234,21 +238,14 @@ def _heat(heat: Heat) -> Drawing:
             parts.append(rect(x, y, size, f"r{shade}"))
             if cell >= 32:
                 at = (x + cell / 2 - 0.75, y + row / 2 + 3.5)
-                parts.append(text(*at, _percent(value), f"mid small t{shade}"))
+                parts.append(text(*at, bare_percent(value), f"mid small t{shade}"))
     if heat.mean:
         width = max(_FULL - right - 110, 150.0)
         parts += _mean_bars(heat, (right + 32, top), (width, row))
         right += 32 + width + 72
     height = top + len(heat.rows) * row
-    parts += _scale(left, height + 14, peak)
+    parts += scale(left, height + 14, peak)
     return max(right + 6, 480.0), height + 44, parts
-
-
-def _percent(value: float) -> str:
-    """Return a share as a bare percentage of at most two letters and a point."""
-    if not math.isfinite(value):
-        return DASH
-    return f"{value * 100:.1f}" if value < 0.0995 else f"{value * 100:.0f}"
 
 
 def _starts(
@@ -289,22 +286,15 @@ def _mean_bars(heat: Heat, at: tuple[float, float], size: tuple[float, float]) -
     return parts
 
 
-def _scale(left: float, top: float, peak: float) -> list[str]:
-    n = 24
-    parts = [rect(left + 22 + i * 5, top, (5.5, 10), f"r{i}") for i in range(n)]
-    return [
-        text(left, top + 9.5, "0%", "quiet small"),
-        *parts,
-        text(left + 22 + n * 5 + 8, top + 9.5, f"{peak:.0%}", "quiet small"),
-    ]
-
-
 def _confusion(confusion: Confusion) -> Drawing:
     n = len(confusion.labels)
     left, top = 132.0, 56.0
     width = _HALF if n <= HALF_CLASSES else _FULL
-    cell = min(64.0, (width - left - 8) / max(n, 1))
-    parts = [text(left, 16, "predicted", "quiet small"), text(2, top - 10, "true", "quiet small")]
+    cell = min(96.0, (width - left - 8) / max(n, 1))
+    parts = [
+        text(left, 16, "predicted", "quiet small"),
+        text(left - 10, top - 10, "true", "end quiet small"),
+    ]
     for i, label in enumerate(confusion.labels):
         middle = top + i * cell + cell / 2
         parts.append(text(left - 10, middle + 4, shorten(label, 18), "end"))
@@ -320,13 +310,13 @@ def _confusion(confusion: Confusion) -> Drawing:
             at = (x + cell / 2 - 0.75, y + cell / 2 + 3.5)
             parts.append(text(*at, _short_count(count), f"mid small t{shade}"))
     height = top + n * cell
-    parts += _scale(left, height + 14, 1.0)
+    parts += scale(left, height + 14, 1.0)
     return max(left + n * cell + 8, _HALF), height + 44, parts
 
 
 def _short_count(count: int) -> str:
     if count < 10_000:
-        return str(count)
+        return f"{count:,}"
     return f"{count / 1e3:.0f}k" if count < 1_000_000 else f"{count / 1e6:.1f}M"
 
 
@@ -349,11 +339,11 @@ def _paired(paired: Paired) -> Drawing:
         share, harm = paired.left[r], paired.right[r]
         parts.append(text(left - 10, y + 14, shorten(name, _NAME_WIDTH), "end"))
         parts.append(rect(left, y + 4, (width * share / most, 13), "bar"))
-        parts.append(text(left + width + 46, y + 14, f"{share:.1%}", "end small"))
+        parts.append(text(left + width + 46, y + 14, format_cell(share, "share"), "end small"))
         size, below = width * abs(harm) / reach, harm < 0
         css = "bar-below" if below else "bar"
         parts.append(rect(zero - size * below, y + 4, (size, 13), css))
-        parts.append(text(second + width + 64, y + 14, shown[r], "end small"))
+        parts.append(text(second + width + 64, y + 14, minus(shown[r]), "end small"))
     return second + width + 70, bottom + 12, parts
 
 
@@ -377,14 +367,25 @@ def _strip(strip: Strip) -> Drawing:
             continue
         mean = sum(known) / len(known)
         spread = math.sqrt(sum((v - mean) ** 2 for v in known) / max(len(known) - 1, 1))
-        for fold, value in enumerate(values):
+        lifts = _lifts([frame.px(value) for value in values])
+        for fold, (value, lift) in enumerate(zip(values, lifts, strict=True)):
             if math.isfinite(value):
-                parts.append(_dot(frame, value, 1 - (y - frame.top) / frame.height, fold))
+                parts.append(_dot(frame, value, 1 - (y + lift - frame.top) / frame.height, fold))
         middle = frame.px(mean)
         parts.append(line(middle, y - 11, (middle, y + 11), "range"))
-        words = f"{format_cell(mean, 'score')} ± {format_cell(spread, 'score')}"
+        words = minus(f"{format_cell(mean, 'score')} ± {format_cell(spread, 'score')}")
         parts.append(text(_FULL - 6, y + 4, words, "end small"))
     return _FULL, height + 48, parts
+
+
+def _lifts(places: Sequence[float]) -> list[float]:
+    """Return how far each dot leaves its line, so that none hides its neighbour."""
+    lifts = [0.0] * len(places)
+    order = sorted((i for i, x in enumerate(places) if math.isfinite(x)), key=places.__getitem__)
+    for last, i in pairwise(order):
+        if places[i] - places[last] < _DOT_WIDTH:
+            lifts[i] = {0.0: -7.0, -7.0: 7.0, 7.0: 0.0}[lifts[last]]
+    return lifts
 
 
 _PAINTERS: dict[type, Callable[[Any], Drawing]] = {

@@ -188,7 +188,8 @@ def cohort_heat(data: ReportData, n_rows: int = N_STEP_ROWS) -> Heat | None:
 
 def trust_chart(curves: TrustCurves, metric: str) -> Chart:
     """Return the loss while columns are taken away, or given, in several orders."""
-    taken = "taken away" if curves.kind == "deletion" else "given"
+    deletion = curves.kind == "deletion"
+    taken = "taken away" if deletion else "given"
     columns = (
         TableColumn(f"Columns {taken}", "share"),
         *(TableColumn(name, "score") for name in curves.losses),
@@ -198,7 +199,7 @@ def trust_chart(curves: TrustCurves, metric: str) -> Chart:
         for i, share in enumerate(curves.share)
     )
     return Chart(
-        title="Deletion" if curves.kind == "deletion" else "Insertion",
+        title="Deletion" if deletion else "Insertion",
         alt=f"{metric} while columns are {taken} in {len(curves.losses)} orders. {curves.verdict}",
         x_label=f"share of columns {taken}",
         y_label="validation loss",
@@ -213,6 +214,9 @@ def trust_chart(curves: TrustCurves, metric: str) -> Chart:
             for i, (name, losses) in enumerate(curves.losses.items())
         ),
         table=Table(f"Loss by share of columns {taken}", columns, rows),
+        note=f"Columns are {taken} one after another, those first that an order puts first: the "
+        f"sooner the loss {'rises' if deletion else 'falls'}, the better the order knows what "
+        "counts.",
     )
 
 
@@ -318,6 +322,6 @@ def drift_histogram(drift: Drift, n_bins: int = 30) -> Histogram | None:
             ("test rows", tuple(map(float, shares[1]))),
         ),
         table=Table("Share of rows by prediction", columns, rows),
-        note=f"{means[0].upper()}{means[1:]}. Each side adds up to 100 %.{tails}",
+        note=f"{means[0].upper()}{means[1:]}. Each side adds up to 100%.{tails}",
         wide=True,
     )

@@ -83,4 +83,4 @@ def _rounded(values: NDArray[np.floating], digits: int = 5) -> Any:
 
 
 def _plain(value: float) -> float | None:
-    return float(f"{value:.5g}") if math.isfinite(value) else None
+    return float(f"{value:.7g}") if math.isfinite(value) else None

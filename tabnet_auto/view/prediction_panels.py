@@ -151,7 +151,7 @@ def calibration_bins(
 ) -> list[tuple[float, float, float, float, int]]:
     """Return ``(mean predicted, share true, low, high, rows)`` for bins of equal size.
 
-    Rows with the same prediction stay in one bin. ``low`` and ``high`` are the 95 % Wilson
+    Rows with the same prediction stay in one bin. ``low`` and ``high`` are the 95% Wilson
     interval of the share.
     """
     if not len(probability):
@@ -181,7 +181,7 @@ def calibration_chart(predictions: BinaryPredictions) -> Chart:
     columns = (
         TableColumn("Mean predicted", "share"),
         TableColumn("Came true", "share"),
-        TableColumn("95 % from", "share"),
+        TableColumn("95% from", "share"),
         TableColumn("to", "share"),
         TableColumn("Rows", "count"),
     )
@@ -202,7 +202,7 @@ def calibration_chart(predictions: BinaryPredictions) -> Chart:
         ),
         table=Table("Calibration by bins of equal size", columns, tuple(bins)),
         note=f"On the diagonal, probabilities can be taken at their word. Mean gap {gap:.1%}; "
-        "bars are 95 % intervals." + _sample_note(predictions),
+        "bars are 95% intervals." + _sample_note(predictions),
         unit=True,
     )
 
@@ -232,7 +232,7 @@ def class_histogram(predictions: BinaryPredictions, n_bins: int = 25) -> Histogr
             for (name, _), share in zip(groups, shares, strict=True)
         ),
         table=Table("Share of each class by predicted probability", columns, rows),
-        note="Each class adds up to 100 %, whatever its size." + _sample_note(predictions),
+        note="Each class adds up to 100%, whatever its size." + _sample_note(predictions),
         wide=True,
     )
 
@@ -345,7 +345,7 @@ def residual_histogram(predictions: RegressionPredictions, n_bins: int = 41) -> 
         series=(("rows", tuple(map(float, share))),),
         table=Table("Share of rows by error", columns, rows),
         note=f"Median {format_cell(float(median), 'score')}. "
-        f"The outermost bars hold the largest 1 % of errors.{_sample_note(predictions)}",
+        f"The outermost bars hold the largest 1% of errors.{_sample_note(predictions)}",
     )
 
 

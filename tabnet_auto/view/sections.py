@@ -97,13 +97,13 @@ def _search(data: ReportData) -> str:
     lead = (
         "Settings that every fold tried on its own training rows: most learned, the rest judged, "
         "and the worse half left at every rung. Inner scores chose, so they flatter what they "
-        "chose; the scores of the leaderboard are of rows that had no part in their fold's search."
+        "chose; the scores of the leaderboard are of rows that had no part in their fold's search. "
+        "Used: what a fold went on with, the best first."
     )
     table = table_html(
         search_table(data.search, data.metric_name), css="ta-sortable ta-trials", sticky=True
     )
-    words = f'<div class="ta-callout"><p><strong>{escape(data.search.words)}</strong></p></div>'
-    return _lead(lead) + words + f'<div class="ta-card">{table}</div>'
+    return _lead(lead) + _callout(data.search.words) + f'<div class="ta-card">{table}</div>'
 
 
 def _curves(data: ReportData) -> str:
@@ -124,7 +124,7 @@ def _attention(data: ReportData) -> str:
     return (
         _lead(
             "How much of its attention each fold's network gives to each column, averaged over "
-            "its validation rows. Every fold adds up to 100 %."
+            "its validation rows. Every fold adds up to 100%."
         )
         + f'<div class="ta-callout"><p><strong>{escape(stability_sentence(data))}</strong></p>'
         + f"<p>{HONEST}</p></div>"
@@ -175,14 +175,13 @@ def _trust(data: ReportData) -> str:
     if bars is None and not curves:
         return f'<div class="ta-callout"><p>{_UNTESTED}</p></div>'
     verdicts = dict.fromkeys(curve.verdict for curve in data.trust_curves if curve.verdict)
-    words = "".join(f"<p><strong>{escape(verdict)}</strong></p>" for verdict in verdicts)
     lead = (
         "Does it hurt to lose what the network looks at? If columns that it reads can be scrambled "
         "without a loss, the attention does not say what the prediction rests on."
     )
     return (
         _lead(lead)
-        + (f'<div class="ta-callout">{words}</div>' if words else "")
+        + (_callout(*verdicts) if verdicts else "")
         + (wide(bars) if bars is not None else "")
         + (_grid(curves) if curves else "")
     )
@@ -199,7 +198,7 @@ def _drift(data: ReportData) -> str:
     )
     return (
         _lead(lead)
-        + f'<div class="ta-callout"><p><strong>{escape(drift_sentence(drift))}</strong></p></div>'
+        + _callout(drift_sentence(drift))
         + wide(bars)
         + (wide(histogram) if histogram is not None else "")
     )
@@ -213,7 +212,7 @@ def _audit(data: ReportData) -> str:
         f"much. A remark is worth knowing. Looked at: {escape(data.audit.scope)}."
     )
     if not data.audit.findings:
-        return _lead(f"{lead} <strong>Nothing was found.</strong>")
+        return _lead(lead) + _callout("Nothing was found.")
     return _lead(lead) + f'<div class="ta-card">{table_html(audit_table(data.audit))}</div>'
 
 
@@ -258,6 +257,8 @@ def _reproduce(data: ReportData) -> str:
     if not data.reproduce.strip():
         return ""
     lead = "These lines repeat the run with the same data and the same versions."
+    if "=..." in data.reproduce:
+        lead += " Dots stand for an object that was passed: pass the same."
     code = escape(data.reproduce.strip())
     return _lead(lead) + (
         f'<pre class="ta-code" tabindex="0" role="group" aria-label="Python code">{code}</pre>'
@@ -266,6 +267,12 @@ def _reproduce(data: ReportData) -> str:
 
 def _lead(text: str) -> str:
     return f'<p class="ta-lead-text">{text}</p>'
+
+
+def _callout(*sentences: str) -> str:
+    """Return what a section comes to, set apart."""
+    words = "".join(f"<p><strong>{escape(sentence)}</strong></p>" for sentence in sentences)
+    return f'<div class="ta-callout">{words}</div>'
 
 
 def _grid(figures: Iterable[Figure]) -> str:

@@ -57,6 +57,26 @@ def number(value: float) -> str:
     return "0" if short == "-0" else short
 
 
+def minus(number: str) -> str:
+    """Return a number with a true minus sign, as wide as a plus.
+
+    >>> minus("-0.25")
+    '−0.25'
+    """
+    return number.replace("-", "−")
+
+
+def bare_percent(share: float) -> str:
+    """Return a share as a bare percentage of at most two digits and a point.
+
+    >>> [bare_percent(v) for v in (0.0744, 0.314, float("nan"))]
+    ['7.4', '31', '–']
+    """
+    if not math.isfinite(share):
+        return "–"
+    return f"{share * 100:.1f}" if share < 0.0995 else f"{share * 100:.0f}"
+
+
 def ticks(low: float, high: float, about: int = 5) -> list[float]:
     """Return round numbers between ``low`` and ``high``.
 
@@ -76,16 +96,16 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
 def tick_label(value: float) -> str:
     """Return a tick's number, short.
 
-    >>> [tick_label(v) for v in (0.25, 1500.0, 2e6, 0.0)]
-    ['0.25', '1,500', '2M', '0']
+    >>> [tick_label(v) for v in (-0.25, 1500.0, 2e6, 0.0)]
+    ['−0.25', '1,500', '2M', '0']
     """
     if value == 0:
         return "0"
     if 1000 <= abs(value) < 1e6 and value == int(value):
-        return f"{int(value):,}"
+        return minus(f"{int(value):,}")
     if 1e6 <= abs(value) < 1e9:
-        return f"{value / 1e6:.4g}M"
-    return f"{value:.6g}" if abs(value) < 1e6 else f"{value:.3g}"
+        return minus(f"{value / 1e6:.4g}M")
+    return minus(f"{value:.6g}" if abs(value) < 1e6 else f"{value:.3g}")
 
 
 def _mix(stops: Sequence[str], at: float) -> str:
@@ -197,6 +217,17 @@ def rect(x: float, y: float, size: tuple[float, float], css: str, title: str = "
     w, h = number(max(size[0], 0.0)), number(max(size[1], 0.0))
     shape = f'class="{css}" x="{number(x)}" y="{number(y)}" width="{w}" height="{h}"'
     return f"<rect {shape}><title>{escape(title)}</title></rect>" if title else f"<rect {shape}/>"
+
+
+def scale(left: float, top: float, peak: float, unit: str = "") -> list[str]:
+    """Return the colours from nothing to ``peak``, and in words what they are shares of."""
+    step, start = 5, left + 22
+    end = start + N_LEVELS * step + 8
+    return [
+        text(left, top + 9.5, "0%", "quiet small"),
+        *(rect(start + i * step, top, (step + 0.5, 10), f"r{i}") for i in range(N_LEVELS)),
+        text(end, top + 9.5, f"{bare_percent(peak)}%{unit}", "quiet small"),
+    ]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from tabnet_auto.view.figures import Cell, Form, Table, TableColumn
-from tabnet_auto.view.svg import escape
+from tabnet_auto.view.svg import escape, minus
 
 DASH = "–"
 """What a table says where there is no number."""
@@ -70,6 +70,19 @@ def format_alike(values: Sequence[float], form: Form) -> list[str]:
     return [shown(value) for value in values]
 
 
+def short_number(value: float) -> str:
+    """Return a cell of the data with four digits, or two decimals where they are more.
+
+    >>> [short_number(v) for v in (0.0154618, -122.4194, 3.8, 63042.0, 1.5e22, float("nan"))]
+    ['0.01546', '-122.42', '3.8', '63042', '1.5e+22', '']
+    """
+    if not math.isfinite(value):
+        return "" if math.isnan(value) else str(value)
+    if not 100 <= abs(value) < 1e15:
+        return f"{value:.4g}"
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
 def table_html(table: Table, *, css: str = "", sticky: bool = False) -> str:
     """Return a table; the page's script makes ``ta-sortable`` ones sortable.
 
@@ -84,7 +97,8 @@ def table_html(table: Table, *, css: str = "", sticky: bool = False) -> str:
     """
     peaks = [_peak(table, i) for i in range(len(table.columns))]
     head = "".join(
-        f'<th scope="col"{_align(column)}>{escape(column.label)}</th>' for column in table.columns
+        f'<th scope="col"{_align(column)}>{_breakable(column.label)}</th>'
+        for column in table.columns
     )
     body = "".join(
         f"<tr{_lead(table, r)}>"
@@ -105,6 +119,12 @@ def table_html(table: Table, *, css: str = "", sticky: bool = False) -> str:
     )
 
 
+def _breakable(label: str) -> str:
+    """Return a label that, where its column lets it, goes on below after a space or underscore."""
+    safe = escape(label)
+    return safe if " " in label else safe.replace("_", "_<wbr>")
+
+
 def _lead(table: Table, row: int) -> str:
     return ' class="ta-lead"' if row == table.lead else ""
 
@@ -121,7 +141,8 @@ def _peak(table: Table, position: int) -> float:
 
 
 def _cell(value: Cell, column: TableColumn, peak: float, *, first: bool) -> str:
-    shown = escape(format_cell(value, column.form))
+    shown = format_cell(value, column.form)
+    shown = escape(shown if isinstance(value, str) else minus(shown))
     tag, scope = ("th", ' scope="row"') if first else ("td", "")
     sort = ""
     if isinstance(value, int | float) and math.isfinite(value):

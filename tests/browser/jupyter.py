@@ -96,8 +96,8 @@ def write_notebook(path, *cells):
     nbformat.write(book, path)
 
 
-def run_all(page, address):
+def run_all(page, address, patience=60_000):
     """Open a notebook and run its cells; returns at once, the outputs come."""
     page.goto(address)
-    page.wait_for_function(IDLE, timeout=60_000)
+    page.wait_for_function(IDLE, timeout=patience)
     page.evaluate("() => { jupyterapp.commands.execute('notebook:run-all-cells') }")

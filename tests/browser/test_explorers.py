@@ -212,7 +212,7 @@ def test_rows_and_columns_turn_over(offline, folder):
     cell = section.locator(f"{table} tbody td.ta-heat").first
     assert cell.inner_text() == DATA.rows.cells[0][1]
     share = own_share(DATA, 0, 1)
-    assert float(re.search(r"attention ([0-9.]+) %", cell.get_attribute("aria-label"))[1]) == (
+    assert float(re.search(r"attention ([0-9.]+)%", cell.get_attribute("aria-label"))[1]) == (
         pytest.approx(100 * share, abs=0.51)
     )
 
@@ -223,7 +223,8 @@ def test_one_row_under_two_folds(offline, folder):
     section.locator(".ta-rows-table tbody th").nth(2).click()
     detail = section.locator(".ta-detail")
     sample = DATA.rows
-    assert f"{sample.names[2]}: truth {sample.truth[2]}" in detail.locator("h3").inner_text()
+    title = f"{sample.names[2].capitalize()}: truth {sample.truth[2]}, predicted out of fold"
+    assert title in detail.locator("h3").inner_text()
     predicted = detail.locator("li").all_inner_texts()
     assert predicted == [
         f"fold {f + 1}{' (held it out)' if f == 2 else ''}: {sample.by_fold[f][2]}"
@@ -232,14 +233,14 @@ def test_one_row_under_two_folds(offline, folder):
     assert detail.get_by_label("Compare").input_value() == "2"
     detail.get_by_label("with").select_option("4")
     heads = detail.locator("thead th").all_inner_texts()
-    assert heads[2:4] == ["fold 3", "fold 5"]
+    assert heads[2:4] == ["Fold 3", "Fold 5"]
     weights = (sample.peak * (sample.levels[:, :, :, 2] / 255.0) ** 2).mean(axis=(1, 2))
     order = np.argsort(-weights[2])
     assert names(detail) == [DATA.columns[i] for i in order[:12]]
     gap = 100 * (weights[2] - weights[4])[order[:12]]
     np.testing.assert_allclose(column(detail, 5), gap, atol=0.51)
     detail.get_by_label("Compare").select_option("0")
-    assert detail.locator("thead th").nth(2).inner_text() == "fold 1"
+    assert detail.locator("thead th").nth(2).inner_text() == "Fold 1"
     detail.get_by_role("button", name="Show 2 more").click()
     assert len(names(detail)) == 14
     detail.get_by_role("button", name="Column").click()
@@ -362,7 +363,7 @@ def test_500_columns_stay_usable(offline, tmp_path):
     page.get_by_label("Filter columns").fill("sensor_3")
     assert table.locator("tbody tr:visible").count() == 100
     slowest = page.evaluate(
-        """() => Math.max(...['Column', 'fold 2', 'Spread'].map(name => {
+        """() => Math.max(...['Column', 'Fold 2', 'Spread'].map(name => {
           const head = [...document.querySelectorAll('#attention .ta-sort')]
             .find(x => x.textContent === name);
           const start = performance.now(); head.click(); return performance.now() - start; }))"""

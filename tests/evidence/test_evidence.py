@@ -13,11 +13,11 @@ from train_helpers import LAYOUT, make_members, make_table, make_tables
 
 from tabnet_auto import Preset, auto_fit, load
 from tabnet_auto.config import NetConfig, PaperConfig, TrainConfig
-from tabnet_auto.evidence.cohorts import MAX_VALUES, measure_cohorts
+from tabnet_auto.evidence.cohorts import MAX_VALUES, _number, measure_cohorts
 from tabnet_auto.evidence.drift import shift_of
 from tabnet_auto.evidence.read import survey_rows
 from tabnet_auto.evidence.record import Evidence
-from tabnet_auto.evidence.rows import choose_groups, row_errors, sample_size
+from tabnet_auto.evidence.rows import _short, choose_groups, row_errors, sample_size
 from tabnet_auto.infer import infer_schema
 from tabnet_auto.metrics import get_metric
 from tabnet_auto.result.dashboard import attend
@@ -152,6 +152,18 @@ def test_groups_of_rows_average_their_own_rows():
     assert found.n_rows[by == "number"].tolist() == [76] * 5 + [20]
     assert found.n_rows[by == "error, by tenths"].sum() == n
     assert found.n_rows[by == "true value"].tolist() == [80] * 5
+
+
+def test_ends_of_ranges_are_read_at_a_glance():
+    ends = (14_999.0, 500_001.0, 123_456.7, 1985.0, 3.14159, -25_000.0)
+    words = ["14,999", "500,001", "123,457", "1985", "3.142", "-25,000"]
+    assert [_number(end) for end in ends] == words
+
+
+def test_cells_keep_four_digits_of_broken_numbers_and_all_of_texts():
+    texts = ("0.0154618", "-122.4194", "34.1", "3.10", "1.2.3.4.5", "63042", "Never-married")
+    kept = ["0.01546", "-122.42", "34.1", "3.10", "1.2.3.4.5", "63042", "Never-married"]
+    assert [_short(text) for text in texts] == kept
 
 
 def test_steps_share_the_work_and_their_choice_matters(learned):

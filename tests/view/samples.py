@@ -165,7 +165,7 @@ def rows(
         predicted=[f"{truths[0]} {p:.0%}" for p in error],
         by_fold=[[f"{truths[0]} {p:.0%}" for p in rng.random(n)] for _ in range(n_folds)],
         error=error.tolist(),
-        error_label="1 - probability of the truth",
+        error_label="1 − probability of the truth",
         levels=np.round(255 * np.sqrt(weights / peak)).astype(np.uint8),
         peak=peak,
         sizes=np.full((n_folds, n_seeds, n_steps, n), 1.0 / n_steps),

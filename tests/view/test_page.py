@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from view import samples
 
-from tabnet_auto.view import panels, svg, tables
+from tabnet_auto.view import draw, panels, svg, tables
 from tabnet_auto.view.figures import Table, TableColumn
 from tabnet_auto.view.page import HONEST, render_fragment, render_page
 
@@ -192,6 +192,32 @@ def test_gaps_in_curves_break_the_line():
 )
 def test_numbers_are_written_for_people(value, form, text):
     assert tables.format_cell(value, form) == text
+
+
+def test_negative_numbers_have_a_minus_and_names_keep_their_hyphens():
+    page = tables.table_html(
+        Table("t", (TableColumn("a"), TableColumn("b", "score")), (("a-b", -0.25),))
+    )
+    assert "−0.2500" in page
+    assert "a-b" in page
+    assert [svg.tick_label(v) for v in (-100_000.0, -0.5)] == ["−100,000", "−0.5"]
+
+
+def test_long_heads_go_on_after_an_underscore_and_sentences_after_a_space():
+    columns = (TableColumn("weight_decay"), TableColumn("Inner roc_auc"))
+    page = tables.table_html(Table("t", columns, (("x", "y"),)))
+    assert "weight_<wbr>decay" in page
+    assert "Inner roc_auc" in page
+
+
+def test_no_dot_of_a_strip_hides_another():
+    places = [100.0, 100.0, 300.0, 104.0, float("nan")]
+    lifts = draw._lifts(places)
+    assert lifts[2] == lifts[4] == 0.0, "a dot alone stays on its line"
+    dots = [(x, y) for x, y in zip(places, lifts, strict=True) if x < 200]
+    for i, (x, y) in enumerate(dots):
+        for other_x, other_y in dots[:i]:
+            assert np.hypot(x - other_x, y - other_y) >= 5
 
 
 def test_tables_carry_full_numbers_for_sorting():

@@ -61,6 +61,9 @@
     return size === "0" ? size : `${share < 0 ? "−" : "+"}${size}`;
   };
 
+  // A name that is too long for its column goes on below, after an underscore.
+  const breakable = (name) => name.split(/(?<=_)/).flatMap((part) => [part, el("wbr")]);
+
   const level = (share, peak) =>
     Math.round(Math.min(Math.max(share / (peak || 1), 0), 1) * (N_LEVELS - 1));
 
@@ -70,10 +73,10 @@
     return step ? `${value < 0 ? "m" : "p"}${step}` : "h0";
   };
 
-  const scale = (peak) => el("span", { class: "ta-scale" }, "0 %",
+  const scale = (peak) => el("span", { class: "ta-scale" }, "0%",
     el("span", { class: "ta-scale-bar", "aria-hidden": "true" },
       ...Array.from({ length: N_LEVELS }, (_, i) => el("i", { class: `h${i}` }))),
-    `${percent(peak)} %`);
+    `${percent(peak)}%`);
 
   // Cells are reached with the arrow keys, and the whole grid with one press of Tab.
   const walk = (table, open) => {
@@ -178,20 +181,20 @@
         if (kind === "bar") {
           const bar = el("i", {});
           bar.style.setProperty("--w", String(value / peaks.bar));
-          return el("td", { class: "ta-num" }, `${percent(value)} %`,
+          return el("td", { class: "ta-num" }, `${percent(value)}%`,
             el("span", { class: "ta-track", "aria-hidden": "true" }, bar));
         }
         const css = kind === "heat" ? `h${level(value, peaks.heat)}` : signed(value, peaks.signed);
         const open = this.onopen && kind === "heat";
         return el("td", { class: `ta-heat ${css}`, "data-at": open ? `${row.id},${i}` : null,
           tabindex: open ? (first && i === 0 ? 0 : -1) : null,
-          title: open ? `${row.name}, ${this.heads[i].label}: ${percent(value)} %. Press to see its rows.` : null },
+          title: open ? `${row.name}, ${this.heads[i].label}: ${percent(value)}%. Press to see its rows.` : null },
         row.words?.[i] ?? (kind === "signed" ? plusMinus(value) : percent(value)));
       });
       return el("tr", {}, el("th", { scope: "row", title: row.name }, row.name), ...cells);
     }
   }
 
-  globalThis.tabnetAuto = { unpack, el, select, search, button, matcher, percent, plusMinus, level,
-    scale, walk, Grid };
+  globalThis.tabnetAuto = { unpack, el, select, search, button, matcher, percent, plusMinus,
+    breakable, level, scale, walk, Grid };
 })();

@@ -2,8 +2,8 @@
 // tables that the page came with stay.
 (async () => {
   "use strict";
-  const { unpack, el, select, search, button, matcher, percent, plusMinus, level, scale, walk, Grid } =
-    globalThis.tabnetAuto;
+  const { unpack, el, select, search, button, matcher, percent, plusMinus, breakable, level, scale, walk,
+    Grid } = globalThis.tabnetAuto;
   const packed = document.getElementById("ta-data");
   if (!packed || typeof DecompressionStream === "undefined") return;
   const data = await unpack(packed.textContent.trim());
@@ -11,6 +11,7 @@
   const nFolds = data.fold.length;
   const average = (list) => list.reduce((a, b) => a + b, 0) / list.length;
   const folds = Array.from({ length: nFolds }, (_, f) => `fold ${f + 1}`);
+  const capital = (words) => words[0].toUpperCase() + words.slice(1);
 
   const mount = (name, parts) => {
     const host = document.querySelector(`[data-view="${name}"]`);
@@ -57,7 +58,7 @@
     let rows = foldRows(seed);
     const grid = new Grid({
       label: "Attention by column and fold",
-      heads: [...folds.map((label) => ({ label, kind: "heat" })),
+      heads: [...folds.map((label) => ({ label: capital(label), kind: "heat" })),
         { label: "Mean", kind: "bar" },
         { label: "Spread", kind: "text", title: "highest minus lowest fold, in percentage points" },
         { label: "Ranks", kind: "text", title: "best and worst rank of the column over the folds" }],
@@ -101,7 +102,7 @@
       order.replaceChildren(...Array.from({ length: nSteps }, (_, s) => {
         const top = [...rows].sort((a, b) => b.value[s] - a.value[s]).slice(0, 4);
         return el("li", {}, el("strong", {}, `Step ${s + 1}`), " looks most at ",
-          top.map((row) => `${row.name} (${percent(row.value[s])} %)`).join(", "));
+          top.map((row) => `${row.name} (${percent(row.value[s])}%)`).join(", "));
       }));
       words.textContent = `${n} of ${columns.length} columns, ${fold < 0 ? "mean of the folds" : folds[fold]}`
         + `${seedWords(nApart, seed)}; in percent.`;
@@ -120,7 +121,7 @@
     const { rows } = data;
     const [F, K, S, n, D] = rows.shape;
     const PAGE = 15;
-    const WIDTH = 6;
+    const WIDTH = 5;
     const weight = (f, k, s, i, c) => {
       const at = data.levels[(((f * K + k) * S + s) * n + i) * D + c] / 255;
       return rows.peak * at * at;
@@ -138,8 +139,11 @@
     const groups = Object.keys(rows.groups);
     const state = { group: groups[0], fold: -1, seed: -1, step: -1, sort: "group", find: "", columns: "",
       page: 0, first: 0, row: null };
-    const errorWords = (i) => rows.error[i] == null ? "–"
-      : rows.error[i].toLocaleString("en", { minimumSignificantDigits: 3, maximumSignificantDigits: 3 });
+    // All errors have as many decimals as give the largest three digits.
+    const worst = Math.max(1e-9, ...rows.error.filter((error) => error != null));
+    const decimals = Math.min(Math.max(2 - Math.floor(Math.log10(worst)), 0), 9);
+    const errorWords = (i) => rows.error[i] == null ? "–" : rows.error[i].toLocaleString("en",
+      { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
     const own = (i) => state.fold >= 0 ? state.fold : Math.max(rows.heldOut[i], 0);
     const table = el("div", {});
     const words = status();
@@ -182,8 +186,8 @@
         const value = share(own(i), state.step, i, c);
         const raw = rows.cells[i][c] || "–";
         return el("td", { class: `ta-heat ta-raw h${level(value, peak)}`, "data-at": `${i},${c}`, tabindex: -1,
-          title: `${columns[c]} = ${raw}; attention ${percent(value)} %`,
-          "aria-label": `${columns[c]} ${raw}, attention ${percent(value)} %` }, raw);
+          title: `${columns[c]} = ${raw}; attention ${percent(value)}%`,
+          "aria-label": `${columns[c]} ${raw}, attention ${percent(value)}%` }, raw);
       };
       const body = seen.map((i) => el("tr", { class: state.row === i ? "ta-lead" : null },
         el("th", { scope: "row", "data-at": `${i},-1`, tabindex: -1 }, rows.names[i]),
@@ -194,7 +198,8 @@
         "aria-label": "Attention and values by row and column" },
       el("thead", {}, el("tr", {}, ...heads.map((head) =>
         el("th", { scope: "col", class: head === "Error" ? "ta-num" : null }, head)),
-        ...window.map((c) => el("th", { scope: "col", class: "ta-mid", title: columns[c] }, columns[c])))),
+        ...window.map((c) => el("th", { scope: "col", class: "ta-mid", title: columns[c] },
+          el("span", { class: "ta-name" }, ...breakable(columns[c])))))),
       el("tbody", {}, ...body));
       made.querySelector("[data-at]")?.setAttribute("tabindex", "0");
       walk(made, (cell) => open(Number(cell.dataset.at.split(",")[0])));
@@ -236,13 +241,14 @@
       const two = (c) => [share(a, state.step, i, c), share(b, state.step, i, c)];
       const grid = new Grid({
         label: `${rows.names[i]} under two folds`,
-        heads: [{ label: "Value", kind: "text" }, { label: folds[a], kind: "heat" }, { label: folds[b], kind: "heat" },
+        heads: [{ label: "Value", kind: "text" }, { label: capital(folds[a]), kind: "heat" },
+          { label: capital(folds[b]), kind: "heat" },
           { label: "Difference", kind: "signed", title: "first minus second, in percentage points" }],
         sort: { column: 1, down: true },
       });
       grid.limit = 12;
       const each = folds.map((_, f) => el("li", {}, `${name(f)}: `, el("strong", {}, rows.byFold[f][i])));
-      const title = `${rows.names[i]}: truth ${rows.truth[i]}, out of fold ${rows.predicted[i]}`;
+      const title = `${capital(rows.names[i])}: truth ${rows.truth[i]}, predicted out of fold ${rows.predicted[i]}`;
       detail.replaceChildren(
         el("div", { class: "ta-detail-head" }, el("h3", { class: "ta-sub" }, title),
           button("Close", () => { state.row = null; detail.replaceChildren(); draw(); })),
@@ -301,7 +307,7 @@
     const words = status();
     const host = el("div", {});
     const of = (name) => all.filter((i) => cohorts.by[i] === name);
-    const label = (i) => `${cohorts.label[i]} (${cohorts.nRows[i].toLocaleString("en")})`;
+    const label = (i) => `${cohorts.label[i]} (${cohorts.nRows[i].toLocaleString("en")} rows)`;
     let shown = by[0];
     let [a, b] = [of(shown).at(0), of(shown).at(-1)];
     const draw = () => {

@@ -62,7 +62,7 @@ class Editors:
 
         look: dict[str, Any] = {
             "description": shorten(name, 18), "continuous_update": False,
-            "layout": {"width": "290px"}, "style": {"description_width": "130px"},
+            "layout": {"width": "315px"}, "style": {"description_width": "155px"},
         }  # fmt: skip
         found = self._suggestions(name)
         box = ipywidgets.Combobox(options=found, **look) if found else ipywidgets.Text(**look)

@@ -30,11 +30,13 @@ from tabnet_auto.view.live.rows import (
     n_pages,
     page_of,
     prediction_words,
+    short_words,
     truth_words,
     value_words,
 )
 from tabnet_auto.view.live.source import Floats, Source
 from tabnet_auto.view.live.state import ALL_COLUMNS, View
+from tabnet_auto.view.svg import minus
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -183,10 +185,11 @@ def rows_panel(source: Source, rows: Rows | None, view: View) -> Panel:
     weights = sample.attention.pick(view.fold, view.seed, view.step)[np.ix_(page, shown)]
     names = [source.features[i] for i in shown]
     cells = [[cell_words(sample.frame[name].iloc[r]) for name in names] for r in page]
+    short = [[short_words(sample.frame[name].iloc[r]) for name in names] for r in page]
     words = [_row_words(sample, int(r)) for r in page]
     heads = ("row", "prediction", *(("truth",) if sample.truth is not None else ()))
     grid = RowGrid(
-        heads, tuple(words), tuple(names), tuple(map(tuple, cells)),
+        heads, tuple(words), tuple(names), tuple(map(tuple, short)),
         tuple(tuple(map(float, row)) for row in weights),
     )  # fmt: skip
     title = f"Rows {view.order}: {chosen_words(source, view)}"
@@ -265,10 +268,10 @@ def _changed_first(shown: Ints, source: Source, view: View) -> Ints:
 
 def _moved(first: Floats, second: Floats, source: Source) -> tuple[str, str]:
     if not source.classes:
-        return ("Moves by", value_words(float(second - first), "+"))
+        return ("Moves by", minus(value_words(float(second - first), "+")))
     best = len(source.classes) - 1 if len(source.classes) == 2 else int(np.argmax(first))
     points = 100 * float(second[best] - first[best])
-    return (f"P({source.classes[best]}) moves by", f"{points:+.1f} points")
+    return (f"P({source.classes[best]}) moves by", minus(f"{points:+.1f} points"))
 
 
 def _twin(
@@ -362,9 +365,9 @@ def _difference(source: Source, gap: Floats, names: tuple[str, str], shown: Ints
     bars = Diverging(
         *names, tuple(source.features[i] for i in order), tuple(float(gap[i]) for i in order)
     )
-    title = f"{names[1]} against {names[0]}"
+    pair = f"{names[1]} against {names[0]}"
     most = f"{bars.columns[0]} {bars.values[0]:+.1%}" if order else "none"
     return draw_diverging(
-        bars, title, f"Difference of mean attention, {title}; largest: {most}",
+        bars, f"Attention of {pair}", f"Difference of mean attention, {pair}; largest: {most}",
         "Difference of the two cohorts' mean attention, in percentage points.",
     )  # fmt: skip

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 from tabnet_auto.view.draw import picture_svg
 from tabnet_auto.view.figures import Figure
@@ -10,10 +13,16 @@ from tabnet_auto.view.svg import (
     document,
     level,
     line,
+    minus,
     rect,
+    scale,
     shorten,
     text,
 )
+
+_SHORT_NAME = 10  # letters
+_LETTER_WIDTH = 6.6
+_CELL_WIDTHS = 52.0, 124.0
 
 
 @dataclass(frozen=True)
@@ -70,41 +79,67 @@ def from_figure(figure: Figure) -> Picture:
 
 def draw_grid(grid: RowGrid, title: str, alt: str, note: str) -> Picture:
     """Draw rows of cells; the darker a cell, the more attention it got."""
-    lead, cell, row, top = (52.0, 128.0, 92.0), 92.0, 26.0, 40.0
-    starts = [0.0, *(sum(lead[: i + 1]) for i in range(len(grid.heads)))]
-    left = starts[-1]
-    width, height = left + len(grid.columns) * cell + 6, top + len(grid.words) * row + 34
-    peak = max((v for weights in grid.weights for v in weights), default=0.0) or 1.0
-    parts = [
-        text(starts[i] + 6, top - 12, head, "quiet small") for i, head in enumerate(grid.heads)
+    cells = [[cell or "missing" for cell in row] for row in grid.cells]
+    heads = [_in_two(name) for name in grid.columns]
+    n_lead, row, top = len(grid.heads), 26.0, 40.0 + 13.0 * any(len(head) > 1 for head in heads)
+    widths = [
+        *(_room([head, *words]) for head, *words in zip(grid.heads, *grid.words, strict=True)),
+        *(_room([*head, *own]) for head, *own in zip(heads, *cells, strict=True)),
     ]
-    for c, name in enumerate(grid.columns):
-        parts.append(text(left + c * cell + cell / 2, top - 12, shorten(name, 13), "mid small"))
+    starts = list(accumulate(widths, initial=0.0))
+    width, height = max(starts[-1] + 6, 480.0), top + len(grid.words) * row + 34
+    peak = max((v for weights in grid.weights for v in weights), default=0.0) or 1.0
+    parts = _grid_head(grid.heads, heads, starts, top)
     for r, words in enumerate(grid.words):
         y = top + r * row
         middle = y + row / 2 + 3.5
-        css = "strong small"
         for i, word in enumerate(words):
-            parts.append(text(starts[i] + 6, middle, shorten(word, int(lead[i] / 7)), css))
-            css = "small"
+            css = "small" if i else "strong small"
+            parts.append(text(starts[i] + 6, middle, shorten(word, _letters(widths[i])), css))
         for c, weight in enumerate(grid.weights[r]):
-            shade, x = level(weight / peak), left + c * cell
-            parts.append(rect(x, y, (cell - 1.5, row - 1.5), f"r{shade}"))
-            shown = shorten(grid.cells[r][c], 12) if grid.cells[r][c] else "missing"
-            parts.append(text(x + cell / 2, middle, shown, f"mid small t{shade}"))
-    parts += _ramp(left, height - 20, peak)
-    svg = document(max(width, 480.0), height, parts, ramp=True)
-    return Picture(title, alt, svg, round(max(width, 480.0)), round(height), note)
+            shade, x, room = level(weight / peak), starts[n_lead + c], widths[n_lead + c]
+            parts.append(rect(x, y, (room - 1.5, row - 1.5), f"r{shade}"))
+            shown = shorten(cells[r][c], _letters(room))
+            parts.append(text(x + room / 2, middle, shown, f"mid small t{shade}"))
+    parts += scale(starts[n_lead], height - 20, peak, " of the attention")
+    svg = document(width, height, parts, ramp=True)
+    return Picture(title, alt, svg, round(width), round(height), note)
 
 
-def _ramp(left: float, top: float, peak: float) -> list[str]:
-    steps = [rect(left + 22 + i * 5, top, (5.5, 10), f"r{i}") for i in range(24)]
-    end = left + 22 + 24 * 5 + 8
-    return [
-        text(left, top + 9.5, "0%", "quiet small"),
-        *steps,
-        text(end, top + 9.5, f"{peak:.0%} of the attention", "quiet small"),
-    ]
+def _grid_head(
+    lead: Sequence[str], heads: Sequence[list[str]], starts: Sequence[float], top: float
+) -> list[str]:
+    """Return the names above the cells, the last line of each just above them."""
+    parts = [text(starts[i] + 6, top - 12, name, "quiet small") for i, name in enumerate(lead)]
+    for head, (left, right) in zip(heads, pairwise(starts[len(lead) :]), strict=True):
+        for above, name in enumerate(reversed(head)):
+            shown = shorten(name, _letters(right - left))
+            parts.append(text((left + right) / 2, top - 12 - 13 * above, shown, "mid small"))
+    return parts
+
+
+def _in_two(name: str) -> list[str]:
+    """Return a long name on two lines where it has a place to break, else on one.
+
+    >>> [_in_two(name) for name in ("age", "housing_median_age", "hours-per-week")]
+    [['age'], ['housing_', 'median_age'], ['hours-', 'per-week']]
+    """
+    places = [found.end() for found in re.finditer(r"[-_. ](?=.)", name)]
+    if len(name) <= _SHORT_NAME or not places:
+        return [name]
+    at = min(places, key=lambda place: abs(place - len(name) / 2))
+    return [name[:at], name[at:]]
+
+
+def _room(words: Sequence[str]) -> float:
+    """Return the width that lets all words be read, within bounds."""
+    low, high = _CELL_WIDTHS
+    letters = max(len(word) + sum(map(str.isupper, word)) / 4 for word in words)
+    return min(max(_LETTER_WIDTH * letters + 12.0, low), high)
+
+
+def _letters(width: float) -> int:
+    return int((width - 8.0) / _LETTER_WIDTH)
 
 
 def draw_twin(twin: Twin, title: str, alt: str, note: str) -> Picture:
@@ -155,5 +190,6 @@ def draw_diverging(bars: Diverging, title: str, alt: str, note: str) -> Picture:
         below = value < 0
         parts.append(rect(zero - size * below, y + 4, (size, 14), "f1" if below else "f0"))
         at, css = (zero - size - 6, "end small") if below else (zero + size + 6, "small")
-        parts.append(text(at, y + 15, f"{round(value * 100, 1) + 0.0:+.1f}", css))
+        points = round(value * 100, 1)
+        parts.append(text(at, y + 15, minus(f"{points:+.1f}") if points else "0.0", css))
     return Picture(title, alt, document(width, height, parts), round(width), round(height), note)

@@ -14,6 +14,7 @@ from tabnet_auto.errors import InputError
 from tabnet_auto.view.live.source import Floats, RowAttention, Source
 from tabnet_auto.view.live.state import View
 from tabnet_auto.view.svg import shorten
+from tabnet_auto.view.tables import short_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -187,6 +188,13 @@ def cell_words(value: Any) -> str:
         number = float(value)
         return f"{number:.0f}" if number == int(number) and abs(number) < 1e15 else f"{number:.6g}"
     return str(value)
+
+
+def short_words(value: Any) -> str:
+    """Return a cell as there is room for it in a picture of many."""
+    return (
+        short_number(float(value)) if isinstance(value, float | np.floating) else cell_words(value)
+    )
 
 
 def value_words(value: float, sign: str = "") -> str:
