@@ -4,7 +4,8 @@ How long a training takes nobody knows before early stopping has ended it. So th
 trains in full, and the next ones follow with the pace that was measured, as long as one more fits.
 They plan for twice the epochs that the first found best, and train to the end: their learning rate
 falls before they learn the training rows by heart. Where there is time for it, one round trains
-twice as long as the best plan, and another twice as long as that while it pays. Each joins the blend.
+twice as long as the best plan, and another twice as long as that while it pays. Each joins the
+blend.
 """
 
 from __future__ import annotations
@@ -162,7 +163,7 @@ class Tried:
         return best.kind, self._ample(best)
 
     def _ample(self, trial: Trial) -> int:
-        """Epochs of a plan that ends soon after a trial's best epoch, with a fallen learning rate."""
+        """Epochs of a plan whose learning rate has fallen when a trial's best epoch comes."""
         return min(2 * trial.best, trial.planned)
 
 
