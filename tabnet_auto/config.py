@@ -254,7 +254,10 @@ TIMED_SEEDS = 16
 
 PRESETS: dict[str, Preset] = {
     "fast": Preset(
-        net=NetConfig(n_steps=1, n_hidden=128, n_layers=2), n_seeds=1, max_seeds=4, effort=0.5
+        net=NetConfig(n_steps=1, n_hidden=128, n_layers=2),
+        n_seeds=1,
+        max_seeds=TIMED_SEEDS,
+        effort=0.5,
     ),
     "balanced": Preset(),
     "best": Preset(n_seeds=4, max_seeds=TIMED_SEEDS, companions=("hist_gradient_boosting",)),
