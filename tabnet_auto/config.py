@@ -246,7 +246,7 @@ class Search:
     max_rows: int = 20_000
 
 
-SMALL_DATA = 50_000
+SMALL_DATA = 150_000
 """Up to so many cells several networks a fold cost seconds."""
 SMALL_DATA_SEEDS = 3
 TIMED_SEEDS = 16
