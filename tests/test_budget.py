@@ -98,7 +98,7 @@ def test_the_plan_is_said_before_training():
 
 
 def test_networks_a_fold_at_most_with_a_time_limit():
-    assert PRESETS["fast"].timed_seeds() == 4
+    assert PRESETS["fast"].timed_seeds() == TIMED_SEEDS
     assert replace(TINY, n_seeds=2).timed_seeds() == 2
     assert replace(TINY, n_seeds=0).timed_seeds() == PRESETS["best"].timed_seeds() == TIMED_SEEDS
 
