@@ -18,7 +18,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from benchmarks.accuracy.measures import log_loss
-from benchmarks.accuracy.ours import answer_of
+from benchmarks.accuracy.ours import answer_of, label_positions
 from benchmarks.accuracy.sets import HALVES, Exam, read_exam
 from benchmarks.accuracy.tables import spread
 from benchmarks.data import DEFAULT
@@ -45,10 +45,10 @@ def best_temperature(y: np.ndarray, p: np.ndarray) -> float:
     return float(found.x)
 
 
-def fold_losses(fit: FitResult, exam: Exam, labels: np.ndarray) -> list[dict[str, float]]:
+def fold_losses(fit: FitResult, exam: Exam) -> list[dict[str, float]]:
     """Log-loss on the test rows of every fold's network, as it is and at its temperature."""
     problem, held = exam.problem, fit.held_out
-    design = fit.encoder.encode(problem.test)
+    design, labels = fit.encoder.encode(problem.test), label_positions(fit, problem)
     chunks = predict_members(fit.net, design, fit.encoder.tables, is_class=True)
     losses = []
     for fold, predicted in enumerate(np.concatenate(list(chunks), axis=1)):
@@ -70,9 +70,7 @@ def measure(exam: Exam) -> dict[str, object]:
         preset=replace(PRESETS["balanced"], n_seeds=1), seed=problem.seed, device="cpu",
         verbose=False,
     )  # fmt: skip
-    position = {str(label): i for i, label in enumerate(problem.classes)}
-    labels = np.array([position[str(label)] for label in fit.classes_.tolist()])
-    folds = fold_losses(fit, exam, labels)
+    folds = fold_losses(fit, exam)
     bagged, best = log_loss(exam.y_test, answer_of(fit, problem)), min(f["scaled"] for f in folds)
     return {"set": problem.name, "bagged": bagged, "best_scaled_fold": best,
             "ratio": bagged / best, "folds": folds}  # fmt: skip

@@ -55,6 +55,12 @@ def answer_of(fit: FitResult, problem: Problem) -> np.ndarray:
     """Return a fit's predictions of the test rows, classes in the problem's order."""
     if problem.task == "regression":
         return np.asarray(fit.predict(problem.test), dtype=float)
+    return spread(
+        fit.predict_proba(problem.test), label_positions(fit, problem), len(problem.classes)
+    )
+
+
+def label_positions(fit: FitResult, problem: Problem) -> np.ndarray:
+    """Return where the problem has each of a fit's classes."""
     position = {str(label): i for i, label in enumerate(problem.classes)}
-    labels = np.array([position[str(label)] for label in fit.classes_.tolist()])
-    return spread(fit.predict_proba(problem.test), labels, len(problem.classes))
+    return np.array([position[str(label)] for label in fit.classes_.tolist()])

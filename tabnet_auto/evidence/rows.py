@@ -13,7 +13,7 @@ from tabnet_auto.cells import to_text
 from tabnet_auto.evidence.read import read_rows
 from tabnet_auto.evidence.record import Floats, Rows, RowSample
 from tabnet_auto.train.members import Task
-from tabnet_auto.view.tables import short_number
+from tabnet_auto.view.tables import cell_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,5 +166,5 @@ def _short(text: str | None) -> str:
     plain = " ".join(text.split())
     if len(plain) > NUMBER_LETTERS and "." in plain:
         with suppress(ValueError):
-            return short_number(float(plain))
+            return cell_number(float(plain))
     return plain if len(plain) <= LETTERS else f"{plain[: LETTERS - 1]}…"

@@ -45,13 +45,13 @@ def shown_rows(evidence: Evidence, schema: Schema, n_rows: int) -> RowSample | N
 def _truths(truth: NDArray[np.generic], schema: Schema) -> list[str]:
     if schema.classes:
         return [str(schema.classes[int(position)]) for position in truth]
-    return [short_number(float(value)) for value in truth]
+    return [target_number(float(value)) for value in truth]
 
 
 def _predictions(predicted: Floats, schema: Schema) -> list[str]:
     """Return the likeliest class with its probability, or the value."""
     if predicted.ndim == 1:
-        return [short_number(float(value)) for value in predicted]
+        return [target_number(float(value)) for value in predicted]
     best = predicted.argmax(axis=1)
     return [
         f"{schema.classes[label]} ({row[label]:.0%})"
@@ -59,10 +59,10 @@ def _predictions(predicted: Floats, schema: Schema) -> list[str]:
     ]
 
 
-def short_number(value: float) -> str:
+def target_number(value: float) -> str:
     """Return a value of the target with about four digits.
 
-    >>> [short_number(v) for v in (0.0123, 3.14159, 31204.4, 2.0, float("nan"))]
+    >>> [target_number(v) for v in (0.0123, 3.14159, 31204.4, 2.0, float("nan"))]
     ['0.0123', '3.142', '31,204', '2', '–']
     """
     if not np.isfinite(value):

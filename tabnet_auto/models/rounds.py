@@ -157,9 +157,10 @@ class Tried:
         if new and BENT * usual <= n_epochs:
             return new[0], usual
         best = min(self.trials.values(), key=lambda trial: trial.loss)
-        more = [trial for trial in self.trials.values() if trial.planned > best.planned]
-        if MOST * 2 * best.planned <= n_epochs and best.kind not in {one.kind for one in more}:
-            return best.kind, 2 * best.planned
+        longer = 2 * best.planned
+        tried = any(k == best.kind and planned > best.planned for k, planned in self.trials)
+        if not tried and MOST * longer <= n_epochs:
+            return best.kind, longer
         return best.kind, self._ample(best)
 
     def _ample(self, trial: Trial) -> int:

@@ -70,10 +70,10 @@ def format_alike(values: Sequence[float], form: Form) -> list[str]:
     return [shown(value) for value in values]
 
 
-def short_number(value: float) -> str:
+def cell_number(value: float) -> str:
     """Return a cell of the data with four digits, or two decimals where they are more.
 
-    >>> [short_number(v) for v in (0.0154618, -122.4194, 3.8, 63042.0, 1.5e22, float("nan"))]
+    >>> [cell_number(v) for v in (0.0154618, -122.4194, 3.8, 63042.0, 1.5e22, float("nan"))]
     ['0.01546', '-122.42', '3.8', '63042', '1.5e+22', '']
     """
     if not math.isfinite(value):

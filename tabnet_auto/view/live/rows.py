@@ -14,7 +14,7 @@ from tabnet_auto.errors import InputError
 from tabnet_auto.view.live.source import Floats, RowAttention, Source
 from tabnet_auto.view.live.state import View
 from tabnet_auto.view.svg import shorten
-from tabnet_auto.view.tables import short_number
+from tabnet_auto.view.tables import cell_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -193,7 +193,7 @@ def cell_words(value: Any) -> str:
 def short_words(value: Any) -> str:
     """Return a cell as there is room for it in a picture of many."""
     return (
-        short_number(float(value)) if isinstance(value, float | np.floating) else cell_words(value)
+        cell_number(float(value)) if isinstance(value, float | np.floating) else cell_words(value)
     )
 
 
