@@ -118,8 +118,9 @@ def auto_fit(
         ``"extra_trees"``, ``"random_forest"``, ``"linear"``) and scikit-learn estimators. None
         means the preset's own (``best`` has ``"hist_gradient_boosting"``), ``()`` none,
         ``"installed"`` the histogram boosting and each booster that is installed. Boosters by
-        name stop where the loss on the fold's validation rows is best, as the networks do;
-        estimators are fitted as they are set up. Folds run side by side under
+        name minimise what the networks do, and stop where that loss on the fold's validation
+        rows is best; estimators are fitted as they are set up, on the scale and with the weights
+        that the metric asks for. Folds run side by side under
         ``joblib.parallel_config(n_jobs=...)``.
     blend
         ``"uniform"`` mean of the models, ``"greedy"`` selection (Caruana et al. 2004),

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tabnet_auto.companions.lesson import Arrays, Fitted, Floats, Lesson, align, class_probabilities
 from tabnet_auto.companions.matrix import Matrix
+from tabnet_auto.metrics.objective import Loss
 
 MAX_ROUNDS = 2000
 PATIENCE = 100
@@ -89,6 +90,20 @@ def _booster(library: str, blob: bytes | bytearray, rounds: int, lesson: Lesson)
     return Booster(library, data, max(rounds, 1), levels, classes, lesson.n_classes)
 
 
+# What the libraries call the losses of values, and how XGBoost measures them. CatBoost predicts the
+# raw sum, so those with a log link are left to the squared error there.
+LIGHTGBM_LOSSES: dict[Loss, str] = {
+    "squared": "regression", "absolute": "regression_l1", "pinball": "quantile",
+    "poisson": "poisson", "gamma": "gamma",
+}  # fmt: skip
+XGBOOST_LOSSES: dict[Loss, tuple[str, str]] = {
+    "squared": ("reg:squarederror", "rmse"), "absolute": ("reg:absoluteerror", "mae"),
+    "pinball": ("reg:quantileerror", "quantile"), "poisson": ("count:poisson", "poisson-nloglik"),
+    "gamma": ("reg:gamma", "gamma-nloglik"),
+}  # fmt: skip
+CATBOOST_LOSSES: dict[Loss, str] = {"absolute": "MAE", "pinball": "Quantile:alpha={}"}
+
+
 # --- LightGBM -------------------------------------------------------------------------------------
 
 
@@ -96,9 +111,11 @@ def train_lightgbm(lesson: Lesson) -> Fitted:
     """Learn one fold with LightGBM."""
     import lightgbm as lgb
 
-    objective = {0: "regression", 2: "binary"}.get(lesson.n_classes, "multiclass")
+    values = LIGHTGBM_LOSSES[lesson.objective.loss]
+    objective = {0: values, 2: "binary"}.get(lesson.n_classes, "multiclass")
     params = {
-        "objective": objective, "learning_rate": 0.05, "feature_fraction": 0.8,
+        "objective": objective, "alpha": lesson.objective.quantile,
+        "learning_rate": 0.05, "feature_fraction": 0.8,
         "bagging_fraction": 0.8, "bagging_freq": 1, "seed": lesson.seed % (2**31),
         "num_threads": lesson.n_threads, "verbosity": -1, "deterministic": True,
         "force_col_wise": True,
@@ -164,8 +181,8 @@ def train_xgboost(lesson: Lesson) -> Fitted:
     """Learn one fold with XGBoost."""
     import xgboost as xgb
 
-    objective = {0: "reg:squarederror", 2: "binary:logistic"}
-    loss = {0: "rmse", 2: "logloss"}
+    values, measured = XGBOOST_LOSSES[lesson.objective.loss]
+    objective, loss = {0: values, 2: "binary:logistic"}, {0: measured, 2: "logloss"}
     params = {
         "objective": objective.get(lesson.n_classes, "multi:softprob"),
         "eval_metric": loss.get(lesson.n_classes, "mlogloss"),
@@ -175,6 +192,8 @@ def train_xgboost(lesson: Lesson) -> Fitted:
     }  # fmt: skip
     if lesson.n_classes > 2:
         params["num_class"] = lesson.n_classes
+    if values == "reg:quantileerror":
+        params["quantile_alpha"] = lesson.objective.quantile
     train = _dmatrix(lesson.train.matrix, lesson.train.y, lesson.train.weight)
     if lesson.valid is None:
         rounds = lesson.n_rounds or MAX_ROUNDS
@@ -230,7 +249,8 @@ def train_catboost(lesson: Lesson) -> Fitted:
     """Learn one fold with CatBoost."""
     import catboost
 
-    loss = {0: "RMSE", 2: "Logloss"}.get(lesson.n_classes, "MultiClass")
+    values = CATBOOST_LOSSES.get(lesson.objective.loss, "RMSE").format(lesson.objective.quantile)
+    loss = {0: values, 2: "Logloss"}.get(lesson.n_classes, "MultiClass")
     params = {
         "loss_function": loss, "iterations": MAX_ROUNDS, "random_seed": lesson.seed % (2**31),
         "thread_count": lesson.n_threads, "allow_writing_files": False, "verbose": False,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tabnet_auto.companions.estimators import boosted_arrays
 from tabnet_auto.companions.lesson import Fitted, Lesson, Rows, align, loss
+from tabnet_auto.metrics.objective import Loss
 
 MAX_ROUNDS = 1000
 PATIENCE = 50
@@ -19,6 +20,11 @@ FIRST_ROUNDS = 50
 """Rounds between two looks at the validation loss, at first; later half as many as there are."""
 MAX_CATEGORY_CODES = 250
 """Codes of a column up to which it is split by category; scikit-learn allows 255 bins."""
+LOSSES: dict[Loss, str] = {
+    "squared": "squared_error", "absolute": "absolute_error", "pinball": "quantile",
+    "poisson": "poisson", "gamma": "gamma",
+}  # fmt: skip
+"""What scikit-learn calls the losses of values."""
 
 
 def train_hist(lesson: Lesson) -> Fitted:
@@ -45,7 +51,7 @@ def train_hist(lesson: Lesson) -> Fitted:
             break
         model.set_params(max_iter=done + more)
         model.fit(train.matrix.x, target, sample_weight=train.weight)
-        losses = list(_losses(model, lesson.valid, classes, lesson.n_classes, done))
+        losses = list(_losses(model, lesson, lesson.valid, classes, done))
         if min(losses) < best_loss:
             best, best_loss = done + 1 + int(np.argmin(losses)), min(losses)
         done += more
@@ -66,22 +72,27 @@ def _next_rounds(done: int, gone: float, left: float | None) -> int:
 def _model(lesson: Lesson) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-    kind = HistGradientBoostingClassifier if lesson.n_classes else HistGradientBoostingRegressor
     categorical = [0 < n <= MAX_CATEGORY_CODES for n in lesson.train.matrix.n_levels]
-    return kind(
-        learning_rate=0.05, early_stopping=False, warm_start=True,
-        categorical_features=np.array(categorical) if any(categorical) else None,
-        random_state=lesson.seed % (2**31),
-    )  # fmt: skip
+    common = {
+        "learning_rate": 0.05, "early_stopping": False, "warm_start": True,
+        "categorical_features": np.array(categorical) if any(categorical) else None,
+        "random_state": lesson.seed % (2**31),
+    }  # fmt: skip
+    if lesson.n_classes:
+        return HistGradientBoostingClassifier(**common)
+    quantile = lesson.objective.quantile if lesson.objective.loss == "pinball" else None
+    return HistGradientBoostingRegressor(
+        loss=LOSSES[lesson.objective.loss], quantile=quantile, **common
+    )
 
 
 def _losses(
-    model: Any, valid: Rows, classes: NDArray[np.int64], n_classes: int, done: int
+    model: Any, lesson: Lesson, valid: Rows, classes: NDArray[np.int64], done: int
 ) -> Iterator[float]:
     """Yield the validation loss after each round beyond the first ``done``."""
-    x = valid.matrix.x
+    x, n_classes = valid.matrix.x, lesson.n_classes
     stages = model.staged_predict_proba(x) if n_classes else model.staged_predict(x)
     for number, predicted in enumerate(stages):
         if number >= done:
             whole = align(predicted, classes, n_classes) if n_classes else predicted
-            yield loss(whole, valid)
+            yield loss(whole, valid, lesson.objective)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabnet_auto.companions.matrix import Matrix
+from tabnet_auto.metrics.objective import SQUARED, Loss, Objective
 
 Floats = NDArray[np.float64]
 Arrays = dict[str, NDArray[Any]]
@@ -17,7 +18,11 @@ Arrays = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Rows to learn from or to validate on: ``y`` and ``weight`` are ``(n,)``."""
+    """Rows to learn from or to validate on: ``y`` and ``weight`` are ``(n,)``.
+
+    As the objective says: ``y`` is on the scale on which it is learned, and weights of classes and
+    small values are in ``weight``.
+    """
 
     matrix: Matrix
     y: NDArray[Any]
@@ -33,9 +38,10 @@ class Rows:
 class Lesson:
     """One fold for one companion.
 
-    ``n_classes`` is 0 for values. Boosters stop where the loss on ``valid`` is best, as the
-    networks do, and at the latest after ``seconds``; with ``n_rounds`` they train exactly so
-    many rounds, without validation rows. ``n_threads`` is how many threads they may use.
+    ``n_classes`` is 0 for values, of which ``objective`` says the loss. Boosters stop where the
+    loss on ``valid`` is best, as the networks do, and at the latest after ``seconds``; with
+    ``n_rounds`` they train exactly so many rounds, without validation rows. ``n_threads`` is how
+    many threads they may use.
     """
 
     train: Rows
@@ -45,6 +51,7 @@ class Lesson:
     n_threads: int
     seconds: float | None = None
     n_rounds: int | None = None
+    objective: Objective = SQUARED
 
     @property
     def n_outputs(self) -> int:
@@ -91,11 +98,25 @@ def class_probabilities(p: Floats) -> Floats:
     return np.column_stack([1.0 - p, p]) if p.ndim == 1 else p
 
 
-def loss(predicted: Floats, valid: Rows) -> float:
-    """Log-loss of ``(n, n_classes)``, or mean squared error: what early stopping looks at."""
+def loss(predicted: Floats, valid: Rows, objective: Objective) -> float:
+    """Log-loss of ``(n, n_classes)``, or the objective's loss: what early stopping looks at."""
     if predicted.ndim == 2:
         own = predicted[np.arange(len(valid.y)), valid.y]
         losses = -np.log(own.clip(1e-15))
     else:
-        losses = np.square(predicted - valid.y)
+        losses = _VALUE_LOSSES[objective.loss](predicted, valid.y, objective.quantile)
     return float(np.average(losses, weights=valid.weight))
+
+
+def _pinball(p: Floats, y: Floats, quantile: float) -> Floats:
+    return np.maximum(quantile * (y - p), (quantile - 1.0) * (y - p))
+
+
+_VALUE_LOSSES: dict[Loss, Callable[[Floats, Floats, float], Floats]] = {
+    "squared": lambda p, y, _: np.square(p - y),
+    "absolute": lambda p, y, _: np.abs(p - y),
+    "pinball": _pinball,
+    "poisson": lambda p, y, _: p - y * np.log(p),
+    "gamma": lambda p, y, _: y / p + np.log(p),
+}
+"""Losses of predictions in the target's units; up to a factor and a part without predictions."""

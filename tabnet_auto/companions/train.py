@@ -15,8 +15,10 @@ from tabnet_auto.companions.matrix import VIEWS
 from tabnet_auto.companions.table import COMPANIONS, Recipe
 from tabnet_auto.design import Design, Layout, MemberTables
 from tabnet_auto.errors import InputError
+from tabnet_auto.metrics import Objective
 from tabnet_auto.trace import Trace
 from tabnet_auto.train.members import Task
+from tabnet_auto.train.weights import loss_weights
 
 PILOT = 0.1
 """Share of a fold's rows on which a companion is timed first."""
@@ -45,15 +47,18 @@ class Companion:
         """Median number of boosting rounds over the folds; 0 for what does not boost."""
         return int(np.median([member.rounds for member in self.members]))
 
-    def predict(self, design: Design, layout: Layout, tables: MemberTables) -> Floats:
+    def predict(
+        self, design: Design, layout: Layout, tables: MemberTables, objective: Objective
+    ) -> Floats:
         """Mean prediction of the members for new rows, ``(n, n_classes)`` or ``(n,)``.
 
         The members of ``tables`` are those of the networks: fold by fold, seed by seed.
+        ``objective`` is the one that was learned by.
         """
         step = tables.n_members // len(self.members)
         view = VIEWS[self.view]
         parts = [
-            own.predict(view(design, layout, tables, fold * step).x)
+            objective.restored(own.predict(view(design, layout, tables, fold * step).x))
             for fold, own in enumerate(self.members)
         ]
         mean: Floats = np.mean(parts, axis=0)
@@ -110,7 +115,7 @@ def train_companions(
             "companion", name=recipe.name, state="finished", scores=list(one.companion.scores),
             seconds=one.companion.seconds,
         )  # fmt: skip
-        if task.design.weight is not None and not recipe.weighted:
+        if task.weighs_rows and not recipe.weighted:
             text = f"companion {recipe.name!r} takes no sample_weight: it counts all rows alike"
             trace.note(text)
         joined.append(one)
@@ -196,19 +201,22 @@ def _check_time(
 def _lesson(recipe: Recipe, task: Task, fold: int, n_threads: int) -> Lesson:
     member = task.folds.of_fold(fold)[0]
     matrix = VIEWS[recipe.view](task.design, task.layout, task.tables, member)
-    y, weight = task.design.y, task.design.weight
+    y, objective, learning = task.design.y, task.objective, task.folds.train[member]
+    assert y is not None
+    target = objective.learned(y)
+    weight = loss_weights(y, task.design.weight, [learning], objective)
 
     def rows(own: NDArray[np.int64]) -> Rows:
-        assert y is not None
-        weights = None if weight is None else weight[own].astype(np.float64)
-        return Rows(matrix.take(own), y[own], weights)
+        weights = None if weight is None else weight[0][own].astype(np.float64)
+        return Rows(matrix.take(own), target[own], weights)
 
     return Lesson(
-        train=rows(task.folds.train[member]),
+        train=rows(learning),
         valid=rows(task.folds.valid[member]) if len(task.folds.valid[member]) else None,
         n_classes=0 if task.classes is None else len(task.classes),
         seed=task.folds.seed[member],
         n_threads=n_threads,
+        objective=objective,
     )
 
 
@@ -219,7 +227,7 @@ def _learn(train: Callable[[Lesson], Fitted], lesson: Lesson) -> tuple[Fitted, F
     with threadpool_limits(lesson.n_threads):
         member = train(lesson)
         valid = lesson.train.matrix.x[:0] if lesson.valid is None else lesson.valid.matrix.x
-        return member, member.predict(valid)
+        return member, lesson.objective.restored(member.predict(valid))
 
 
 def refit_companion(companion: Companion, task: Task, *, n_threads: int) -> Companion:

@@ -57,10 +57,13 @@ class Objective:
         if self.loss in LOG_LINK:
             mean: Floats = np.exp(np.clip(outputs, -MAX_LOG_MEAN, MAX_LOG_MEAN)) * center
             return mean
-        values: Floats = outputs * scale + center
+        return self.restored(outputs * scale + center)
+
+    def restored(self, learned: Floats) -> Floats:
+        """Return what was learned on the scale of :meth:`learned` in the target's units."""
         if self.transform == "log1p":
-            return np.maximum(np.expm1(np.minimum(values, MAX_LOG)), 0.0)
-        return values
+            return np.maximum(np.expm1(np.minimum(learned, MAX_LOG)), 0.0)
+        return learned
 
 
 SQUARED = Objective()

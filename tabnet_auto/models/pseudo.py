@@ -110,7 +110,7 @@ def fold_labels(models: Models, test: Design) -> list[Floats]:
         parts = [members[m] for m in own]
         for one in models.companions:
             matrix = VIEWS[one.view](test, task.layout, tables, own[0])
-            parts.append(one.members[fold].predict(matrix.x))
+            parts.append(task.objective.restored(one.members[fold].predict(matrix.x)))
         labels.append(np.mean(parts, axis=0))
     return labels
 

@@ -40,7 +40,7 @@ def predict_models(fit: FitResult, design: Design) -> Floats:
         start = stop
     for number, one in enumerate(fit.companions, n_seeds):
         if fit.blend.weights[number]:
-            predicted[number] = one.predict(design, fit.encoder.layout, tables)
+            predicted[number] = one.predict(design, fit.encoder.layout, tables, fit.objective)
     return predicted
 
 

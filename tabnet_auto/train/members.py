@@ -50,6 +50,13 @@ class Task:
             return "regression"
         return "binary" if len(self.classes) == 2 else "multiclass"
 
+    @property
+    def weighs_rows(self) -> bool:
+        """Whether some rows count more than others in what is learned."""
+        objective = self.objective
+        by_row = self.design.weight is not None or bool(objective.relative)
+        return by_row or objective.class_weight is not None
+
     def build(self, config: NetConfig | PaperConfig, device: torch.device) -> nn.Module:
         """Build an untrained network of all members."""
         n_outputs = 1 if self.classes is None else len(self.classes)
