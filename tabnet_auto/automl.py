@@ -91,8 +91,8 @@ def auto_fit(
         ``"auto"``, ``"binary"``, ``"multiclass"`` or ``"regression"``.
     metric
         ``"auto"`` (ROC AUC, log-loss or RMSE), a name of the metric table, a scikit-learn
-        scorer, or a callable ``(y_true, y_pred)`` where greater is better. It decides what is
-        minimised (MAE the absolute error, RMSLE squared errors of logarithms) and how
+        function or scorer, or a callable ``(y_true, y_pred)`` where greater is better. It decides
+        what is minimised (MAE the absolute error, RMSLE squared errors of logarithms) and how
         probabilities become labels (F1 a threshold tuned out of fold).
     folds
         A number, a :class:`FoldPlan` or the name of its rule, a scikit-learn splitter, or pairs

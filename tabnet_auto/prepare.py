@@ -72,7 +72,7 @@ def read_given(
     # What was set aside first is said first.
     schema = replace(schema, notes=(*table.notes, *schema.notes))
     y = encode_target(table.frame[table.target], schema)
-    scored = get_metric(metric, schema.task)
+    scored = get_metric(metric, schema.task, schema.classes)
     scored.check_target(y)
     weights = read_class_weight(class_weight, schema)
     objective = replace(scored.objective, class_weight=weights)

@@ -157,6 +157,7 @@ EXPECTED = {
     ),
     ("rmsle", "regression"): rmsle,
     ("mse", "regression"): sk.mean_squared_error,
+    ("msle", "regression"): lambda y, p, **k: sk.mean_squared_log_error(y, np.maximum(p, 0), **k),
     ("smape", "regression"): smape,
     ("rmspe", "regression"): lambda y, p, sample_weight=None: np.sqrt(
         average(((y - p) / y) ** 2, sample_weight)
@@ -257,6 +258,74 @@ def test_other_names():
         assert found.name == name
     assert get_metric("neg_log_loss", "binary") is METRICS["log_loss"]
     assert set(ALIASES) & set(METRICS) == set()
+
+
+@pytest.mark.parametrize(
+    ("written", "task", "name"),
+    [("RMSE", "regression", "rmse"), ("QWK", "binary", "quadratic_weighted_kappa"),
+     ("MAP@3", "multiclass", "map@3"), ("LogLoss", "binary", "log_loss"),
+     ("mean_absolute_error", "regression", "mae"), ("roc_auc_score", "binary", "roc_auc")],
+)  # fmt: skip
+def test_capitals_and_names_of_functions(written, task, name):
+    assert get_metric(written, task).name == name
+
+
+def test_every_scorer_of_the_table_is_its_row():
+    rows = {get_metric(name, task).name for name, task in [*EXPECTED, *WITH_A_NUMBER]}
+    for name in sk.get_scorer_names():
+        row = find_metric(name)
+        if row is not None:
+            found = get_metric(sk.get_scorer(name), row.tasks[0])
+            assert (found.name, found.tuning) == (row.name, row.tuning)
+            rows.discard(row.name)
+    assert rows == {
+        "amex", "f_beta@2", "map@3", "normalized_gini", "pinball@0.9", "cohen_kappa",
+        "quadratic_weighted_kappa", "rmspe", "smape",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("metric", "task", "name"),
+    [
+        (sk.f1_score, "binary", "f1"),
+        (partial(sk.f1_score, average="macro"), "multiclass", "f1_macro"),
+        (sk.roc_auc_score, "binary", "roc_auc"),
+        (sk.mean_absolute_error, "regression", "mae"),
+        (make_scorer(sk.f1_score), "binary", "f1"),
+        (make_scorer(sk.f1_score, pos_label="yes"), "binary", "f1"),
+        (make_scorer(sk.fbeta_score, beta=0.5), "binary", "f_beta@0.5"),
+        (make_scorer(sk.cohen_kappa_score, weights="quadratic"), "multiclass",
+         "quadratic_weighted_kappa"),
+        (make_scorer(sk.mean_pinball_loss, greater_is_better=False), "regression", "pinball@0.5"),
+    ],
+)  # fmt: skip
+def test_functions_of_scikit_learn_are_rows_of_the_table(metric, task, name):
+    found = get_metric(metric, task, ("no", "yes") if task == "binary" else ())
+    row = get_metric(name, task)
+    assert (found.name, found.need, found.tuning) == (name, row.need, row.tuning)
+    assert (found.objective, found.labels) == (row.objective, False)
+
+
+@pytest.mark.parametrize(
+    ("metric", "task", "classes"),
+    [
+        (sk.f1_score, "binary", (1, 2)),  # scikit-learn looks for 1
+        (make_scorer(sk.f1_score, pos_label="no"), "binary", ("no", "yes")),
+        (make_scorer(sk.f1_score, average=None), "multiclass", ()),
+        (make_scorer(sk.roc_auc_score, response_method="predict"), "binary", (0, 1)),
+        (make_scorer(sk.mean_absolute_error), "regression", ()),  # for more error, as said
+        (make_scorer(sk.accuracy_score, normalize=False), "binary", (0, 1)),
+    ],
+)
+def test_other_calls_of_them_are_not(metric, task, classes):
+    found = get_metric(metric, task, classes)
+    assert found.name not in METRICS
+    assert (found.greater_is_better, found.tuning) == (True, "argmax")
+
+
+def test_a_function_that_scikit_learn_calls_an_error_is_one():
+    found = get_metric(sk.max_error, "regression")
+    assert (found.name, found.greater_is_better) == ("max_error", False)
 
 
 def test_one_vs_one_is_scikit_learns():

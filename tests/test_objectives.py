@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import f1_score, get_scorer
 
 from tabnet_auto import FoldPlan, InputError, Preset, TabNetClassifier, auto_fit, load
 from tabnet_auto.config import NetConfig, TrainConfig
@@ -56,6 +57,14 @@ def test_the_metric_decides_what_is_learned(metric, tmp_path):
     again = load(tmp_path)
     assert again.objective == learned.objective
     np.testing.assert_array_equal(again.predict(frame), predicted)
+
+
+def test_a_scorer_of_scikit_learn_decides_as_its_row_does():
+    scorer = get_scorer("neg_root_mean_squared_log_error")
+    learned, named = fit(skewed(), metric=scorer), fit(skewed(), metric="RMSLE")
+    assert learned.objective.transform == "log1p"
+    assert learned.oof_score == named.oof_score
+    assert fit(rare(200), metric=f1_score).decision.rule == "threshold"
 
 
 def test_a_target_on_which_the_metric_is_not_defined_is_refused_before_training():

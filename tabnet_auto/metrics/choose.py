@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from tabnet_auto.errors import InputError, did_you_mean
+from tabnet_auto.metrics.known import FUNCTIONS, is_loss, row_of
 from tabnet_auto.metrics.metric import Metric, Need, takes
-from tabnet_auto.metrics.objective import Objective
 from tabnet_auto.metrics.table import (
     ALIASES,
     DEFAULT_METRIC,
@@ -18,14 +19,16 @@ from tabnet_auto.metrics.table import (
 )
 
 
-def get_metric(metric: Any, task: str) -> Metric:
+def get_metric(metric: Any, task: str, classes: Sequence[object] = ()) -> Metric:
     """Return the metric for ``"auto"``, a name of the table, a scikit-learn scorer or a callable.
 
-    Names with a number are ``map@3``, ``top_k_accuracy@5``, ``f_beta@2`` and ``pinball@0.9``.
-    A callable is called as ``function(y_true, y_pred)`` with labels (or values) as the user
-    wrote them, and greater must be better; for another direction or probabilities pass
-    ``sklearn.metrics.make_scorer(...)``. A metric of one's own is scored, but decisions are not
-    tuned for it: it may be slow, and says nothing about how.
+    Names with a number are ``map@3``, ``top_k_accuracy@5``, ``f_beta@2`` and ``pinball@0.9``;
+    capitals make no difference. scikit-learn's functions and scorers are rows of the table where
+    it has them (``classes`` are the user's labels by position). Another callable is called as
+    ``function(y_true, y_pred)`` with labels (or values) as the user wrote them, and greater must
+    be better; for another direction or probabilities pass ``sklearn.metrics.make_scorer(...)``.
+    A metric of one's own is scored, but decisions are not tuned for it: it may be slow, and says
+    nothing about how.
 
     Raises
     ------
@@ -37,26 +40,16 @@ def get_metric(metric: Any, task: str) -> Metric:
     if isinstance(metric, Metric):
         return _check_task(metric, task)
     if hasattr(metric, "_score_func"):
-        return _from_scorer(metric, task)
+        return _from_scorer(metric, task, classes)
     if callable(metric):
-        need: Need = "values" if task == "regression" else "labels"
-        weighted = takes(metric, "sample_weight")
-        return Metric(
-            _name_of(metric),
-            metric,
-            greater_is_better=True,
-            need=need,
-            tasks=(task,),
-            labels=True,
-            weighted=weighted,
-        )
+        return _from_callable(metric, task, classes)
     raise InputError(
         f"metric must be a name, a callable or a scikit-learn scorer, however: {metric!r}."
     )
 
 
 def _from_table(name: str, task: str) -> Metric:
-    found = find_metric(name)
+    found = find_metric(FUNCTIONS.get(f"{name}()", name))
     if found is None:
         known = [*METRICS, *(family.example for family in FAMILIES.values())]
         raise InputError(
@@ -96,7 +89,20 @@ def _unknown(name: str, *_: Any, **__: Any) -> float:
     )
 
 
-def _from_scorer(scorer: Any, task: str) -> Metric:
+def _from_callable(function: Any, task: str, classes: Sequence[object]) -> Metric:
+    plain = isinstance(function, partial) and not function.args
+    called, fixed = (function.func, function.keywords) if plain else (function, {})
+    row = row_of(called, fixed, classes)
+    if row is not None:
+        return _check_task(row, task)
+    need: Need = "values" if task == "regression" else "labels"
+    return Metric(
+        _name_of(function), function, not is_loss(called), need, (task,), labels=True,
+        weighted=takes(function, "sample_weight"),
+    )  # fmt: skip
+
+
+def _from_scorer(scorer: Any, task: str, classes: Sequence[object]) -> Metric:
     function, fixed = scorer._score_func, scorer._kwargs  # noqa: SLF001 - scikit-learn has no
     wanted, sign = scorer._response_method, scorer._sign  # noqa: SLF001 - public accessors
     wanted = wanted if isinstance(wanted, str) else wanted[0]
@@ -106,26 +112,15 @@ def _from_scorer(scorer: Any, task: str) -> Metric:
         need = "labels"
     else:
         need = "positive" if task == "binary" else "probabilities"
+    row = row_of(function, fixed, classes)
+    if row is not None and task in row.tasks:
+        sees_labels = row.need == "labels"
+        if row.greater_is_better == (sign > 0) and sees_labels == (need == "labels"):
+            return row
     return Metric(
         _name_of(function), partial(function, **fixed), sign > 0, need, (task,), labels=True,
-        weighted=takes(function, "sample_weight"), objective=_objective_of(function, fixed),
+        weighted=takes(function, "sample_weight"),
     )  # fmt: skip
-
-
-_LEARNED_AS = {
-    "mean_absolute_error": "mae",
-    "mean_absolute_percentage_error": "mape",
-    "median_absolute_error": "median_absolute_error",
-}
-"""Functions of scikit-learn, defined on every target, that are not learned as squared error."""
-
-
-def _objective_of(function: Any, fixed: dict[str, Any]) -> Objective:
-    """Return how a scorer's function is learned: as its row of the table, if it has one."""
-    name = _name_of(function)
-    if name == "mean_pinball_loss":
-        return Objective("pinball", fixed.get("alpha", 0.5))
-    return METRICS[_LEARNED_AS[name]].objective if name in _LEARNED_AS else Objective()
 
 
 def _name_of(function: Any) -> str:

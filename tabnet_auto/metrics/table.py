@@ -83,6 +83,7 @@ _VALUE_METRICS = (
     _of_values("smape", values.smape, _LOG_MEDIAN, domain="non_negative", instead="mae"),
     _of_values("rmspe", values.rmspe, Objective(relative=2), domain="non_zero"),
     _of_values("rmsle", values.rmsle, _LOG_MEAN, domain="non_negative"),
+    _of_values("msle", values.msle, _LOG_MEAN, domain="non_negative"),
     _of_values("poisson_deviance", partial(values.deviance, name="mean_poisson_deviance"),
                Objective("poisson"), domain="non_negative"),
     _of_values("gamma_deviance", partial(values.deviance, name="mean_gamma_deviance"),
@@ -112,6 +113,7 @@ ALIASES: dict[str, str] = {
     "neg_mean_gamma_deviance": "gamma_deviance",
     "neg_mean_poisson_deviance": "poisson_deviance",
     "neg_mean_squared_error": "mse",
+    "neg_mean_squared_log_error": "msle",
     "neg_median_absolute_error": "median_absolute_error",
     "neg_root_mean_squared_error": "rmse",
     "neg_root_mean_squared_log_error": "rmsle",
@@ -171,12 +173,14 @@ FAMILIES: dict[str, Family] = {
 def find_metric(name: str) -> Metric | None:
     """Return the metric of that name, alias, or name with a number; None if there is none.
 
+    Capitals make no difference.
+
     Raises
     ------
     InputError
         If the number in the name does not fit.
     """
-    name = ALIASES.get(name, name)
+    name = ALIASES.get(name.lower(), name.lower())
     head, at, number = name.partition("@")
     if not at or head not in FAMILIES:
         return METRICS.get(name)

@@ -31,6 +31,11 @@ def rmsle(y: Any, value: Floats, **keyword: Any) -> float:
     return sklearn_score("root_mean_squared_log_error", y, below, **keyword)
 
 
+def msle(y: Any, value: Floats, **keyword: Any) -> float:
+    """Mean squared logarithmic error; predictions below zero count as zero."""
+    return sklearn_score("mean_squared_log_error", y, np.maximum(value, 0.0), **keyword)
+
+
 def smape(y: Any, value: Floats, sample_weight: Any = None) -> float:
     """Mean of 2 |y - p| / (|y| + |p|), from 0 to 2; 0 where both are 0."""
     size = np.abs(y) + np.abs(value)
