@@ -224,3 +224,13 @@ def test_drift_along_time_is_said_and_offered(task):
         assert len(said) == drifts
         assert all(text.endswith("pass time='day'") for text in said)
     assert not any("drifts" in text for text in notes(fit(frame, time="day")))
+
+
+@pytest.mark.parametrize(("name", "is_time"), [("Year", True), ("construction_year", False)])
+def test_numbers_are_a_time_by_the_name_of_their_column(name, is_time):
+    rng = np.random.default_rng(0)
+    when = rng.integers(1990, 2020, 300)
+    frame = pd.DataFrame({"x": rng.normal(size=300), name: when})
+    frame["y"] = np.where((when - 2005) / 8 + rng.normal(size=300) > 0, "yes", "no")
+    said = [text for text in notes(fit(frame)) if text.endswith(f"pass time={name!r}")]
+    assert len(said) == is_time

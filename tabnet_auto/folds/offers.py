@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tabnet_auto.cells import to_text
+from tabnet_auto.cells import to_float, to_text
 from tabnet_auto.dates import parse_datetime, prefers_day_first
 from tabnet_auto.folds.plan import read_plan
-from tabnet_auto.schema import Schema
+from tabnet_auto.schema import Column, Schema
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +36,11 @@ _ENTITY = re.compile(
     r"machine|vehicle|employee|student|store|shop|seller|merchant)(?:id|[\s_.-]?(?:no|num|number)"
     r"|[\s_.-]?name)?$"
 )
+
+
+_TIME = re.compile(r"^(?:date|datetime|epoch|period|season|time|timestamp|year)$")
+"""Names of columns whose numbers say when a row came. Names that end so say it of other things:
+a construction year is a house's, not a row's."""
 
 
 def offer_notes(frame: pd.DataFrame, schema: Schema, y: NDArray[Any], folds: object) -> list[str]:
@@ -66,11 +71,7 @@ def _entities(frame: pd.DataFrame, schema: Schema, n_folds: int) -> Iterator[str
 
 def _drifts(frame: pd.DataFrame, schema: Schema, y: NDArray[Any]) -> Iterator[str]:
     for column in schema:
-        if column.role != "datetime":
-            continue
-        series = frame[column.name]
-        when = parse_datetime(series, day_first=prefers_day_first(series))
-        there = ~np.isnat(when)
+        when, there = _times(frame[column.name], column)
         share = _between_periods(when[there], y[there], schema.classes)
         if share >= max(DRIFT_SHARE, DRIFT_ROWS / max(int(there.sum()), 1)):
             yield (
@@ -79,6 +80,17 @@ def _drifts(frame: pd.DataFrame, schema: Schema, y: NDArray[Any]) -> Iterator[st
                 "scores hold for known periods. If new rows are later ones, pass "
                 f"time={column.name!r}"
             )
+
+
+def _times(series: pd.Series[Any], column: Column) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return when each row came, and of which rows that is known: of none, if it is no time."""
+    if column.role == "datetime":
+        instants = parse_datetime(series, day_first=prefers_day_first(series))
+        return instants, ~np.isnat(instants)
+    if column.role in ("numeric", "discrete") and _TIME.search(column.name.lower()):
+        values = to_float(series)
+        return values, ~np.isnan(values)
+    return np.zeros(len(series)), np.zeros(len(series), dtype=bool)
 
 
 def _between_periods(when: NDArray[Any], y: NDArray[Any], classes: tuple[Any, ...]) -> float:
