@@ -54,8 +54,10 @@ class Given(NamedTuple):
         return len(self.y), len(self.schema.used)
 
     def after(self, audited: tuple[Table, Schema]) -> Given:
-        """Return the same with what an audit left of the columns, and of the rows' freedom."""
-        return self._replace(table=audited[0], schema=audited[1])
+        """Return the same with what an audit left of the columns, the rows, and their freedom."""
+        table, schema = audited
+        y = self.y if table is self.table else encode_target(table.frame[table.target], schema)
+        return self._replace(table=table, schema=schema, y=y)
 
 
 def read_given(

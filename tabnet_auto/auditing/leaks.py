@@ -96,12 +96,13 @@ def _missing(sample: Sample, name: str, gone: NDArray[np.bool_], r2: float) -> F
     else:
         absent, there = float(y[gone].mean()), float(y[~gone].mean())
         said = f"its mean is {absent:.4g}, else {there:.4g}"
+    warns = r2 >= MISSING_WARNING
     return Finding(
-        "missingness", "warning" if r2 >= MISSING_WARNING else "remark", (name,),
+        "missingness", "warning" if warns else "remark", (name,),
         {"missing": float(gone.mean()), "r2": r2, "target_missing": absent, "target_there": there},
         f"where {name!r} is missing ({gone.mean():.1%} of rows), the target is another: {said}",
         "networks may use that; if cells are filled in only after the target is known, "
-        f"leave it out: roles={{{name!r}: 'drop'}}",
+        f"leave it out: roles={{{name!r}: 'drop'}}", "drop" if warns else "",
     )  # fmt: skip
 
 

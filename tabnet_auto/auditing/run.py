@@ -15,7 +15,7 @@ from tabnet_auto.auditing.leaks import find_leaks, find_missingness, find_order
 from tabnet_auto.auditing.record import Audit, Finding
 from tabnet_auto.auditing.sample import Sample, rows_for, take_sample
 from tabnet_auto.auditing.shift import find_drift
-from tabnet_auto.auditing.twins import find_duplicates, find_overlap, row_codes
+from tabnet_auto.auditing.twins import equal_rows, find_duplicates, find_overlap, row_codes
 from tabnet_auto.errors import InputError, did_you_mean
 from tabnet_auto.folds.plan import read_plan
 from tabnet_auto.frames import list_names, read_frame
@@ -145,13 +145,21 @@ def examine(
             trace.note(f"audit: {one.words}; {one.offer}")
     if found.skipped:
         trace.note(f"audit: not looked at: {'; '.join(found.skipped)}")
-    return (table, schema) if mode == "warn" else _act(found, table, schema, folds, trace)
+    if mode == "warn":
+        return table, schema
+    return _act(found, table, schema, test, folds, trace)
 
 
 def _act(
-    found: Audit, table: Table, schema: Schema, folds: object, trace: Trace
+    found: Audit,
+    table: Table,
+    schema: Schema,
+    test: pd.DataFrame | None,
+    folds: object,
+    trace: Trace,
 ) -> tuple[Table, Schema]:
     """Follow the offers of the warnings, and say for each whether it was followed."""
+    looked_at = schema
     for one in found.warnings:
         if one.action == "drop":
             dropped = _without(schema, one)
@@ -166,6 +174,8 @@ def _act(
             grouped = free and plan is not None and plan.rule == "auto"
             done = "identical rows stay in one fold" if grouped else "folds kept as you gave them"
             table = replace(table, groups=_twin_groups(table, schema)) if grouped else table
+        elif one.action == "set aside" and test is not None:
+            table, done = _set_aside(table, looked_at, test, folds)
         else:
             continue
         trace.note(f"audit: {one.words}; {done}")
@@ -191,6 +201,22 @@ def _twin_groups(table: Table, schema: Schema) -> NDArray[np.int64]:
     n_rows = len(table.frame)
     y = np.zeros(n_rows, dtype=np.int64)
     return row_codes(take_sample(table, schema, y, None, n_rows).x)
+
+
+def _set_aside(
+    table: Table, schema: Schema, test: pd.DataFrame, folds: object
+) -> tuple[Table, str]:
+    """Set training rows aside that a test row equals, if folds and what is left allow it."""
+    if read_plan(folds) is None:
+        return table, "rows kept: the folds that you gave count them"
+    n_rows, y = len(table.frame), table.frame[table.target]
+    at_most = max(n_rows, len(test))
+    sample = take_sample(table, schema, np.zeros(n_rows, dtype=np.int64), test, at_most)
+    keep = np.flatnonzero(~equal_rows(sample))
+    if 2 * len(keep) < n_rows or (schema.classes and y.iloc[keep].nunique() < y.nunique()):
+        return table, "rows kept: without them half of train, or a class, would be gone"
+    done = f"{n_rows - len(keep):,} training rows set aside, oof holds NaN for them"
+    return table.take(keep, done), done
 
 
 def _absent(schema: Schema, sample: Sample) -> list[str]:

@@ -62,7 +62,10 @@ def find_duplicates(sample: Sample) -> Iterator[Finding]:
 
 
 def find_overlap(sample: Sample) -> Iterator[Finding]:
-    """Find test rows that are training rows too."""
+    """Find test rows that are training rows too.
+
+    Where test holds the target, it is there to be scored: on request such rows leave train.
+    """
     if sample.x_test is None or not sample.columns or not len(sample.x_test):
         return
     n = sample.n_rows
@@ -75,7 +78,7 @@ def find_overlap(sample: Sample) -> Iterator[Finding]:
     usual = float((np.bincount(here)[here] > 1).mean())
     copied = share >= BEYOND * usual + MIN_SHARE
     figures = {"share": share, "rows": float(known.sum()), "usual": usual}
-    agreed = ""
+    agreed, is_scored = "", sample.test_labels is not None
     if sample.labels is not None and sample.test_labels is not None:
         figures["agreement"] = _agree_across(here, there[known], sample.labels,
                                              sample.test_labels[known])  # fmt: skip
@@ -86,8 +89,15 @@ def find_overlap(sample: Sample) -> Iterator[Finding]:
         f"{int(known.sum()):,} test rows ({share:.1%}) equal a training row in every column, "
         f"{usual:.1%} of the training rows equal another{agreed}",
         "scores on these test rows are of rows that were learned from; leave them out of train "
-        "or of the test score",
+        "or of the test score", "set aside" if copied and is_scored else "",
     )  # fmt: skip
+
+
+def equal_rows(sample: Sample) -> NDArray[np.bool_]:
+    """Say which training rows a test row equals; ``(n,)``."""
+    assert sample.x_test is not None
+    code = row_codes(np.concatenate([sample.x, sample.x_test]))
+    return np.isin(code[: sample.n_rows], code[sample.n_rows :])
 
 
 def agreement(code: NDArray[np.int64], y: NDArray[Any]) -> float:

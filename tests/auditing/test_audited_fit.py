@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.model_selection import KFold
 
 from tabnet_auto import InputError, Preset, auto_fit, load
 from tabnet_auto.config import NetConfig, TrainConfig
@@ -63,6 +64,41 @@ def test_acting_leaves_the_leak_out_and_keeps_copies_together():
     for valid in acted.folds.valid:
         held = set(valid.tolist())
         assert all((i in held) == (i + N in held) for i in range(60))
+
+
+def boat(n=N, seed=0):
+    """A cell that is filled in for survivors only."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, 2))
+    y = np.where(x[:, 0] + rng.normal(size=n) > 0, "yes", "no")
+    known = np.where(y == "yes", 0.85, 0.1) > rng.random(n)
+    number = np.where(known, rng.integers(1, 9, n).astype(float), np.nan)
+    return pd.DataFrame({"x": x[:, 0], "z": x[:, 1], "boat": number, "y": y})
+
+
+def test_acting_leaves_out_what_is_missing_by_the_target():
+    assert fit(boat()).schema["boat"].used
+    acted = fit(boat(), audit="act")
+    assert acted.schema["boat"].role == "drop"
+    assert any("left out" in note for note in notes(acted))
+
+
+def test_acting_sets_training_rows_aside_that_a_test_to_be_scored_holds():
+    frame = boat().drop(columns="boat")
+    test = pd.concat([boat(200, 1).drop(columns="boat"), frame.iloc[:50]])
+    acted = fit(frame, audit="act", test=test)
+    assert any("50 training rows set aside" in note for note in notes(acted))
+    assert np.isnan(acted.oof[:50]).all()
+    assert np.isfinite(acted.oof[50:]).all()
+    assert len(acted.target) == N - 50
+    assert np.isfinite(acted.refit_full(frame).predict_proba(test)).all()
+    unscored = fit(frame, audit="act", test=test.drop(columns="y"))
+    assert np.isfinite(unscored.oof).all(), "of rows without a target one learns what one can"
+    given = fit(frame, audit="act", test=test, folds=KFold(2))
+    assert np.isfinite(given.oof).all()
+    assert any("the folds that you gave count them" in note for note in notes(given))
+    whole = fit(frame, audit="act", test=frame)
+    assert any("rows kept: without them half" in note for note in notes(whole))
 
 
 def test_without_acting_copies_fall_apart(warned):
