@@ -15,13 +15,13 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import PredefinedSplit
 
-from tabnet_auto import InputError, NetConfig, Preset, TrainConfig, auto_fit, load
+from tabnet_auto import InputError, NetConfig, Preset, TrainConfig, auto_fit, automl, load
 from tabnet_auto.config import PRESETS, TIMED_SEEDS, Kind
 from tabnet_auto.folds import make_folds
 from tabnet_auto.models import budget
 from tabnet_auto.models.budget import Deadlines, affordable_rows, budget_words
 from tabnet_auto.models.rounds import Room, Tried, train_rounds
-from tabnet_auto.models.train import Plan
+from tabnet_auto.models.train import Plan, train_models
 from tabnet_auto.reporting import member_curves, plan_facts
 from tabnet_auto.table import read_table
 from tabnet_auto.trace import Trace
@@ -95,6 +95,29 @@ def test_the_plan_is_said_before_training():
     assert "linear at most" in texts[place]
     assert [e.kind for e in events].index("epoch") > place
     assert budget_words(Deadlines(0.0), ["linear"], 0.2) == ""
+
+
+def test_choosing_weights_has_a_share_of_its_own(monkeypatch):
+    plans = []
+
+    def train(task, plan, *rest):
+        plans.append(plan)
+        return train_models(task, plan, *rest)
+
+    monkeypatch.setattr(automl, "train_models", train)
+    single = replace(TINY, max_seeds=1)
+    auto_fit(make_frame(), "y", preset=single, folds=2, time_limit=600, verbose=False)
+    times = plans[0].times
+    assert times.blend - times.train >= budget.BLEND_SHARE * budget.RESERVE * 600
+    assert times.blend < times.report < times.end
+
+
+def test_further_networks_take_their_time_for_the_test_rows_from_blend_and_report():
+    times = replace(limits(60.0), test_seconds=2.0, n_seeds=2)
+    later = times.with_seeds(5)
+    assert (times.blend - later.blend, times.report - later.report) == (6.0, 6.0)
+    assert (times.train, times.end) == (later.train, later.end)
+    assert Deadlines(0.0).with_seeds(3) == Deadlines(0.0)
 
 
 def test_networks_a_fold_at_most_with_a_time_limit():

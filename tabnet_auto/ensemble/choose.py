@@ -87,7 +87,8 @@ def choose_blend(
     The weights for a fold's rows are chosen on the rows that this fold did not hold out; the
     score of these cross-fitted predictions is compared with the plain mean's. If it is better,
     the final weights are chosen on all rows; if it is not, if there is one fold only, or time
-    is up (``until``, a ``time.monotonic()`` instant), the mean stays.
+    is up (``until``, a ``time.monotonic()`` instant), the mean stays. The folds and the final
+    choice share the time.
 
     Parameters
     ----------
@@ -111,13 +112,14 @@ def choose_blend(
     cube, seed = held.cube(), task.folds.seed[0]
     known = np.flatnonzero(~np.isnan(cube[0].reshape(held.n_rows, -1)[:, 0]))
     blends = []
-    for rows in held.rows:
+    for number, rows in enumerate(held.rows):
         if until is not None and monotonic() >= until:
             return Chosen(mean, plain, "blend: uniform mean, no time was left to choose weights")
         other = np.setdiff1d(known, rows)
         if len(other) == 0:
             return Chosen(mean, plain, "blend: uniform mean, every fold holds out all rows")
-        blends.append(LEARNERS[rule](Sample(cube[:, other], other), task, seed, until))
+        part = _part_of(until, 1 + len(held.rows) - number)
+        blends.append(LEARNERS[rule](Sample(cube[:, other], other), task, seed, part))
     oof = held.combine(blends)
     score, floor = (task.score(p, np.arange(held.n_rows)) for p in (oof, plain))
     compared = f"cross-fitted {task.metric.name} {score:.4f}, of the uniform mean {floor:.4f}"
@@ -125,6 +127,12 @@ def choose_blend(
         return Chosen(mean, plain, f"blend: uniform mean ({rule}: {compared})")
     final = LEARNERS[rule](Sample(cube[:, known], known), task, seed, until)
     return Chosen(final, oof, f"blend: {rule} ({compared})")
+
+
+def _part_of(until: float | None, n_parts: int) -> float | None:
+    """Return when the first of equal parts of the time that is left ends."""
+    now = monotonic()
+    return None if until is None else now + (until - now) / n_parts
 
 
 def fold_scores(task: Task, oof: Floats) -> Floats:

@@ -20,6 +20,10 @@ MAX_BAG_ROWS = 10_000
 """Rows of one half at most: more decide nothing, and cost time."""
 MAX_STEPS = 32
 """Models that one selection adds at most."""
+USUAL_STEPS = 16
+"""Models that one selection adds, about."""
+FEW_ROWS = 500
+"""Rows of one half where time is short, at least."""
 PATIENCE = 5
 """Steps without a better score after which a selection ends."""
 
@@ -45,10 +49,13 @@ def greedy_blend(
     seed
         Of the halves.
     until
-        A ``time.monotonic()`` instant: no further half is begun after it. The first always is.
+        A ``time.monotonic()`` instant: no further half is begun after it. The first always is,
+        of as many rows as there is time for.
     """
     rng = np.random.default_rng(seed)
     size = min(max(len(rows) // 2, min(len(rows), 20)), MAX_BAG_ROWS)
+    if until is not None:
+        size = _affordable(size, cube, rows, score, until)
     weights: list[Floats] = []
     for _ in range(N_BAGS):
         if weights and until is not None and monotonic() >= until:
@@ -60,6 +67,15 @@ def greedy_blend(
     if not total.any():  # the score is defined on none of the halves
         return uniform(len(cube))
     return Blend(tuple((total / total.sum()).tolist()))
+
+
+def _affordable(size: int, cube: Floats, rows: Rows, score: Score, until: float) -> int:
+    """Return of how many rows one selection takes the time that is left; of ``size`` at most."""
+    start = monotonic()
+    score(cube[0, :size], rows[:size])
+    now = monotonic()
+    share = (until - now) / max(USUAL_STEPS * len(cube) * (now - start), 1e-9)
+    return min(size, max(FEW_ROWS, int(share * size)))
 
 
 def _select(cube: Floats, rows: Rows, score: Score) -> NDArray[np.int64]:

@@ -30,6 +30,8 @@ FIRST_SHARE = 0.1
 """Share of a time limit after which a first usable model exists, where the data allow it."""
 RESERVE = 0.05
 """Share of a time limit kept for what has no pace: encoding, blending, collecting."""
+BLEND_SHARE = 0.5
+"""Share of that which choosing the blend's weights may take where training has left nothing."""
 TAIL_SHARE = 0.3
 """Share of the time after encoding that may go to predicting and reading held-out rows."""
 MIN_VALID_ROWS = 500
@@ -52,7 +54,8 @@ class Deadlines:
 
     ``first`` a first usable model, ``train`` training, ``blend`` choosing the blend, ``report``
     when the report's reading of rows may begin at the latest, ``end`` all. ``seed_seconds``
-    is how long what follows the training takes for each further network of every fold.
+    is how long what follows the training takes for each network of every fold beyond ``n_seeds``,
+    ``test_seconds`` the part of it that predicts the test rows.
     """
 
     start: float
@@ -62,6 +65,15 @@ class Deadlines:
     report: float | None = None
     end: float | None = None
     seed_seconds: float = 0.0
+    test_seconds: float = 0.0
+    n_seeds: int = 1
+
+    def with_seeds(self, n_seeds: int) -> Deadlines:
+        """Return the deadlines where so many networks of every fold predict the test rows."""
+        if self.blend is None or self.report is None:
+            return self
+        more = (n_seeds - self.n_seeds) * self.test_seconds
+        return replace(self, blend=self.blend - more, report=self.report - more, n_seeds=n_seeds)
 
 
 def read_time_limit(time_limit: object) -> Deadlines:
@@ -141,11 +153,13 @@ def fit_into_time(
     report = row * (3 * SURVEY_ROWS + drift * folds.n_folds)
     end = times.end - RESERVE * (times.end - times.start)
     seeds, valid = folds.n_seeds, 0.5 * now_held * per_row
+    weighing = BLEND_SHARE * RESERVE * (times.end - times.start)
     after = kept * test + 0.5 * attention + 2.0 * valid
     times = replace(
         times, first=times.first - seeds * valid, train=end - seeds * after,
-        blend=end - seeds * kept * test, report=times.end - seeds * (kept * test + report),
-        seed_seconds=test + attention + report + 2.0 * valid,
+        blend=end + weighing - seeds * kept * test,
+        report=times.end - seeds * (kept * test + report), n_seeds=seeds,
+        seed_seconds=test + attention + report + 2.0 * valid, test_seconds=kept * test,
     )  # fmt: skip
     return replace(task, folds=thinner), times, _short_of(n_held, now_held, n_test, kept)
 

@@ -99,7 +99,7 @@ def train_models(task: Task, plan: Plan, n_rows: int, trace: Trace) -> Models:
         room = plan.room((seconds + monotonic() - start) / state.epoch)
         net, task = train_rounds(plan.course, task, (net, state), room, trace)
     held = _held_out(net, task, joined, n_rows)
-    until = plan.times.blend
+    until = plan.times.with_seeds(task.folds.n_seeds).blend
     chosen = choose_blend(held, task, plan.blend, n_companions=len(joined), until=until)
     scores = score_models(task, held, chosen.oof)
     trace.note(chosen.reason, scores.decision.reason())

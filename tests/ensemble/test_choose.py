@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from tabnet_auto.design import Design
-from tabnet_auto.ensemble.blend import HeldOut, held_out_rows, stack_inputs
+from tabnet_auto.ensemble import choose
+from tabnet_auto.ensemble.blend import Blend, HeldOut, held_out_rows, stack_inputs
 from tabnet_auto.ensemble.choose import check_blend, choose_blend, fold_scores
-from tabnet_auto.ensemble.greedy import greedy_blend
+from tabnet_auto.ensemble.greedy import FEW_ROWS, greedy_blend
 from tabnet_auto.ensemble.stacker import fit_stack
 from tabnet_auto.errors import InputError
 from tabnet_auto.folds import make_folds
@@ -78,6 +81,19 @@ class TestGreedy:
         greedy_blend(cube, np.arange(400), score, seed=0, until=0.0)
         assert 0 < len(calls) < whole / 4
 
+    def test_short_time_means_fewer_rows(self):
+        y, cube = make_values([0.5, 0.8], n=20_000)
+        sizes = []
+
+        def score(predicted, rows):
+            sizes.append(len(rows))
+            return rmse(y)(predicted, rows)
+
+        for until, rows in ((None, 10_000), (monotonic() + 60.0, 10_000), (0.0, FEW_ROWS)):
+            sizes.clear()
+            greedy_blend(cube, np.arange(20_000), score, seed=0, until=until)
+            assert sizes[-1] == rows
+
 
 class TestHonesty:
     def test_noise_is_not_chosen_over_the_mean(self):
@@ -124,6 +140,21 @@ class TestHonesty:
 
 
 class TestWhenTheMeanStays:
+    def test_folds_share_the_time(self, monkeypatch):
+        y, cube = make_values([0.1, 5.0])
+        held, task = held_out(cube, y)
+        ends = []
+
+        def learn(sample, task, seed, until):
+            ends.append(until)
+            return Blend((1.0, 0.0))
+
+        monkeypatch.setitem(choose.LEARNERS, "greedy", learn)
+        monkeypatch.setattr(choose, "monotonic", lambda: 100.0 + len(ends))
+        chosen = choose_blend(held, task, "greedy", n_companions=1, until=112.0)
+        assert ends == [102.0, 101 + 11 / 5, 102 + 10 / 4, 103 + 9 / 3, 104 + 8 / 2, 112.0]
+        assert chosen.blend.weights == (1.0, 0.0)
+
     def test_networks_alone_under_auto(self):
         y, cube = make_values([0.1, 5.0])
         held, task = held_out(cube, y)
