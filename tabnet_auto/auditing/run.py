@@ -42,10 +42,13 @@ CHECKS: dict[str, tuple[Callable[[Sample], Iterator[Finding]], float]] = {
     "the target where cells are missing": (find_missingness, 0.0),
     "the order of the rows": (find_order, 0.0),
     "identical rows": (find_duplicates, 0.0),
+}
+"""What is looked for, the cheapest first, and the seconds that must be left to begin with it."""
+TEST_CHECKS: dict[str, tuple[Callable[[Sample], Iterator[Finding]], float]] = {
     "test rows in train": (find_overlap, 0.0),
     "test rows unlike train": (find_drift, 0.5),
 }
-"""What is looked for, the cheapest first, and the seconds that must be left to begin with it."""
+"""The same where there are test rows."""
 
 
 def audit(
@@ -106,7 +109,8 @@ def look(
     sample = take_sample(table, schema, y, test, at_most)
     findings: list[Finding] = []
     skipped = _absent(schema, sample)
-    for name, (check, least) in CHECKS.items():
+    checks = CHECKS if test is None else CHECKS | TEST_CHECKS
+    for name, (check, least) in checks.items():
         if until is not None and monotonic() + least >= until:
             skipped.append(f"{name}: no time left")
         else:

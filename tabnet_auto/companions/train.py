@@ -108,6 +108,9 @@ def train_companions(
         except KeyboardInterrupt:
             _leave_out(trace, recipe, "stopped on request, and with it the companions after it")
             return tuple(joined), True
+        except _TooSlowError as error:
+            _leave_out(trace, recipe, str(error))
+            continue
         except Exception as error:  # noqa: BLE001 - whatever a foreign library raises
             _leave_out(trace, recipe, f"{type(error).__name__}: {error}")
             continue

@@ -75,10 +75,11 @@ def train_twice(task: Task, plan: Plan, trace: Trace, test: Design, threshold: f
     counts = sorted({len(rows) for rows in chosen})
     number = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
     before, after = first.scores.total, again.scores.total
+    limited = "" if plan.times.train is None else " after a first training in half of the time"
     trace.add(
         "note",
         text=f"pseudo-labels for {number} of {test.n_rows} test rows a "
-        f"fold: out-of-fold {task.metric.name} {before:.4f} before, {after:.4f} with them",
+        f"fold: out-of-fold {task.metric.name} {before:.4f} before{limited}, {after:.4f} with them",
     )
     return again
 
