@@ -22,6 +22,8 @@ from tabnet_auto.train.weights import loss_weights
 
 PILOT = 0.1
 """Share of a fold's rows on which a companion is timed first."""
+SHORT = 0.1
+"""Share of a companion's time up to which that took so little that twice as many rows are timed."""
 PILOT_CELLS = 1_000_000
 """Cells times outputs from which the least that a companion with a clock does takes long."""
 
@@ -190,15 +192,34 @@ def _check_time(
     if recipe.clock and (number or lesson.train.matrix.x.size * lesson.n_outputs < PILOT_CELLS):
         return
     if number == 0:
-        pilot = replace(lesson.sample(PILOT), seconds=0.0)
         start = monotonic()
-        recipe.train(pilot)
-        expected = (monotonic() - start) / PILOT * n_rounds
+        expected = _expected(recipe, lesson, left / n_rounds, SHORT * left) * n_rounds
         left -= monotonic() - start
     else:
         expected = (seconds - left) / number * (n_rounds - number)
     if expected > left:
         raise _TooSlowError(f"it would take about {expected:.1f} s, its share is {seconds:.1f} s")
+
+
+def _expected(recipe: Recipe, lesson: Lesson, enough: float, short: float) -> float:
+    """Return about how many seconds a lesson takes, by a tenth of its rows.
+
+    If that is more than ``enough``, and the tenth took at most ``short``, much of it may be what
+    any number of rows takes: a second look, at twice as many, tells that apart.
+    """
+    first = _timed(recipe, lesson, PILOT)
+    expected = first / PILOT
+    if expected <= enough or first > short:
+        return expected
+    second = _timed(recipe, lesson, 2 * PILOT)
+    return second + max(second - first, 0.0) / PILOT * (1.0 - 2 * PILOT)
+
+
+def _timed(recipe: Recipe, lesson: Lesson, share: float) -> float:
+    """Train on a share of the rows, and return how many seconds that took."""
+    pilot, start = replace(lesson.sample(share), seconds=0.0), monotonic()
+    recipe.train(pilot)
+    return monotonic() - start
 
 
 def _lesson(recipe: Recipe, task: Task, fold: int, n_threads: int) -> Lesson:

@@ -21,7 +21,8 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from tabnet_auto import ArtifactError, InputError, Preset, auto_fit, load
 from tabnet_auto.companions import table
-from tabnet_auto.companions.matrix import dense_matrix, tree_matrix
+from tabnet_auto.companions.lesson import Lesson, Rows
+from tabnet_auto.companions.matrix import Matrix, dense_matrix, tree_matrix
 from tabnet_auto.companions.table import COMPANIONS, Recipe, check_companions
 from tabnet_auto.config import PRESETS, NetConfig, TrainConfig
 from tabnet_auto.errors import NotInstalledError
@@ -336,6 +337,32 @@ def test_a_companion_that_does_not_fit_into_its_time_is_left_out(frame, monkeypa
     learned = fit(frame, companions=[Slow(), "linear"], time_limit=1000)
     assert Slow.fits == 1, "timed on a tenth of a fold, and never begun"
     assert any("it would take about" in note for note in notes(learned))
+
+
+@pytest.mark.parametrize(
+    ("fixed", "by_row", "enough", "short", "expected", "n_timed"),
+    [
+        (0.0, 1.0, 200.0, 50.0, 100.0, 1),  # it fits by the first look
+        (5.0, 0.0, 20.0, 50.0, 5.0, 2),  # all that it takes is what any number of rows takes
+        (2.0, 1.0, 20.0, 50.0, 102.0, 2),
+        (2.0, 1.0, 20.0, 10.0, 120.0, 1),  # too long for a second look
+    ],
+)
+def test_how_long_a_companion_takes(monkeypatch, fixed, by_row, enough, short, expected, n_timed):
+    from tabnet_auto.companions import train
+
+    now, n_rows = [0.0], []
+
+    def learn(lesson):
+        n_rows.append(len(lesson.train.y))
+        now[0] += fixed + by_row * len(lesson.train.y)
+
+    monkeypatch.setattr(train, "monotonic", lambda: now[0])
+    rows = Rows(Matrix(np.zeros((100, 1)), (0,)), np.zeros(100), None)
+    lesson = Lesson(rows, None, 0, 0, 1)
+    found = train._expected(Recipe("slow", learn, "trees"), lesson, enough, short)
+    assert found == pytest.approx(expected)
+    assert n_rows == [10, 20][:n_timed]
 
 
 def test_boosters_end_in_time(frame):
