@@ -253,6 +253,7 @@ def _plan(
         max_epochs=filled.train.max_epochs, batch_size=filled.train.batch_size,
         device=str(device), metric=task.metric.name,
         greater_is_better=task.metric.greater_is_better, time_limit=time_limit,
+        split=task.folds.rule,
     )  # fmt: skip
     return filled
 

@@ -25,7 +25,7 @@ from tabnet_auto.models.train import Plan, train_models
 from tabnet_auto.reporting import member_curves, plan_facts
 from tabnet_auto.table import read_table
 from tabnet_auto.trace import Trace
-from tabnet_auto.view.run_state import RunState
+from tabnet_auto.view.run_state import RunState, sentence_of
 
 NET = NetConfig(n_steps=1, n_hidden=16, n_layers=1, n_bins=4, n_context=8, dropout=0.0)
 TINY = Preset(n_seeds=1, net=NET, train=TrainConfig(max_epochs=3, batch_size=32))
@@ -93,6 +93,9 @@ def test_the_plan_is_said_before_training():
     texts = [event.data.get("text", "") for event in events]
     place = next(i for i, text in enumerate(texts) if text.startswith("plan of 60 s: "))
     assert "linear at most" in texts[place]
+    plan = next(event for event in events if event.kind == "plan")
+    said = sentence_of(plan, RunState())
+    assert said.endswith("within 60 s; rows split into 2 stratified folds, seed 0")
     assert [e.kind for e in events].index("epoch") > place
     assert budget_words(Deadlines(0.0), ["linear"], 0.2) == ""
 

@@ -150,12 +150,14 @@ def sentence_of(event: Event, state: RunState) -> str:
         members = _count(data.get("n_folds"), "fold")
         if state.n_seeds > 1:
             members += f" x {state.n_seeds} seeds"
-        limit = data.get("time_limit")
+        limit, split = data.get("time_limit"), data.get("split")
         return (
             f"training {members} on {_count(data.get('n_rows'), 'row')}, "
             f"{_count(data.get('n_columns'), 'column')}: at most {state.max_epochs} epochs of "
             f"batches of {data.get('batch_size', '?')} on {data.get('device', '?')}, by "
-            f"{state.metric}" + (f", within {limit:g} s" if limit else "")
+            f"{state.metric}"
+            + (f", within {limit:g} s" if limit else "")
+            + (f"; rows split into {split}" if split else "")
         )
     if event.kind == "round":
         more = _count(data.get("n_seeds"), "more network")
