@@ -14,6 +14,7 @@ from tabnet_auto.ensemble.stacker import fit_stack
 from tabnet_auto.errors import InputError, did_you_mean
 from tabnet_auto.folds import Rows
 from tabnet_auto.train.members import Task
+from tabnet_auto.train.weights import loss_weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +53,11 @@ def _learn_greedy(sample: Sample, task: Task, seed: int, until: float | None) ->
 
 def _learn_stack(sample: Sample, task: Task, seed: int, until: float | None) -> AnyBlend:
     del seed, until
-    assert task.design.y is not None
-    given = task.design.weight
-    weight = None if given is None else given[sample.rows].astype(np.float64)
-    return fit_stack(sample.cube, task.design.y[sample.rows], weight)
+    y, rows = task.design.y, sample.rows
+    assert y is not None
+    weight = loss_weights(y, task.design.weight, [rows], task.objective)
+    own = None if weight is None else weight[0][rows].astype(np.float64)
+    return fit_stack(sample.cube, y[rows], own)
 
 
 LEARNERS: dict[str, Learner] = {"greedy": _learn_greedy, "stack": _learn_stack}

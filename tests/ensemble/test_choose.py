@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import monotonic
 
 import numpy as np
@@ -16,7 +17,7 @@ from tabnet_auto.ensemble.greedy import FEW_ROWS, greedy_blend
 from tabnet_auto.ensemble.stacker import fit_stack
 from tabnet_auto.errors import InputError
 from tabnet_auto.folds import make_folds
-from tabnet_auto.metrics import get_metric
+from tabnet_auto.metrics import Objective, get_metric
 from tabnet_auto.train.members import Task
 
 
@@ -137,6 +138,22 @@ class TestHonesty:
         assert score < task.score(cube.mean(axis=0), np.arange(400))
         by_fold = [task.score(chosen.oof[rows], rows) for rows in held.rows]
         assert fold_scores(task, chosen.oof).tolist() == by_fold
+
+
+def test_a_stacker_weighs_classes_as_the_models_do():
+    rng = np.random.default_rng(0)
+    y = (rng.random(400) < 0.1).astype(np.int64)
+    p = np.clip(0.2 + 0.1 * y + 0.1 * rng.normal(size=(2, 400)), 0.01, 0.99)
+    held, task = held_out(np.stack([1 - p, p], axis=-1), y, kind="binary", metric="log_loss")
+    weighed = replace(task, objective=Objective(class_weight="balanced"))
+    rows = np.arange(400)
+    plain, balanced = (
+        choose.LEARNERS["stack"](choose.Sample(held.cube(), rows), one, 0, None)
+        for one in (task, weighed)
+    )
+    means = [blend.apply(held.cube())[:, 1].mean() for blend in (plain, balanced)]
+    assert means[0] == pytest.approx(y.mean(), abs=0.03)
+    assert means[1] > means[0] + 0.05
 
 
 class TestWhenTheMeanStays:
