@@ -75,7 +75,7 @@ def train_twice(task: Task, plan: Plan, trace: Trace, test: Design, threshold: f
     counts = sorted({len(rows) for rows in chosen})
     number = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
     before, after = first.scores.total, again.scores.total
-    limited = "" if plan.times.train is None else " after a first training in half of the time"
+    limited = "" if plan.times.train is None else " (in half of the time)"
     trace.add(
         "note",
         text=f"pseudo-labels for {number} of {test.n_rows} test rows a "
