@@ -21,7 +21,6 @@ class Kind:
 
     n_bins: int | None = None
     column_dropout: float | None = None
-    column_sparsity: float | None = None
 
 
 @dataclass(frozen=True)
@@ -34,12 +33,12 @@ class NetConfig:
     ``level_width``. ``scaling`` is ``"robust"`` or ``"quantile"``. ``column_dropout`` turns
     whole columns missing in training, ``unknown_rate`` category levels unknown.
     ``column_sparsity`` weighs a penalty that takes the attention from columns that no row needs
-    (:func:`tabnet_auto.net.tabnet.mass_penalty`; 0.04 does so); it grows with what a member has
-    learned (:func:`tabnet_auto.train.loss.explained_share`).
+    (:func:`tabnet_auto.net.tabnet.mass_penalty`), by what a member has learned and what is left
+    (:func:`tabnet_auto.train.loss.earned`).
 
-    How many bins, how much column dropout and which weight of the penalty are best depends on
-    the data, so the networks of a fold take turns: the first is as above, the next are the
-    ``other_kinds``, further ones are of the kind that did best, and the blend weighs them.
+    How many bins and how much column dropout are best depends on the data, so the networks of a
+    fold take turns: the first is as above, the next are the ``other_kinds`` (one bin leaves a
+    value as it is), further ones are of the kind that did best, and the blend weighs them.
     """
 
     n_steps: int = 2
@@ -55,9 +54,9 @@ class NetConfig:
     scaling: Literal["robust", "quantile"] = "robust"
     unknown_rate: float = 0.01
     column_dropout: float = 0.1
-    column_sparsity: float = 0.0
+    column_sparsity: float = 0.12
     other_kinds: tuple[Kind, ...] = (
-        Kind(n_bins=4), Kind(column_dropout=0.25), Kind(column_sparsity=0.04),
+        Kind(n_bins=4), Kind(column_dropout=0.25), Kind(n_bins=1),
     )  # fmt: skip
 
     @property

@@ -74,7 +74,8 @@ def _model(lesson: Lesson) -> Any:
 
     categorical = [0 < n <= MAX_CATEGORY_CODES for n in lesson.train.matrix.n_levels]
     common = {
-        "learning_rate": 0.05, "early_stopping": False, "warm_start": True,
+        "learning_rate": 0.05, "min_samples_leaf": 5, "max_features": 0.5,
+        "early_stopping": False, "warm_start": True,
         "categorical_features": np.array(categorical) if any(categorical) else None,
         "random_state": lesson.seed % (2**31),
     }  # fmt: skip

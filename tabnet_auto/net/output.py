@@ -20,8 +20,8 @@ class Output(NamedTuple):
     ``penalty``
         ``(M,)``: what the network adds to each member's training loss (sparsity, say).
     ``earned_penalty``
-        ``(M,)``: a penalty that counts by what a member has learned so far: the training weighs
-        it with the squared share of the loss that the member explains. None: no such penalty.
+        ``(M,)``: a penalty that counts by what a member has learned so far, and by what is left
+        to learn (:func:`tabnet_auto.train.loss.earned`). None: no such penalty.
     """
 
     logits: Tensor

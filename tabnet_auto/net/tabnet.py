@@ -32,13 +32,10 @@ class AttentionTabNet(nn.Module):
     before saw, weights the columns, and adds its weighted sum to the hidden state; the trunk
     turns the hidden state into the output.
 
-    ``kinds`` are the members': they say the bins of their value tokens, and what
-    :func:`mass_penalty` weighs.
+    ``kinds`` are the members': they say the bins of their value tokens.
 
     **Shape**: :class:`RawRows` of M members and B rows in, :class:`Output` out.
     """
-
-    column_sparsity: Tensor
 
     def __init__(
         self,
@@ -85,9 +82,6 @@ class AttentionTabNet(nn.Module):
             ParametricActivation(function, n_members, hidden) for _ in self.layers
         )
         self.head = MemberLinear(hidden, n_outputs, random, gain=0.0)
-        sparsity = torch.tensor([config.of(kind).column_sparsity for kind in kinds])
-        self.register_buffer("column_sparsity", sparsity)
-        self.is_penalized = bool(sparsity.any())
         self.config = config
         self.records, self.scratch = Pool(), Pool()
 
@@ -154,9 +148,8 @@ class AttentionTabNet(nn.Module):
 
     def _output(self, logits: Tensor, masks: Tensor, sizes: Tensor) -> Output:
         earned = None
-        if self.training and self.is_penalized:
-            # A copy: buffers of members that pause are written back before the gradients.
-            earned = self.column_sparsity.clone() * mass_penalty(masks, sizes)
+        if self.training and self.config.column_sparsity > 0.0:
+            earned = self.config.column_sparsity * mass_penalty(masks, sizes)
         return Output(logits, masks, sizes, logits.new_zeros(logits.shape[0]), earned)
 
 
@@ -167,9 +160,9 @@ def mass_penalty(masks: Tensor, sizes: Tensor) -> Tensor:
     that no row needs leave for all rows at once, while rows may go on to differ. Even weights
     are a stationary point.
 
-    Taken from the first step on it closes columns before their signal is found. It is an
-    :attr:`Output.earned_penalty` therefore, and a target that nothing tells leaves the attention
-    as it is.
+    Taken from the first step on it closes columns before their signal is found, and at full
+    weight to the end those of little use. It is an :attr:`Output.earned_penalty` therefore.
+    A target that nothing tells leaves the attention as it is.
 
     **Shape**: masks ``(S, M, B, D)`` and sizes ``(S, M, B)`` of :class:`Output`; ``(M,)``.
     """

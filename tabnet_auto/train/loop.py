@@ -19,7 +19,7 @@ from tabnet_auto.net.layers import MemberRandom
 from tabnet_auto.trace import Trace
 from tabnet_auto.train.graph import EagerSteps, GraphSteps, StepInputs, Steps
 from tabnet_auto.train.halving import Halving
-from tabnet_auto.train.loss import explained_share, member_losses
+from tabnet_auto.train.loss import earned, explained_share, member_losses
 from tabnet_auto.train.optimizer import MemberAdamW, flat_cosine
 from tabnet_auto.train.pieces import is_out_of_memory, run_members
 from tabnet_auto.train.rows import RowStore, Targets, epoch_batches
@@ -197,7 +197,7 @@ class Trainer:
             penalty = output.penalty
             if output.earned_penalty is not None:
                 share = explained_share(output.logits, losses, loss_of)
-                penalty = penalty + share.square() * output.earned_penalty
+                penalty = penalty + earned(share) * output.earned_penalty
             (losses + penalty).sum().backward()
             yield losses.detach()
 

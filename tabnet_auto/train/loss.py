@@ -85,6 +85,15 @@ def explained_share(logits: Tensor, losses: Tensor, loss_of: Callable[[Tensor], 
     return (1.0 - losses.detach() / base).clamp(0.0, 1.0)
 
 
+def earned(share: Tensor) -> Tensor:
+    """What an earned penalty counts where ``share`` of the loss is explained: x³ (1 - x).
+
+    Hardly anything before the signal is found or where there is little of it, and in proportion
+    to the loss that is left where there is little of that. At most 0.105, at three quarters.
+    """
+    return share.pow(3) * (1.0 - share)
+
+
 def weighted_mean(losses: Tensor, weight: Tensor | None, real: Tensor) -> Tensor:
     """Weighted mean over each member's real rows, for validation; ``(M,)``."""
     share = real.to(losses.dtype)

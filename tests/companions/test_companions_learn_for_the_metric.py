@@ -97,5 +97,5 @@ def test_class_weights_change_what_companions_learn(name):
         for given in ("balanced", {"yes": (1 - share) / share})
     )
     balanced, given = weighted
-    assert balanced > share + 0.1
+    assert balanced > plain + 0.06
     assert given == pytest.approx(balanced, abs=0.05)

@@ -227,8 +227,8 @@ def test_pairs_of_bf16_round_only_the_factors_of_hidden_layers(monkeypatch, n_ro
 
 
 def test_kinds_differ_in_what_they_say():
-    config = NetConfig(n_bins=6, other_kinds=(Kind(n_bins=8), Kind(2), Kind(column_sparsity=0.1)))
+    config = NetConfig(n_bins=6, other_kinds=(Kind(n_bins=8), Kind(2), Kind(column_dropout=0.3)))
     assert [config.of(kind).n_bins for kind in range(4)] == [6, 6, 2, 6], (
         "never more than the token has"
     )
-    assert [config.of(kind).column_sparsity for kind in range(4)] == [0.0, 0.0, 0.0, 0.1]
+    assert [config.of(kind).column_dropout for kind in range(4)] == [0.1, 0.1, 0.1, 0.3]

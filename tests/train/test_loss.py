@@ -10,7 +10,13 @@ from sklearn.utils.class_weight import compute_class_weight
 from train_helpers import make_members, make_table, make_tables
 
 from tabnet_auto.metrics import METRICS, Objective
-from tabnet_auto.train.loss import VALUE_LOSSES, explained_share, member_losses, row_losses
+from tabnet_auto.train.loss import (
+    VALUE_LOSSES,
+    earned,
+    explained_share,
+    member_losses,
+    row_losses,
+)
 from tabnet_auto.train.rows import Targets
 from tabnet_auto.train.weights import SMALL_VALUES, loss_weights
 
@@ -159,3 +165,10 @@ def test_nothing_is_explained_by_class_shares_alone_however_rare_a_class():
     assert explained_share(right, loss_of(right), loss_of).item() == pytest.approx(1.0, abs=1e-3)
     wrong = right.flip(2)
     assert explained_share(wrong, loss_of(wrong), loss_of).item() == 0.0
+
+
+def test_penalties_are_earned_neither_before_the_signal_is_found_nor_when_all_is_said():
+    shares = torch.tensor([0.0, 0.1, 0.5, 0.75, 0.99, 1.0])
+    torch.testing.assert_close(
+        earned(shares), torch.tensor([0.0, 0.0009, 0.0625, 0.10546875, 0.00970299, 0.0])
+    )
