@@ -352,7 +352,7 @@ def cohort_panel(source: Source, rows: Rows | None, view: View) -> Panel:
         note=key,
     )
     pictures = [from_figure(heat)]
-    a, b = (min(i, len(names) - 1) for i in (view.first, view.second))
+    a, b = cohorts.pair(view)
     if a != b:
         pictures.append(_difference(source, means[a] - means[b], (names[b], names[a]), shown))
     notes = _notes(_sample_note(sample), _trained_note(rows), _column_note(source, shown))

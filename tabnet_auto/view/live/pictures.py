@@ -10,6 +10,7 @@ from itertools import accumulate, pairwise
 from tabnet_auto.view.draw import picture_svg
 from tabnet_auto.view.figures import Figure
 from tabnet_auto.view.svg import (
+    FULL,
     document,
     level,
     line,
@@ -145,9 +146,9 @@ def _letters(width: float) -> int:
 def draw_twin(twin: Twin, title: str, alt: str, note: str) -> Picture:
     """Draw the bars of each column; cells that differ are set in bold."""
     n = len(twin.labels)
-    row, top, name, cells, bar = 10.0 + 14 * n, 40.0, 172.0, (108.0,) * n, 420.0
+    row, top, name, cells = 10.0 + 14 * n, 40.0, 172.0, (108.0,) * n
     left = name + sum(cells) + 12
-    width, height = left + bar + 58, top + len(twin.columns) * row + 8
+    width, height, bar = FULL, top + len(twin.columns) * row + 8, FULL - left - 58
     most = max((v for pair in twin.values for v in pair), default=0.0) or 1.0
     parts = [text(left, top - 13, "attention", "quiet small")]
     for i, label in enumerate(twin.labels):
