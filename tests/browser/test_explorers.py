@@ -248,12 +248,12 @@ def test_one_row_under_two_folds(offline, folder):
     assert names(detail) == [DATA.columns[i] for i in order[:12]]
     gap = 100 * (weights[2] - weights[4])[order[:12]]
     np.testing.assert_allclose(column(detail, 5), gap, atol=0.51)
-    says = "Attention in percent (mean of the steps). Blue: more in fold 3, orange: more in fold 5."
+    says = "In percent (mean of the steps). Blue: more in fold 3, orange: more in fold 5."
     assert detail.get_by_text(says).is_visible()
     section.get_by_label("Step").select_option("step 2")
     second = (sample.peak * (sample.levels[2, :, 1, 2] / 255.0) ** 2).mean(axis=0)
     np.testing.assert_allclose(column(detail, 3), 100 * np.sort(second)[::-1][:12], atol=0.51)
-    assert detail.get_by_text("Attention in percent (step 2)").is_visible()
+    assert detail.get_by_text("In percent (step 2)").is_visible()
     section.get_by_label("Step").select_option("mean")
     detail.get_by_label("Compare").select_option("0")
     assert detail.locator("thead th").nth(2).inner_text() == "Fold 1"

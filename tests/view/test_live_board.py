@@ -277,6 +277,16 @@ def test_two_cohorts_are_set_against_each_other():
     assert board.outputs["Cohorts"].value.count("<img") == 1, "nothing to set against itself"
 
 
+def test_what_a_query_does_not_choose_says_so():
+    board = dashboard().board
+    for title in ("Attention", "Threshold"):
+        open_tab(board, title)
+        control(board, "where").value = ""
+        assert "of all validation rows" not in board.outputs[title].value
+        control(board, "where").value = "age > 40"
+        assert "of all validation rows" in board.outputs[title].value
+
+
 def test_the_ends_of_a_range_are_set_against_each_other_first():
     board = dashboard().board
     open_tab(board, "Cohorts")

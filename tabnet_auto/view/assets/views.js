@@ -251,7 +251,7 @@
         sort: { column: 1, down: true },
       });
       grid.limit = 12;
-      const said = `Attention in percent (${part()}). Blue: more in ${folds[a]}, orange: more in ${folds[b]}.`;
+      const said = `In percent (${part()}). Blue: more in ${folds[a]}, orange: more in ${folds[b]}.`;
       const each = folds.map((_, f) => el("li", {}, `${name(f)}: `, el("strong", {}, rows.byFold[f][i])));
       const title = `${capital(rows.names[i])}: truth ${rows.truth[i]}, predicted out of fold ${rows.predicted[i]}`;
       detail.replaceChildren(

@@ -47,6 +47,7 @@ NO_ROWS = (
     "fit.dashboard(frame), with a data frame or the path of a CSV or Parquet file."
 )
 
+EVERY_ROW = "'Rows where' chooses for the tabs Rows and Cohorts: this is of all validation rows."
 REFITTED = (
     "The networks learned from all training rows: if these are among them, predictions are better "
     "than those of new rows."
@@ -169,7 +170,8 @@ def attention_panel(source: Source, _: Rows | None, view: View) -> Panel:
     )
     pictures = (from_figure(heat),) if len(shown) else ()
     line = code.summary_line(source, view)
-    return Panel((), pictures, table, line, _notes(_column_note(source, shown)))
+    where = EVERY_ROW if view.where.strip() else ""
+    return Panel((), pictures, table, line, _notes(_column_note(source, shown), where))
 
 
 # --- rows -------------------------------------------------------------------------------------
