@@ -23,6 +23,7 @@ from tabnet_auto.schema import Schema
 from tabnet_auto.search.record import SearchRecord
 from tabnet_auto.trace import Trace
 from tabnet_auto.view.report_data import (
+    FOLD_MEAN,
     BinaryPredictions,
     Curve,
     MulticlassPredictions,
@@ -157,7 +158,7 @@ def trust_panel(attention: AttentionSummary, n_columns: int = 20) -> Trust:
     )
 
 
-SHORT_ORDERS = {"mean attention": "fold mean", "permutation importance": "permutation"}
+SHORT_ORDERS = {"mean attention": FOLD_MEAN, "permutation importance": "permutation"}
 """Names of orders that a legend has room for."""
 
 
@@ -238,16 +239,13 @@ def report_data(
     )
 
 
-def with_evidence(
-    data: ReportData, schema: Schema, trace: Trace, member_scores: Floats, evidence: Evidence
-) -> ReportData:
-    """Add what was seen on real rows, every member's score ``(M,)``, and the plan."""
+def with_evidence(data: ReportData, schema: Schema, trace: Trace, evidence: Evidence) -> ReportData:
+    """Add what was seen on real rows, and the plan."""
     n_rows = trace.of("plan")[-1]["n_rows"]
     audit = Audit.from_trace(trace)
     return replace(
         data,
         audit=None if audit is None else audit.shown(),
-        member_scores=member_scores.reshape(len(data.attention), -1),
         plan=plan_facts(trace),
         step_work=shown_steps(evidence, schema),
         rows=shown_rows(evidence, schema, n_rows),

@@ -288,7 +288,7 @@ class FitResult:
         )  # fmt: skip
         if self.search is not None:
             data = replace(data, search=shown_search(self.search, self.oof_score))
-        return with_evidence(data, self.schema, self.trace, self.member_scores, self.evidence)
+        return with_evidence(data, self.schema, self.trace, self.evidence)
 
     def _reproduce(self) -> str:
         return lines_of_python(self.schema.target, self.about)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
+from tabnet_auto.view.draw_maps import draw_confusion, draw_heat
 from tabnet_auto.view.figures import (
     Chart,
     Confusion,
@@ -24,18 +25,19 @@ from tabnet_auto.view.figures import (
     Table,
 )
 from tabnet_auto.view.svg import (
+    FULL,
+    HALF,
     N_COLOURS,
+    NAME_WIDTH,
+    Drawing,
     Frame,
-    bare_percent,
     data_uri,
     document,
     escape,
-    level,
     line,
     minus,
     number,
     rect,
-    scale,
     shorten,
     span,
     text,
@@ -44,13 +46,8 @@ from tabnet_auto.view.svg import (
 )
 from tabnet_auto.view.tables import format_alike, format_cell, table_html
 
-HALF_CLASSES = 8
-"""A confusion matrix of up to so many classes fits half the page's width."""
-_NAME_WIDTH = 24  # letters of a column name that fit beside a heat map
 _CLOUD_LAYERS = 6
 _DOT_WIDTH = 9.0
-# Widths of a picture across the page, and of two side by side.
-_FULL, _HALF = 980.0, 464.0
 _RIGHT = 26.0  # so that half of a tick's label fits right of the frame
 _N_NUMBERS_INLINE = 200  # rows of the table below a picture
 
@@ -99,11 +96,9 @@ def _numbers(table: Table) -> str:
 
 # --- charts -----------------------------------------------------------------------------------
 
-Drawing = tuple[float, float, list[str]]
-
 
 def _chart(chart: Chart) -> Drawing:
-    width, height = (_HALF, 420.0) if chart.unit else (_HALF, 300.0)
+    width, height = (HALF, 420.0) if chart.unit else (HALF, 300.0)
     frame = _chart_frame(chart, width, height)
     parts = frame.axes(chart.x_label, chart.y_label, percent=(chart.unit, chart.unit))
     if chart.unit and chart.diagonal:
@@ -173,7 +168,7 @@ def _dot(frame: Frame, x: float, y: float, colour: int) -> str:
 
 def _histogram(histogram: Histogram) -> Drawing:
     two = len(histogram.series) > 1
-    width, height = (_FULL, 300.0) if histogram.wide else (_HALF, 420.0)
+    width, height = (FULL, 300.0) if histogram.wide else (HALF, 420.0)
     edges = histogram.edges
     most = max((v for _, values in histogram.series for v in values), default=0.0) or 1.0
     top = 52.0 if two else 30.0
@@ -198,7 +193,7 @@ def _histogram(histogram: Histogram) -> Drawing:
 
 
 def _scatter(scatter: Scatter) -> Drawing:
-    width, height = _HALF, 420.0
+    width, height = HALF, 420.0
     both = span([*scatter.x, *scatter.y], 0.03)
     frame = Frame(58, 30, width - 58 - _RIGHT, height - 30 - 46, both, both)
     parts = frame.axes(scatter.x_label, scatter.y_label, percent=(False, False))
@@ -216,108 +211,7 @@ def _scatter(scatter: Scatter) -> Drawing:
     return width, height, parts
 
 
-# --- heat maps --------------------------------------------------------------------------------
-
-
-def _heat(heat: Heat) -> Drawing:
-    n_cells = sum(len(labels) for _, labels in heat.groups)
-    many = len(heat.groups) > 1
-    cell = min(58.0, max(9.0, (_FULL - 220 if many else 320.0) / max(n_cells, 1)))
-    row = 22.0 if len(heat.rows) <= 24 else 19.0
-    left, top, gap = 172.0, 44.0, 14.0
-    starts = _starts(heat.groups, left, cell, gap)
-    right = left + n_cells * cell + (len(heat.groups) - 1) * gap
-    peak = max((v for values in heat.values for v in values), default=0.0) or 1.0
-    parts = _heat_head(heat, starts, cell, top)
-    for r, (name, values) in enumerate(zip(heat.rows, heat.values, strict=True)):
-        y = top + r * row
-        parts.append(text(left - 10, y + row / 2 + 4, shorten(name, _NAME_WIDTH), "end"))
-        for x, value in zip(starts, values, strict=True):
-            shade = level(value / peak)
-            size = (cell - 1.5, row - 1.5)
-            parts.append(rect(x, y, size, f"r{shade}"))
-            if cell >= 32:
-                at = (x + cell / 2 - 0.75, y + row / 2 + 3.5)
-                parts.append(text(*at, bare_percent(value), f"mid small t{shade}"))
-    if heat.mean:
-        width = max(_FULL - right - 110, 150.0)
-        parts += _mean_bars(heat, (right + 32, top), (width, row))
-        right += 32 + width + 72
-    height = top + len(heat.rows) * row
-    parts += scale(left, height + 14, peak)
-    return max(right + 6, 480.0), height + 44, parts
-
-
-def _starts(
-    groups: Sequence[tuple[str, tuple[str, ...]]], left: float, cell: float, gap: float
-) -> list[float]:
-    out: list[float] = []
-    for g, (_, labels) in enumerate(groups):
-        out += [left + (len(out) + i) * cell + g * gap for i in range(len(labels))]
-    return out
-
-
-def _heat_head(heat: Heat, starts: Sequence[float], cell: float, top: float) -> list[str]:
-    parts, done = [], 0
-    for title, labels in heat.groups:
-        parts.append(text(starts[done], 16, title, "quiet small"))
-        every = math.ceil(20 / cell)  # so narrow cells do not print their labels over each other
-        for i, label in enumerate(labels):
-            if i % every == 0:
-                x = starts[done + i] + cell / 2 - 0.75
-                parts.append(text(x, top - 8, label, "mid small"))
-        done += len(labels)
-    return parts
-
-
-def _mean_bars(heat: Heat, at: tuple[float, float], size: tuple[float, float]) -> list[str]:
-    (left, top), (width, row) = at, size
-    most = max(heat.high, default=0.0) or 1.0
-    parts = [
-        text(left, top - 8, "mean; line from lowest to highest fold", "quiet small"),
-    ]
-    for r, (mean, low, high) in enumerate(zip(heat.mean, heat.low, heat.high, strict=True)):
-        y = top + r * row
-        middle = y + row / 2 - 0.75
-        parts.append(rect(left, y + 4, (width * mean / most, row - 9.5), "bar"))
-        a, b = left + width * low / most, left + width * high / most
-        parts.append(line(a, middle, (b, middle), "range"))
-        parts.append(text(left + width + 52, middle + 4, f"{mean:.1%}", "end small"))
-    return parts
-
-
-def _confusion(confusion: Confusion) -> Drawing:
-    n = len(confusion.labels)
-    left, top = 132.0, 56.0
-    width = _HALF if n <= HALF_CLASSES else _FULL
-    cell = min(96.0, (width - left - 8) / max(n, 1))
-    parts = [
-        text(left, 16, "predicted", "quiet small"),
-        text(left - 10, top - 10, "true", "end quiet small"),
-    ]
-    for i, label in enumerate(confusion.labels):
-        middle = top + i * cell + cell / 2
-        parts.append(text(left - 10, middle + 4, shorten(label, 18), "end"))
-        letters = max(3, int(cell / 7))
-        x = left + i * cell + cell / 2
-        parts.append(text(x, top - 10, shorten(label, letters), "mid small"))
-    for r, counts in enumerate(confusion.counts):
-        total = sum(counts) or 1
-        for c, count in enumerate(counts):
-            x, y = left + c * cell, top + r * cell
-            shade = level(count / total)
-            parts.append(rect(x, y, (cell - 1.5, cell - 1.5), f"r{shade}"))
-            at = (x + cell / 2 - 0.75, y + cell / 2 + 3.5)
-            parts.append(text(*at, _short_count(count), f"mid small t{shade}"))
-    height = top + n * cell
-    parts += scale(left, height + 14, 1.0)
-    return max(left + n * cell + 8, _HALF), height + 44, parts
-
-
-def _short_count(count: int) -> str:
-    if count < 10_000:
-        return f"{count:,}"
-    return f"{count / 1e3:.0f}k" if count < 1_000_000 else f"{count / 1e6:.1f}M"
+# --- bars and strips ------------------------------------------------------------------------
 
 
 def _paired(paired: Paired) -> Drawing:
@@ -337,7 +231,7 @@ def _paired(paired: Paired) -> Drawing:
     for r, name in enumerate(paired.rows):
         y = top + r * row
         share, harm = paired.left[r], paired.right[r]
-        parts.append(text(left - 10, y + 14, shorten(name, _NAME_WIDTH), "end"))
+        parts.append(text(left - 10, y + 14, shorten(name, NAME_WIDTH), "end"))
         parts.append(rect(left, y + 4, (width * share / most, 13), "bar"))
         parts.append(text(left + width + 46, y + 14, format_cell(share, "share"), "end small"))
         size, below = width * abs(harm) / reach, harm < 0
@@ -349,10 +243,12 @@ def _paired(paired: Paired) -> Drawing:
 
 def _strip(strip: Strip) -> Drawing:
     row, left, right = 34.0, 190.0, 150.0
-    height = 24 + len(strip.rows) * row
+    n_folds = max((len(values) for values in strip.values), default=0)
+    top = 34.0 if n_folds <= N_COLOURS else 10.0
+    height = top + 14 + len(strip.rows) * row
     found = [v for values in strip.values for v in values]
-    frame = Frame(left, 10, _FULL - left - right, height - 10, span(found, 0.08), (0.0, 1.0))
-    parts = []
+    frame = Frame(left, top, FULL - left - right, height - top, span(found, 0.08), (0.0, 1.0))
+    parts = _fold_dots(n_folds, left) if n_folds <= N_COLOURS else []
     for tick in ticks(*frame.x, 6):
         at = frame.px(tick)
         parts.append(line(at, frame.top, (at, height), "grid"))
@@ -361,7 +257,7 @@ def _strip(strip: Strip) -> Drawing:
     for r, (name, values) in enumerate(zip(strip.rows, strip.values, strict=True)):
         y = frame.top + (r + 0.5) * row
         known = [v for v in values if math.isfinite(v)]
-        parts.append(text(left - 12, y + 4, shorten(name, _NAME_WIDTH), "end"))
+        parts.append(text(left - 12, y + 4, shorten(name, NAME_WIDTH), "end"))
         parts.append(line(left, y, (left + frame.width, y), "grid"))
         if not known:
             continue
@@ -374,8 +270,18 @@ def _strip(strip: Strip) -> Drawing:
         middle = frame.px(mean)
         parts.append(line(middle, y - 11, (middle, y + 11), "range"))
         words = minus(f"{format_cell(mean, 'score')} ± {format_cell(spread, 'score')}")
-        parts.append(text(_FULL - 6, y + 4, words, "end small"))
-    return _FULL, height + 48, parts
+        parts.append(text(FULL - 6, y + 4, words, "end small"))
+    return FULL, height + 48, parts
+
+
+def _fold_dots(n_folds: int, left: float) -> list[str]:
+    """Return which colour is which fold's."""
+    parts = []
+    for fold in range(n_folds):
+        x = left + 8 + fold * 70
+        parts.append(f'<circle class="dot f{fold}" cx="{x}" cy="10" r="{number(_DOT_WIDTH / 2)}"/>')
+        parts.append(text(x + 10, 14, f"fold {fold + 1}", "small"))
+    return parts
 
 
 def _lifts(places: Sequence[float]) -> list[float]:
@@ -390,10 +296,10 @@ def _lifts(places: Sequence[float]) -> list[float]:
 
 _PAINTERS: dict[type, Callable[[Any], Drawing]] = {
     Chart: _chart,
-    Heat: _heat,
+    Heat: draw_heat,
     Histogram: _histogram,
     Scatter: _scatter,
-    Confusion: _confusion,
+    Confusion: draw_confusion,
     Paired: _paired,
     Strip: _strip,
 }

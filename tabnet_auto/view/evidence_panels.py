@@ -18,7 +18,7 @@ from tabnet_auto.view.figures import (
     TableColumn,
 )
 from tabnet_auto.view.panels import N_STEP_ROWS, top_columns
-from tabnet_auto.view.report_data import Drift, ReportData, TrustCurves
+from tabnet_auto.view.report_data import FOLD_MEAN, Drift, ReportData, TrustCurves
 from tabnet_auto.view.tables import format_cell
 
 N_TABLE_ROWS = 12
@@ -61,7 +61,7 @@ def score_strip(data: ReportData) -> Strip | None:
         rows=tuple(name for name, _ in rows),
         values=tuple(values for _, values in rows),
         table=Table("Scores over the folds", columns, tuple(cells)),
-        note="A dot is a fold's score on its validation rows, in the colour of its learning curve; "
+        note="A dot is a fold's score on its validation rows; "
         f"the bar is their mean; {better}. The number is the mean ± the standard deviation of "
         "the folds.",
     )
@@ -142,7 +142,7 @@ def rows_table(data: ReportData) -> Table | None:
         own = mean[max(rows.held_out[i], 0), i]
         top = np.argsort(-own, kind="stable")[:N_LOOKED_AT]
         seen = ", ".join(
-            f"{data.columns[c]} = {rows.cells[i][c] or '–'} ({own[c]:.0%})" for c in top
+            f"{data.columns[c]} = {rows.cells[i][c] or 'missing'} ({own[c]:.0%})" for c in top
         )
         made.append((rows.names[i], rows.truth[i], rows.predicted[i], rows.error[i], seen))
     return Table(f"Rows with the {name} out of fold", columns, tuple(made))
@@ -198,6 +198,9 @@ def trust_chart(curves: TrustCurves, metric: str) -> Chart:
         (share, *(losses[i] for losses in curves.losses.values()))
         for i, share in enumerate(curves.share)
     )
+    own = ""
+    if {"attention", FOLD_MEAN} <= set(curves.losses):
+        own = f" Attention: each row's own order; {FOLD_MEAN}: one order for all rows of a fold."
     return Chart(
         title="Deletion" if deletion else "Insertion",
         alt=f"{metric} while columns are {taken} in {len(curves.losses)} orders. {curves.verdict}",
@@ -216,7 +219,7 @@ def trust_chart(curves: TrustCurves, metric: str) -> Chart:
         table=Table(f"Loss by share of columns {taken}", columns, rows),
         note=f"Columns are {taken} one after another, those first that an order puts first: the "
         f"sooner the loss {'rises' if deletion else 'falls'}, the better the order knows what "
-        "counts.",
+        f"counts.{own}",
     )
 
 
@@ -260,7 +263,7 @@ def drift_bars(data: ReportData, n_rows: int = N_STEP_ROWS) -> Paired | None:
         right_full=CLEAR_SHIFT,
         table=Table("Attention and shift of every column", columns, rows),
         note="Shift: the largest difference of the distribution functions of a number, half the "
-        "sum of the differences of all shares of a category; 0 is none, 1 is complete. What "
+        "sum of the differences of all shares of a category; 0% is none, 100% is complete. What "
         "random dealing reaches in 19 of 20 cases is taken off. Columns that are read and "
         f"shifted come first. A full bar is a shift of {CLEAR_SHIFT:.0%}, or the largest.",
     )

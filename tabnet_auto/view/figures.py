@@ -127,7 +127,10 @@ class Scatter:
 
 @dataclass(frozen=True)
 class Confusion:
-    """Counts of true (rows) against predicted (columns) classes."""
+    """Counts of true (rows) against predicted (columns) classes.
+
+    ``large`` cells of few classes make it as tall as the charts from 0 to 1 that stand beside it.
+    """
 
     title: str
     alt: str
@@ -135,6 +138,7 @@ class Confusion:
     counts: tuple[tuple[int, ...], ...]
     table: Table
     note: str = ""
+    large: bool = False
 
 
 @dataclass(frozen=True)

@@ -99,15 +99,14 @@ class _Panel:
     def _html(self, status: str) -> str:
         state = self.state
         notes = "".join(f"<li>{escape(line)}</li>" for line in self.lines)
-        pictures = (self._curve() if state.epoch > 1 else "") + self._attention()
-        right = f'<div class="ta-live-curve">{pictures}</div>' if pictures else ""
+        curve = f'<div class="ta-live-curve">{self._curve()}</div>' if state.epoch > 1 else ""
         return (
             f'<div class="ta-report ta-live"><style>{asset("page.css")}</style>'
             + (f'<ul class="ta-notes">{notes}</ul>' if notes else "")
             + '<div class="ta-live-body"><div class="ta-live-text">'
             + self._gauge(status)
             + (self._scores() if state.best else "")
-            + f"</div>{right}</div></div>"
+            + f"</div>{curve}</div>{self._attention()}</div>"
         )
 
     def _gauge(self, status: str) -> str:
@@ -139,7 +138,7 @@ class _Panel:
             TableColumn("best so far"),
             TableColumn(state.metric, "score"),
             TableColumn("epoch", "count"),
-            TableColumn(""),
+            TableColumn("state"),
         )
         return table_html(Table("", columns, tuple(rows), lead=0))
 
@@ -150,12 +149,15 @@ class _Panel:
             return ""
         folds = tuple(str(i + 1) for i in range(len(self.state.folds)))
         first = ", ".join(f"{name} {mean_of(weights):.0%}" for name, weights in found[:3])
+        known = [[v for v in weights if math.isfinite(v)] for _, weights in found]
         heat = Heat(
             title="Attention", alt=f"Attention by fold at epoch {self.state.epoch}: {first}",
-            rows=tuple(name for name, _ in found), groups=(("attention, fold", folds),),
+            rows=tuple(name for name, _ in found), groups=(("attention in %, by fold", folds),),
             values=tuple(tuple(weights) for _, weights in found), table=Table("", (), ()),
+            mean=tuple(map(mean_of, known)), low=tuple(map(min, known)),
+            high=tuple(map(max, known)),
         )  # fmt: skip
-        return picture_html(heat)
+        return f'<div class="ta-live-attention">{picture_html(heat)}</div>'
 
     def _curve(self) -> str:
         state = self.state
@@ -176,7 +178,6 @@ class _Panel:
                 )
             )
         alt = f"Validation loss of {len(series)} members up to epoch {state.epoch}"
-        chart = Chart(
-            "Validation loss", alt, "epoch", "validation loss", tuple(series), Table("", (), ())
-        )
+        says = "validation loss" + (", one line a seed" if state.n_seeds > 1 else "")
+        chart = Chart("Validation loss", alt, "epoch", says, tuple(series), Table("", (), ()))
         return picture_html(chart)

@@ -13,7 +13,7 @@ from tabnet_auto.view.sections import HONEST, SECTIONS, tiles, wide
 from tabnet_auto.view.svg import asset, cell_css, escape
 from tabnet_auto.view.tables import table_html
 
-_SCRIPTS = ("page.js", "grid.js", "views.js")
+_SCRIPTS = ("grid.js", "page.js", "views.js")
 
 
 def render_page(data: ReportData) -> str:

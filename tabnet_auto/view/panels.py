@@ -179,7 +179,9 @@ def curve_charts(data: ReportData) -> tuple[Chart, ...]:
     best_text = f"best epochs {min(best)} to {max(best)}" if min(best) < max(best) else (
         f"best epoch {best[0]}"
     )  # fmt: skip
-    loss = _loss_chart(data.curves, table, best_text)
+    own = [curve.fold for curve in data.curves if curve.fold is not None]
+    seeds = " Lines of one colour: the seeds of a fold." if len(set(own)) < len(own) else ""
+    loss = _loss_chart(data.curves, table, best_text, seeds)
     scores = tuple(_series(curve, curve.score, i) for i, curve in enumerate(data.curves))
     score = Chart(
         title=f"{data.metric_name} on each member's validation rows",
@@ -189,12 +191,12 @@ def curve_charts(data: ReportData) -> tuple[Chart, ...]:
         series=scores,
         table=table,
         note=f"{'Higher' if data.greater_is_better else 'Lower'} is better. "
-        "A dot marks the epoch that was kept.",
+        f"A dot marks the epoch that was kept.{seeds}",
     )
     return (loss, score) if any(_finite(s.y) for s in scores) else (loss,)
 
 
-def _loss_chart(curves: Sequence[Curve], table: Table, best_text: str) -> Chart:
+def _loss_chart(curves: Sequence[Curve], table: Table, best_text: str, seeds: str) -> Chart:
     series: list[Series] = []
     for i, curve in enumerate(curves):
         series.append(_series(curve, curve.train_loss, i, dashed=True))
@@ -212,7 +214,8 @@ def _loss_chart(curves: Sequence[Curve], table: Table, best_text: str) -> Chart:
         y_label="loss",
         series=tuple(series),
         table=table,
-        note=f"Solid: validation. Dashed: training. A dot marks the epoch that was kept.{cut}",
+        note="Solid: validation. Dashed: training. A dot marks the epoch that was kept."
+        f"{seeds}{cut}",
         ceiling=ceiling,
     )
 
@@ -261,7 +264,7 @@ def stability_sentence(data: ReportData) -> str:
     }[word]
     return (
         f"Agreement between folds is {word} (mean rank correlation "
-        f"{data.stability:.2f}): {meaning}."
+        f"{data.stability:.2f}, each fold on its own validation rows): {meaning}."
     )
 
 

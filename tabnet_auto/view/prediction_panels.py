@@ -138,7 +138,8 @@ def threshold_confusion(predictions: BinaryPredictions, threshold: float = 0.5) 
     np.add.at(counts, (predictions.truth.astype(np.int64), flagged), 1)
     made = confusion(MulticlassPredictions([predictions.negative, predictions.positive], counts))
     note = f"{made.note} Flagged from a probability of {threshold:g}." + _sample_note(predictions)
-    return replace(made, title=f"Confusion at {threshold:g}: {_right(counts):.1%} right", note=note)
+    title = f"Confusion at {threshold:g}: {_right(counts):.1%} right"
+    return replace(made, title=title, note=note, large=True)
 
 
 def _right(counts: NDArray[np.int64]) -> float:

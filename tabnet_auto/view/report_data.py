@@ -82,6 +82,10 @@ class Trust:
     method: str = "rise of the validation loss with one column shuffled at a time"
 
 
+FOLD_MEAN = "fold mean"
+"""The order of columns by a fold's mean attention, as a legend has room for it."""
+
+
 @dataclass(frozen=True)
 class TrustCurves:
     """What happens to the loss while columns are taken away, or given, in some order.
@@ -210,7 +214,7 @@ class ReportData:
     the mean over seeds.
     ``stability`` is the mean Spearman correlation between the folds' attention.
     ``schema_rows`` has one record a column: ``name, role, reason, dtype, n_unique, missing``.
-    ``member_scores`` is ``(fold, seed)``, ``plan`` what was to be trained.
+    ``plan`` is what was to be trained.
     ``predictions``, ``trust``, ``trust_curves``, ``step_work``, ``rows``, ``cohorts``,
     ``drift``, ``audit`` and ``search`` may be missing.
     """
@@ -231,7 +235,6 @@ class ReportData:
     reproduce: str
     trust: Trust | None = None
     trust_curves: tuple[TrustCurves, ...] = ()
-    member_scores: Floats = field(default_factory=lambda: np.empty((0, 0)))
     plan: dict[str, str] = field(default_factory=dict)
     step_work: StepWork | None = None
     rows: RowSample | None = None

@@ -96,7 +96,8 @@ class RunState:
                 folds[self._fold(member)].append(weight)
         means = {place: [mean_of(found) for found in folds] for place, folds in by_fold.items()}
         names = self.plan.get("columns") or []
-        top = sorted(means, key=lambda place: -mean_of(means[place]))[:n_columns]
+        known = [place for place in means if math.isfinite(mean_of(means[place]))]
+        top = sorted(known, key=lambda place: -mean_of(means[place]))[:n_columns]
         return [(names[i] if i < len(names) else f"column {i}", means[i]) for i in top]
 
     def scores(self) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from tabnet_auto.view.draw import HALF_CLASSES, figure_html
+from tabnet_auto.view.draw import figure_html
+from tabnet_auto.view.draw_maps import HALF_CLASSES
 from tabnet_auto.view.evidence_panels import (
     cohort_heat,
     drift_bars,

@@ -12,6 +12,13 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+Drawing = tuple[float, float, list[str]]
+"""Width, height and parts of a picture."""
+FULL, HALF = 980.0, 464.0
+"""Widths of a picture across the page, and of two side by side."""
+NAME_WIDTH = 24
+"""Letters of a column name that fit beside a picture's rows."""
+
 N_COLOURS = 7
 N_LEVELS = 24
 # Even steps of lightness (the "mako" family, like viridis safe for colour-blind readers): from

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 from view import samples
 
 from tabnet_auto.view.page import render_page
@@ -91,6 +92,13 @@ def test_a_wide_table_shows_more_when_asked(offline, folder):
     page = opened(offline, folder, "wide")
     section = page.locator("#attention")
     assert len(names(section)) == 60
+    box = section.locator(".ta-tall")
+    goes_on = re.compile("ta-goes-on")
+    expect(box).to_have_class(goes_on)
+    box.evaluate("box => box.scrollTo(0, box.scrollHeight)")
+    expect(box).not_to_have_class(goes_on)
+    box.evaluate("box => box.scrollTo(0, 0)")
+    expect(box).to_have_class(goes_on)
     section.get_by_role("button", name="Show 240 more").click()
     assert len(names(section)) == 300
     section.get_by_label("Find columns").fill("sensor_299")
@@ -150,6 +158,7 @@ def test_steps_by_fold(offline, folder):
     assert names(section) == [DATA.columns[i] for i in np.argsort(-own[1])]
     section.get_by_label("Find columns").fill("fare")
     assert sorted(names(section)) == ["fare", "fare_per_person"]
+    assert "A cell opens its rows." in section.get_by_role("status").inner_text()
     column_of = DATA.columns.index("fare")
     section.locator(f'[data-at="{column_of},1"]').click()
     rows = page.locator("#rows")
@@ -239,6 +248,13 @@ def test_one_row_under_two_folds(offline, folder):
     assert names(detail) == [DATA.columns[i] for i in order[:12]]
     gap = 100 * (weights[2] - weights[4])[order[:12]]
     np.testing.assert_allclose(column(detail, 5), gap, atol=0.51)
+    says = "In percent (mean of the steps). Blue: more in fold 3, orange: more in fold 5."
+    assert detail.get_by_text(says).is_visible()
+    section.get_by_label("Step").select_option("step 2")
+    second = (sample.peak * (sample.levels[2, :, 1, 2] / 255.0) ** 2).mean(axis=0)
+    np.testing.assert_allclose(column(detail, 3), 100 * np.sort(second)[::-1][:12], atol=0.51)
+    assert detail.get_by_text("In percent (step 2)").is_visible()
+    section.get_by_label("Step").select_option("mean")
     detail.get_by_label("Compare").select_option("0")
     assert detail.locator("thead th").nth(2).inner_text() == "Fold 1"
     detail.get_by_role("button", name="Show 2 more").click()
@@ -265,7 +281,7 @@ def test_rows_of_one_seed(offline, folder):
     section.locator(f"{table} tbody th").first.click()
     shown = column(section.locator(".ta-detail"), 3)
     section.get_by_label("Seed").select_option("mean")
-    assert section.get_by_text("mean of the seeds").is_visible()
+    assert section.get_by_text("mean of the seeds").count() == 2, "of the table and of the row"
     assert column(section.locator(".ta-detail"), 3) != shown
     weights = (sample.peak * (sample.levels[sample.held_out[0], :, :, 0] / 255.0) ** 2).mean(
         axis=(0, 1)

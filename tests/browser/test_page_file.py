@@ -185,6 +185,10 @@ def test_on_paper_all_is_black_on_white_and_fits(offline, folder):
         "all => all.filter(x => x.checkVisibility() && x.scrollHeight > x.clientHeight + 2).length"
     )
     assert cut == 0, "no table is cut off where nobody can scroll"
+    faded = page.locator(".ta-tall").evaluate_all(
+        "all => all.filter(x => getComputedStyle(x).maskImage !== 'none').length"
+    )
+    assert faded == 0
 
 
 @pytest.mark.parametrize("width", [1100, 420])

@@ -276,7 +276,6 @@ def binary(*, seed: int = 0, trust: bool = True, n_seeds: int = 1, **changes: An
         if trust
         else None,
         "trust_curves": trust_curves() if trust else (),
-        "member_scores": np.linspace(0.86, 0.9, 5)[:, None],
         "plan": {"Time": "1 min 14 s", "Networks": "5 (5 folds)"},
         "step_work": step_work(5, 2),
         "rows": rows(rng, steps, 60, ["no", "yes"], n_seeds),

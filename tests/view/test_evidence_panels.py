@@ -161,6 +161,10 @@ def test_trust_curves_carry_their_verdict():
     data = samples.binary()
     chart = evidence_panels.trust_chart(data.trust_curves[0], "loss")
     assert [series.label for series in chart.series] == list(data.trust_curves[0].losses)
+    assert "each row's own order" not in chart.note, "there is no order of the fold's mean"
+    losses = {name: [0.1, 0.2] for name in ("attention", "fold mean")}
+    both = replace(data.trust_curves[0], share=[0.0, 1.0], losses=losses)
+    assert "each row's own order" in evidence_panels.trust_chart(both, "loss").note
     page = render_page(data)
     assert page.count("<strong>Deleting by attention hurts more than at random.</strong>") == 1
 

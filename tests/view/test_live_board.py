@@ -277,6 +277,30 @@ def test_two_cohorts_are_set_against_each_other():
     assert board.outputs["Cohorts"].value.count("<img") == 1, "nothing to set against itself"
 
 
+def test_what_a_query_does_not_choose_says_so():
+    board = dashboard().board
+    for title in ("Attention", "Threshold"):
+        open_tab(board, title)
+        control(board, "where").value = ""
+        assert "of all validation rows" not in board.outputs[title].value
+        control(board, "where").value = "age > 40"
+        assert "of all validation rows" in board.outputs[title].value
+
+
+def test_the_ends_of_a_range_are_set_against_each_other_first():
+    board = dashboard().board
+    open_tab(board, "Cohorts")
+    first, second = control(board, "first"), control(board, "second")
+    control(board, "cohort").value = "column: age"
+    names = [name for name, _ in second.options]
+    assert names[-1] == "(missing)"
+    assert (first.value, second.value) == (0, len(names) - 2), "the youngest and the oldest"
+    assert f"Attention of {names[0]} against {names[-2]}" in board.outputs["Cohorts"].value
+    second.value = 1
+    control(board, "cohort").value = "column: sex"
+    assert (first.value, second.value) == (0, 1), "of values the two most frequent"
+
+
 def test_the_threshold_moves_the_confusion():
     board, fit = dashboard().board, fitted()
     open_tab(board, "Threshold")

@@ -2,7 +2,14 @@
 
 import re
 
-from tabnet_auto.view.live.pictures import Diverging, RowGrid, draw_diverging, draw_grid
+from tabnet_auto.view.live.pictures import (
+    Diverging,
+    RowGrid,
+    Twin,
+    draw_diverging,
+    draw_grid,
+    draw_twin,
+)
 
 
 def words(picture):
@@ -38,3 +45,12 @@ def test_columns_are_as_wide_as_what_they_hold_but_no_wider_than_is_sensible():
 def test_differences_have_true_signs_and_nothing_has_none():
     bars = Diverging("b", "a", ("x", "y", "z"), (0.031, -0.017, -0.0001))
     assert words(draw_diverging(bars, "t", "a", "n"))[-5::2] == ["+3.1", "−1.7", "0.0"]
+
+
+def test_two_rows_fill_the_page_and_their_cells_are_written_whole():
+    for labels, cells in ((("row 0",), ("HS-grad",)), (("a", "b"), ("Married-civ-spouse", ""))):
+        picture = draw_twin(
+            Twin(labels, ("c",), (cells,), ((0.2, 0.1)[: len(labels)],)), "t", "", ""
+        )
+        assert picture.width == 980
+        assert {cell or "missing" for cell in cells} <= set(words(picture))

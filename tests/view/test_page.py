@@ -12,12 +12,13 @@ import pytest
 from view import samples
 
 from tabnet_auto.view import draw, panels, svg, tables
-from tabnet_auto.view.figures import Table, TableColumn
+from tabnet_auto.view.figures import Confusion, Strip, Table, TableColumn
 from tabnet_auto.view.page import HONEST, render_fragment, render_page
 
 HOSTILE = "<script>alert('x')</script>&\"\x00\ud800"
 VOID = {"meta", "img", "input", "br", "wbr"}
 XMLNS = "http://www.w3.org/2000/svg"
+EMPTY = Table("", (), ())
 
 
 class Tree(HTMLParser):
@@ -218,6 +219,20 @@ def test_no_dot_of_a_strip_hides_another():
     for i, (x, y) in enumerate(dots):
         for other_x, other_y in dots[:i]:
             assert np.hypot(x - other_x, y - other_y) >= 5
+
+
+@pytest.mark.parametrize(("n_folds", "named"), [(2, 2), (7, 7), (8, 0)])
+def test_a_strip_names_its_folds_while_their_colours_differ(n_folds, named):
+    strip = Strip("t", "a", "score", ("blend",), (tuple(0.1 * i for i in range(n_folds)),), EMPTY)
+    picture = draw.picture_svg(strip)[0]
+    assert [f">fold {i + 1}<" in picture for i in range(8)] == [i < named for i in range(8)]
+
+
+def test_a_large_confusion_is_as_tall_as_the_charts_beside_it():
+    small = Confusion("t", "a", ("no", "yes"), ((3, 1), (1, 3)), EMPTY)
+    large = replace(small, large=True)
+    heights = [draw.picture_svg(figure)[2] for figure in (small, large)]
+    assert heights[0] < 300 < heights[1] <= 420
 
 
 def test_tables_carry_full_numbers_for_sorting():

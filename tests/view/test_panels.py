@@ -118,6 +118,8 @@ def test_members_of_a_fold_share_a_colour():
     score = panels.curve_charts(samples.binary(curves=curves))[1]
     assert [series.group for series in score.series] == [0, 0, 1, 1, 2]
     assert score.series[1].label == "fold 1"
+    assert "Lines of one colour" in score.note
+    assert "Lines of one colour" not in panels.curve_charts(samples.binary())[0].note
 
 
 def _auc(probability, truth):

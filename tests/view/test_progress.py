@@ -1,7 +1,9 @@
 """Listeners, fed with made-up events."""
 
+import base64
 import io
 import math
+import re
 import sys
 import types
 import warnings
@@ -255,6 +257,13 @@ def test_attention_appears_as_it_forms_fold_by_fold():
     assert rest == []
 
 
+def test_a_column_without_a_number_is_left_out():
+    state = RunState()
+    state.read(Event("plan", 0.0, NAMED))
+    state.read(Event("epoch", 0.0, epoch(1, **{**TOLD, "attention": [[math.nan, 0.2]] * 4})))
+    assert [name for name, _ in state.fold_attention(5)] == ["age"]
+
+
 def test_the_panel_shows_attention_and_how_to_stop():
     cell, clock = Cell(), Clock()
     listener = notebook_progress(display=cell, clock=clock)
@@ -263,6 +272,10 @@ def test_the_panel_shows_attention_and_how_to_stop():
     listener(Event("epoch", 0.0, epoch(2, **TOLD)))
     page = cell.frames[-1]["text/html"]
     assert 'alt="Attention by fold at epoch 2: fare 45%, age 25%"' in page
+    curve, heat = (base64.b64decode(part).decode() for part in re.findall('base64,([^"]+)', page))
+    assert "one line a seed" in curve
+    assert "line from lowest to highest fold" in heat
+    assert [words in heat for words in ("45.0%", "25.0%")] == [True, True], "the means"
     assert "notebook&#x27;s ■" in page or "notebook's ■" in page
     listener(Event("stopped", 1.0, {"reason": "requested"}))
     assert "■" not in cell.frames[-1]["text/html"], "there is nothing left to stop"

@@ -78,6 +78,16 @@
       ...Array.from({ length: N_LEVELS }, (_, i) => el("i", { class: `h${i}` }))),
     `${percent(peak)}%`);
 
+  // A table that goes on below its box fades out there.
+  const fade = (box) =>
+    box.classList.toggle("ta-goes-on", box.scrollTop + box.clientHeight < box.scrollHeight - 2);
+  const resized = new ResizeObserver((boxes) => boxes.forEach(({ target }) => fade(target)));
+  const scrolls = (box) => {
+    box.addEventListener("scroll", () => fade(box), { passive: true });
+    resized.observe(box);
+    return box;
+  };
+
   // Cells are reached with the arrow keys, and the whole grid with one press of Tab.
   const walk = (table, open) => {
     const all = () => [...table.tBodies[0].rows].map((row) => [...row.querySelectorAll("[data-at]")]);
@@ -149,7 +159,7 @@
         "aria-rowcount": this.rows.length + 1 }, el("thead", {}, this.head()), body);
       if (this.onopen) walk(table, (cell) => this.onopen(...cell.dataset.at.split(",").map(Number)));
       const top = this.host.querySelector(".ta-scroll")?.scrollTop ?? 0;
-      const scroll = el("div", { class: "ta-scroll ta-tall" }, table);
+      const scroll = scrolls(el("div", { class: "ta-scroll ta-tall" }, table));
       const left = this.shown.length - drawn.length;
       this.host.replaceChildren(scroll,
         el("div", { class: "ta-below" }, scale(peaks.heat),
@@ -196,5 +206,5 @@
   }
 
   globalThis.tabnetAuto = { unpack, el, select, search, button, matcher, percent, plusMinus,
-    breakable, level, scale, walk, Grid };
+    breakable, level, scale, scrolls, walk, Grid };
 })();

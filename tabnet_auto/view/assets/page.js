@@ -63,6 +63,8 @@
     box.hidden = false;
   }
 
+  document.querySelectorAll(".ta-tall").forEach(globalThis.tabnetAuto.scrolls);
+
   // What scrolls sideways can be reached, and so scrolled, with the keyboard.
   const reach = () => {
     for (const box of document.querySelectorAll(".ta-figure > .ta-scroll")) {

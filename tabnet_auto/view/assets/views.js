@@ -19,6 +19,7 @@
     host.classList.add("ta-drawn");
   };
   const exists = (name) => document.querySelector(`[data-view="${name}"]`) !== null;
+  const opens = exists("rows") ? " A cell opens its rows." : "";
   const status = () => el("p", { class: "ta-note", role: "status" });
   const bar = (...fields) => el("div", { class: "ta-controls" }, ...fields);
   // -1 is the mean of the seeds.
@@ -68,7 +69,8 @@
     const show = () => {
       const n = grid.show(rows, find.box.value);
       words.textContent = `${n} of ${columns.length} columns; shares of a fold's attention in percent`
-        + `${seedWords(nApart, seed)}.${openRows ? " A cell opens its rows." : ""}`;
+        + `${seedWords(nApart, seed)}. Spread: highest minus lowest fold, in percentage points. Ranks: the best and `
+        + `the worst over the folds.${opens}`;
     };
     const pick = seedSelect(nApart, (value) => { seed = value; rows = foldRows(seed); show(); });
     const find = search("Find columns", "part of a name", show);
@@ -105,7 +107,7 @@
           top.map((row) => `${row.name} (${percent(row.value[s])}%)`).join(", "));
       }));
       words.textContent = `${n} of ${columns.length} columns, ${fold < 0 ? "mean of the folds" : folds[fold]}`
-        + `${seedWords(nApart, seed)}; in percent.`;
+        + `${seedWords(nApart, seed)}; in percent.${opens}`;
     };
     const find = search("Find columns", "part of a name", show);
     const pick = select("Read by", [["-1", "all folds, mean"], ...folds.map((label, f) => [`${f}`, label])],
@@ -173,6 +175,9 @@
       `${label} ${total ? first + 1 : 0}–${Math.min(first + size, total)} of ${total}`,
       button("›", () => go(1), { "aria-label": `next ${label}`, disabled: first + size >= total }));
 
+    const part = () =>
+      `${state.step < 0 ? "mean of the steps" : `step ${state.step + 1}`}${seedWords(K, state.seed)}`;
+
     const draw = () => {
       const list = chosen();
       state.page = Math.min(state.page, Math.max(0, Math.ceil(list.length / PAGE) - 1));
@@ -184,7 +189,7 @@
       const heads = ["Row", "Truth", "Predicted", "Error"];
       const cell = (i, c) => {
         const value = share(own(i), state.step, i, c);
-        const raw = rows.cells[i][c] || "–";
+        const raw = rows.cells[i][c] || "missing";
         return el("td", { class: `ta-heat ta-raw h${level(value, peak)}`, "data-at": `${i},${c}`, tabindex: -1,
           title: `${columns[c]} = ${raw}; attention ${percent(value)}%`,
           "aria-label": `${columns[c]} ${raw}, attention ${percent(value)}%` }, raw);
@@ -209,8 +214,7 @@
         order.length > WIDTH ? pager("columns", state.first, WIDTH, order.length,
           (by) => { state.first += by * WIDTH; draw(); }) : null));
       const who = state.fold < 0 ? "each row as read by the fold that held it out" : `as read by ${folds[state.fold]}`;
-      const part = `${state.step < 0 ? "mean of the steps" : `step ${state.step + 1}`}${seedWords(K, state.seed)}`;
-      words.textContent = list.length ? `Cells show values, colour shows attention (${part}), ${who}. A row opens below.`
+      words.textContent = list.length ? `Cells show values, colour shows attention (${part()}), ${who}. A row opens below.`
         : "No row matches.";
     };
 
@@ -247,29 +251,32 @@
         sort: { column: 1, down: true },
       });
       grid.limit = 12;
+      const said = `In percent (${part()}). Blue: more in ${folds[a]}, orange: more in ${folds[b]}.`;
       const each = folds.map((_, f) => el("li", {}, `${name(f)}: `, el("strong", {}, rows.byFold[f][i])));
       const title = `${capital(rows.names[i])}: truth ${rows.truth[i]}, predicted out of fold ${rows.predicted[i]}`;
       detail.replaceChildren(
         el("div", { class: "ta-detail-head" }, el("h3", { class: "ta-sub" }, title),
           button("Close", () => { state.row = null; detail.replaceChildren(); draw(); })),
         bar(pick("Compare", a, (f) => compare(i, f, b)), pick("with", b, (f) => compare(i, a, f))),
-        el("div", { class: "ta-two" }, grid.host,
+        el("div", { class: "ta-two" }, el("div", {}, grid.host, el("p", { class: "ta-note" }, said)),
           el("div", {}, el("h4", { class: "ta-minor" }, "What each fold predicts"), el("ul", { class: "ta-list" }, ...each))));
       grid.show(columns.map((column, c) => {
         const [x, y] = two(c);
         return { id: c, name: column, value: [rows.cells[i][c], x, y, x - y],
-          words: [rows.cells[i][c] || "–", null, null, null] };
+          words: [rows.cells[i][c] || "missing", null, null, null] };
       }));
     };
 
-    const change = (part) => { Object.assign(state, { page: 0, first: 0 }, part); draw(); };
+    const change = (changes) => { Object.assign(state, { page: 0, first: 0 }, changes); draw(); };
+    // The row that is open is read anew, too.
+    const reread = (changes) => { change(changes); if (state.row !== null) compare(...state.pair); };
     const group = select("Rows", [...groups.map((name) => [name, `${name} (${rows.groups[name].length})`]),
       ["", `all of these (${n})`]], (value) => change({ group: value }));
     const fold = select("Read by", [["-1", "fold that held it out"], ...folds.map((label, f) => [`${f}`, label])],
       (value) => change({ fold: Number(value) }));
-    const seed = seedSelect(K, (value) => { change({ seed: value }); if (state.row !== null) compare(...state.pair); });
+    const seed = seedSelect(K, (value) => reread({ seed: value }));
     const step = select("Step", [["-1", "mean"], ...Array.from({ length: S }, (_, s) => [`${s}`, `step ${s + 1}`])],
-      (value) => change({ step: Number(value) }));
+      (value) => reread({ step: Number(value) }));
     const byMean = columns.map((_, c) => c).sort((a, b) =>
       average(data.fold.map((own) => own[b])) - average(data.fold.map((own) => own[a])));
     const sort = select("Order", [["group", "as in the group"], ["error", "largest error first"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tabnet_auto.view.live.rows import Rows, Sample, cell_words
 from tabnet_auto.view.live.source import Floats, Source
+from tabnet_auto.view.live.state import View
 from tabnet_auto.view.svg import tick_label
 
 if TYPE_CHECKING:
@@ -23,10 +24,21 @@ N_VALUES = 7
 
 @dataclass(frozen=True, eq=False)
 class Cohorts:
-    """Names of the cohorts, and each row's position among them (-1: in none)."""
+    """Names of the cohorts, and each row's position among them (-1: in none).
+
+    ``against`` is the cohort to set against the first, until another is chosen: the next one, or
+    the other end of a range.
+    """
 
     names: tuple[str, ...]
     of_row: NDArray[np.int64]
+    against: int = 1
+
+    def pair(self, view: View) -> tuple[int, int]:
+        """Return the positions of the two cohorts that are set against each other."""
+        second = self.against if view.second is None else view.second
+        last = len(self.names) - 1
+        return min(view.first, last), min(second, last)
 
     def sizes(self) -> list[int]:
         """Return the number of rows of each cohort."""
@@ -92,7 +104,8 @@ def _by_quantile(values: Floats, n: int, say: str) -> Cohorts:
     ends = [float(f"{edge:.3g}") for edge in edges]
     names = [f"{say} {tick_label(a)} to {tick_label(b)}" for a, b in pairwise(ends)]
     names = [*(names or [f"{say} {tick_label(ends[0])}"]), "(missing)"]
-    return _present(names, np.where(known, of_row, bins).astype(np.int64))
+    found = _present(names, np.where(known, of_row, bins).astype(np.int64))
+    return replace(found, against=max(int(np.unique(of_row[known]).size) - 1, 1))
 
 
 def is_cut(column: pd.Series[Any]) -> bool:

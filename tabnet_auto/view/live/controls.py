@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tabnet_auto.view.live.cohorts import cohort_keys, cohort_words, cohorts_of
@@ -16,7 +17,7 @@ from tabnet_auto.view.svg import shorten
 ALL = -1
 """What a menu says for the mean over all: to ipywidgets None is no choice."""
 
-Options = Callable[[Source, Rows, View], list[tuple[str, Any]]]
+Options = Callable[[Rows, View], tuple[list[tuple[str, Any]], Any]]
 Bound = Callable[[Rows, View], int]
 
 
@@ -24,8 +25,8 @@ Bound = Callable[[Rows, View], int]
 class Binding:
     """A widget whose value is a field of the state.
 
-    ``options`` gives a menu's entries where they depend on the state, ``most`` a number's
-    largest value.
+    ``options`` gives a menu's entries and the chosen one where they depend on the state, ``most``
+    a number's largest value.
     """
 
     field: str
@@ -39,13 +40,12 @@ class Binding:
             return round(value, 2)  # what is drawn and said of it has two digits
         return None if self.field in ("fold", "seed", "step") and value == ALL else value
 
-    def show(self, source: Source, rows: Rows | None, view: View) -> None:
+    def show(self, rows: Rows | None, view: View) -> None:
         """Let the widget say what the state says."""
         if rows is not None and self.options is not None:
-            entries = self.options(source, rows, view)
+            entries, value = self.options(rows, view)
             if list(self.widget.options) != entries:
                 self.widget.options = entries
-            value = min(getattr(view, self.field), len(entries) - 1)
         else:
             value = getattr(view, self.field)
             value = ALL if value is None else value
@@ -86,13 +86,19 @@ def shared(source: Source, rows: Rows | None) -> list[Binding]:
         ("step", "Step", source.n_steps, "all steps"),
     ]
     found = [
-        _menu(field, label, [(whole, ALL), *((f"{field} {i + 1}", i) for i in range(n))], "165px")
+        _menu(
+            field,
+            label,
+            [(whole, ALL), *((f"{field} {i + 1}", i) for i in range(n))],
+            "145px",
+            "40px",
+        )
         for field, label, n, whole in every
         if n > 1
     ]
     most = [(f"{n} most read", n) for n in (5, 10, 20, 40, 60)]
     found += [
-        _menu("n_columns", "Columns", most, "200px"),
+        _menu("n_columns", "Columns", most, "205px", "65px"),
         _text("words", "named", "age, fare", "200px"),
     ]
     if rows is not None:
@@ -122,14 +128,15 @@ def _page() -> Binding:
 def _cohorts_tab(rows: Rows) -> list[Binding]:
     keys = [(cohort_words(rows.source, key), key) for key in cohort_keys(rows)]
 
-    def names(_: Source, rows: Rows, view: View) -> list[tuple[str, Any]]:
-        found = cohorts_of(rows.sample(view.where), view.cohort).names
-        return [(shorten(name, 40), i) for i, name in enumerate(found)]
+    def names(rows: Rows, view: View, place: int) -> tuple[list[tuple[str, Any]], int]:
+        found = cohorts_of(rows.sample(view.where), view.cohort)
+        entries = [(shorten(name, 40), i) for i, name in enumerate(found.names)]
+        return entries, found.pair(view)[place]
 
     return [
         _menu("cohort", "Group by", keys, "260px", "70px"),
-        _menu("first", "Show", [("-", 0)], "290px", options=names),
-        _menu("second", "against", [("-", 1)], "290px", options=names),
+        _menu("first", "Show", [("-", 0)], "290px", options=partial(names, place=0)),
+        _menu("second", "against", [("-", 1)], "290px", options=partial(names, place=1)),
     ]
 
 

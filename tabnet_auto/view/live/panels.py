@@ -47,6 +47,7 @@ NO_ROWS = (
     "fit.dashboard(frame), with a data frame or the path of a CSV or Parquet file."
 )
 
+EVERY_ROW = "'Rows where' chooses for the tabs Rows and Cohorts: this is of all validation rows."
 REFITTED = (
     "The networks learned from all training rows: if these are among them, predictions are better "
     "than those of new rows."
@@ -169,7 +170,8 @@ def attention_panel(source: Source, _: Rows | None, view: View) -> Panel:
     )
     pictures = (from_figure(heat),) if len(shown) else ()
     line = code.summary_line(source, view)
-    return Panel((), pictures, table, line, _notes(_column_note(source, shown)))
+    where = EVERY_ROW if view.where.strip() else ""
+    return Panel((), pictures, table, line, _notes(_column_note(source, shown), where))
 
 
 # --- rows -------------------------------------------------------------------------------------
@@ -352,7 +354,7 @@ def cohort_panel(source: Source, rows: Rows | None, view: View) -> Panel:
         note=key,
     )
     pictures = [from_figure(heat)]
-    a, b = (min(i, len(names) - 1) for i in (view.first, view.second))
+    a, b = cohorts.pair(view)
     if a != b:
         pictures.append(_difference(source, means[a] - means[b], (names[b], names[a]), shown))
     notes = _notes(_sample_note(sample), _trained_note(rows), _column_note(source, shown))

@@ -10,6 +10,7 @@ from itertools import accumulate, pairwise
 from tabnet_auto.view.draw import picture_svg
 from tabnet_auto.view.figures import Figure
 from tabnet_auto.view.svg import (
+    FULL,
     document,
     level,
     line,
@@ -23,6 +24,7 @@ from tabnet_auto.view.svg import (
 _SHORT_NAME = 10  # letters
 _LETTER_WIDTH = 6.6
 _CELL_WIDTHS = 52.0, 124.0
+_TWIN_CELL, _TWIN_LETTERS = 140.0, 18
 
 
 @dataclass(frozen=True)
@@ -145,15 +147,15 @@ def _letters(width: float) -> int:
 def draw_twin(twin: Twin, title: str, alt: str, note: str) -> Picture:
     """Draw the bars of each column; cells that differ are set in bold."""
     n = len(twin.labels)
-    row, top, name, cells, bar = 10.0 + 14 * n, 40.0, 172.0, (108.0,) * n, 420.0
+    row, top, name, cells = 10.0 + 14 * n, 40.0, 172.0, (_TWIN_CELL,) * n
     left = name + sum(cells) + 12
-    width, height = left + bar + 58, top + len(twin.columns) * row + 8
+    width, height, bar = FULL, top + len(twin.columns) * row + 8, FULL - left - 58
     most = max((v for pair in twin.values for v in pair), default=0.0) or 1.0
     parts = [text(left, top - 13, "attention", "quiet small")]
     for i, label in enumerate(twin.labels):
         x = name + 8 + sum(cells[:i])
         parts.append(rect(x, top - 22, (10, 10), f"f{i}"))
-        parts.append(text(x + 15, top - 13, shorten(label, 13), "small"))
+        parts.append(text(x + 15, top - 13, shorten(label, _TWIN_LETTERS), "small"))
     for r, column in enumerate(twin.columns):
         y = top + r * row
         parts.append(line(4, y - 1, (width - 6, y - 1), "grid"))
@@ -161,11 +163,8 @@ def draw_twin(twin: Twin, title: str, alt: str, note: str) -> Picture:
         differ = twin.cells[r][0] != twin.cells[r][-1]
         for i, word in enumerate(twin.cells[r]):
             css = "strong small" if differ else "small"
-            parts.append(
-                text(
-                    name + 8 + sum(cells[:i]), y + row / 2 + 3, shorten(word or "missing", 13), css
-                )
-            )
+            shown = shorten(word or "missing", _TWIN_LETTERS)
+            parts.append(text(name + 8 + sum(cells[:i]), y + row / 2 + 3, shown, css))
         for i, value in enumerate(twin.values[r]):
             at = y + 4 + i * 14
             parts.append(rect(left, at, (max(bar * value / most, 1.0), 12), f"f{i}"))

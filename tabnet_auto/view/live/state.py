@@ -14,7 +14,7 @@ RESETS: dict[str, dict[str, Any]] = {
     "row": {"edits": ()},
     "where": {"page": 1},
     "order": {"page": 1},
-    "cohort": {"first": 0, "second": 1},
+    "cohort": {"first": 0, "second": None},
 }
 """What goes back to its start when a field changes."""
 
@@ -31,7 +31,7 @@ class View:
     ``other`` are row positions in the user's frame. ``edits`` are the cells of ``row`` that
     the user changed, as typed. ``cohort`` is a key of
     :func:`tabnet_auto.view.live.cohorts.cohort_keys`, ``first`` and ``second`` are positions
-    among its cohorts.
+    among its cohorts; None leaves the second to them.
     """
 
     fold: int | None = None
@@ -47,7 +47,7 @@ class View:
     edits: tuple[tuple[str, str], ...] = ()
     cohort: str = ""
     first: int = 0
-    second: int = 1
+    second: int | None = None
     threshold: float = 0.5
     judged_on: str = OUT_OF_FOLD
 

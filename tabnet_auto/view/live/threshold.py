@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tabnet_auto.errors import InputError
 from tabnet_auto.view.figures import Chart, Confusion, Series, Table, TableColumn
 from tabnet_auto.view.live import code
-from tabnet_auto.view.live.panels import Panel
+from tabnet_auto.view.live.panels import EVERY_ROW, Panel
 from tabnet_auto.view.live.pictures import from_figure
 from tabnet_auto.view.live.rows import Rows
 from tabnet_auto.view.live.source import Floats, Judged, Source
@@ -93,8 +93,9 @@ def threshold_panel(source: Source, rows: Rows | None, view: View) -> Panel:
     note = "If the model learned from these rows, they flatter it." if flatters else (
         "Out-of-fold: no row is judged by a network that learned from it."
     )  # fmt: skip
+    notes = (note, EVERY_ROW) if view.where.strip() and not flatters else (note,)
     pictures = from_figure(confusion), from_figure(_curves(judged, view.threshold, table))
-    return Panel(tuple(tiles), pictures, table, code.threshold_line(view), (note,))
+    return Panel(tuple(tiles), pictures, table, code.threshold_line(view), notes)
 
 
 def _judged(source: Source, rows: Rows | None, view: View) -> Judged:
