@@ -132,6 +132,7 @@ EXPECTED = {
     ("roc_auc", "binary"): positive(sk.roc_auc_score),
     ("roc_auc_ovr", "multiclass"): ovr,
     ("average_precision", "binary"): positive(sk.average_precision_score),
+    ("average_precision", "multiclass"): sk.average_precision_score,
     ("log_loss", "binary"): sk.log_loss,
     ("log_loss", "multiclass"): sk.log_loss,
     ("brier", "binary"): positive(
@@ -290,6 +291,9 @@ def test_every_scorer_of_the_table_is_its_row():
         (sk.f1_score, "binary", "f1"),
         (partial(sk.f1_score, average="macro"), "multiclass", "f1_macro"),
         (sk.roc_auc_score, "binary", "roc_auc"),
+        (sk.average_precision_score, "multiclass", "average_precision"),
+        (make_scorer(sk.average_precision_score, response_method="predict_proba"), "multiclass",
+         "average_precision"),
         (sk.mean_absolute_error, "regression", "mae"),
         (make_scorer(sk.f1_score), "binary", "f1"),
         (make_scorer(sk.f1_score, pos_label="yes"), "binary", "f1"),
@@ -312,6 +316,13 @@ def test_functions_of_scikit_learn_are_rows_of_the_table(metric, task, name):
         (sk.f1_score, "binary", (1, 2)),  # scikit-learn looks for 1
         (make_scorer(sk.f1_score, pos_label="no"), "binary", ("no", "yes")),
         (make_scorer(sk.f1_score, average=None), "multiclass", ()),
+        (
+            make_scorer(
+                sk.average_precision_score, average="micro", response_method="predict_proba"
+            ),
+            "multiclass",
+            ("a", "b", "c"),
+        ),
         (make_scorer(sk.roc_auc_score, response_method="predict"), "binary", (0, 1)),
         (make_scorer(sk.mean_absolute_error), "regression", ()),  # for more error, as said
         (make_scorer(sk.accuracy_score, normalize=False), "binary", (0, 1)),
@@ -336,6 +347,14 @@ def test_one_vs_one_is_scikit_learns():
     weighted = METRICS["roc_auc_ovo_weighted"].score(y, p)
     assert weighted == pytest.approx(
         sk.roc_auc_score(y, p, multi_class="ovo", average="weighted"), abs=2e-3
+    )
+
+
+def test_average_precision_of_ties_is_scikit_learns():
+    y, p, weight = multiclass_rows(1)
+    coarse = p.round(1)
+    assert METRICS["average_precision"].score(y, coarse, weight) == pytest.approx(
+        sk.average_precision_score(y, coarse, sample_weight=weight)
     )
 
 
@@ -425,8 +444,12 @@ def test_classes_that_a_fold_lacks():
     rows = y != 2
     expected = -np.log(p[rows, y[rows]]).mean()
     assert METRICS["log_loss"].score(y[rows], p[rows]) == pytest.approx(expected)
-    areas = [sk.roc_auc_score(y[rows] == k, p[rows, k]) for k in (0, 1, 3)]
-    assert METRICS["roc_auc_ovr"].score(y[rows], p[rows]) == pytest.approx(np.mean(areas))
+    for name, function in (
+        ("roc_auc_ovr", sk.roc_auc_score),
+        ("average_precision", sk.average_precision_score),
+    ):
+        each = [function(y[rows] == k, p[rows, k]) for k in (0, 1, 3)]
+        assert METRICS[name].score(y[rows], p[rows]) == pytest.approx(np.mean(each))
     recall = [(p[y == k].argmax(axis=1) == k).mean() for k in (0, 1, 3)]
     score = METRICS["balanced_accuracy"].score(y[rows], p[rows])
     assert score == pytest.approx(np.mean(recall))

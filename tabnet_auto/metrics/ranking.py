@@ -91,6 +91,24 @@ def roc_auc_ovo(
     return float(np.average(areas, weights=shares if by_share else None))
 
 
+def average_precision(y: Rows, p: Floats, labels: Rows, sample_weight: Rows | None = None) -> float:
+    """Mean precision over the rises of recall, without interpolation.
+
+    Of the second class where there are two, else one-vs-rest: the mean over the classes that
+    occur among the rows.
+    """
+    sought = labels[1:] if len(labels) == 2 else [k for k in labels if (y == k).any()]
+    return float(np.mean([_precision(y == k, p[:, k], sample_weight) for k in sought]))
+
+
+def _precision(hit: Rows, p: Floats, weight: Rows | None) -> float:
+    """Precision of weighted rows down to each prediction, weighted by what it finds."""
+    own = np.ones(len(p)) if weight is None else weight
+    _, group = np.unique(-p, return_inverse=True)
+    found, seen = np.bincount(group, own * hit), np.cumsum(np.bincount(group, own))
+    return float((found * np.cumsum(found) / seen).sum() / found.sum())
+
+
 def normalized_gini(y: Rows, p: Floats, sample_weight: Rows | None = None) -> float:
     """Gini coefficient of the target in the order of the predictions, over that of its own order.
 

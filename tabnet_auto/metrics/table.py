@@ -65,7 +65,7 @@ _PROBABILITY_METRICS = (
     Metric("roc_auc_ovo", ranking.roc_auc_ovo, True, "probabilities", _MANY),
     Metric("roc_auc_ovo_weighted", partial(ranking.roc_auc_ovo, by_share=True), True,
            "probabilities", _MANY),
-    Metric("average_precision", _sklearn("average_precision_score"), True, "positive", _BINARY),
+    Metric("average_precision", ranking.average_precision, True, "probabilities", _CLASSES),
     Metric("normalized_gini", ranking.normalized_gini, True, "positive",
            ("binary", "regression"), domain="non_negative", instead="r2"),
     Metric("amex", ranking.amex, True, "positive", _BINARY),
