@@ -133,7 +133,8 @@ def auto_fit(
     pseudo_labels
         True trains twice: each fold's own members label ``test``, and the same fold learns again
         with the rows whose class has a probability of 0.95 (another one: ``pseudo_labels=0.9``);
-        of values, with all rows. A note says the out-of-fold score before and after.
+        of values, with all rows. The training with the better out-of-fold score is kept, the
+        first one where both are equal; a note says both scores.
     roles
         Roles that win over the inferred ones: ``{"zip": "categorical", "note": "drop"}``.
     audit

@@ -77,6 +77,14 @@ class Trace:
             if text:
                 self.add("note", text=text)
 
+    def aside(self) -> Trace:
+        """Return an empty trace on the same clock, to which nobody listens."""
+        return Trace(_start=self._start)
+
+    def put_back(self, since: int, events: list[Event]) -> None:
+        """Record other events in place of those from position ``since`` on."""
+        self.events[since:] = events
+
     def of(self, kind: str) -> list[dict[str, Any]]:
         """Return the data of all events of one kind."""
         return [event.data for event in self.events if event.kind == kind]

@@ -12,6 +12,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from tabnet_auto import InputError, Preset, auto_fit
 from tabnet_auto.config import NetConfig, TrainConfig
+from tabnet_auto.models import pseudo
 from tabnet_auto.models.pseudo import CONFIDENT, check_pseudo_labels
 
 NET = NetConfig(n_steps=1, n_hidden=8, n_layers=1, n_bins=4, n_context=4)
@@ -48,20 +49,54 @@ def effect(learned):
     return text
 
 
+def said_scores(learned):
+    """The scores before and after, as the note says them."""
+    return [float(text) for text in re.findall(r"([\d.]+) (?:before|with them)", effect(learned))]
+
+
+def epochs(learned):
+    return [event["epoch"] for event in learned.trace.of("epoch")]
+
+
 @pytest.mark.parametrize("target", ["y", "value"])
-def test_the_effect_is_told_and_the_scores_are_of_the_training_rows(target):
+@pytest.mark.parametrize("kept", [True, False])
+def test_the_effect_is_told_and_the_scores_are_of_the_training_rows(target, kept, monkeypatch):
+    monkeypatch.setattr(pseudo, "is_gain", lambda *_: kept)
     plain = fit(target)
     learned = fit(target, test=TEST, pseudo_labels=0.5 if target == "y" else True)
-    metric = plain.metric.name
-    before, after = f"{plain.oof_score:.4f} before", f"{learned.oof_score:.4f} with them"
-    assert f"out-of-fold {metric} {before}, {after}" in effect(learned)
+    before, after = said_scores(learned)
+    assert before == pytest.approx(plain.oof_score, abs=6e-5)
+    assert learned.oof_score == pytest.approx(after if kept else before, abs=6e-5)
     assert len(learned.oof) == len(plain.oof) == 150
-    assert not np.array_equal(learned.oof, plain.oof)
+    assert np.array_equal(learned.oof, plain.oof) == (not kept)
     assert [len(rows) for rows in learned.folds.train] == [len(r) for r in plain.folds.train]
     if target == "value":
         assert "for 80 of 80 test rows" in effect(learned)
-    epochs = [event["epoch"] for event in learned.trace.of("epoch")]
-    assert epochs == sorted(set(epochs)), "the first training is not in the record"
+    assert epochs(learned) == sorted(set(epochs(learned))), "one training is in the record"
+
+
+def truth(y):
+    return [np.eye(2)[y]] * 2
+
+
+@pytest.mark.parametrize(("labels", "is_kept"), [(truth, True), (lambda y: truth(1 - y), False)])
+def test_the_better_training_is_kept_and_told(labels, is_kept, monkeypatch):
+    many = make_frame(600, 1)
+    y = (many["y"] == "yes").to_numpy(dtype=np.int64)
+    monkeypatch.setattr(pseudo, "fold_labels", lambda *_: labels(y))
+    learned = fit(test=many, pseudo_labels=True)
+    before, after = said_scores(learned)
+    assert (after > before) == is_kept
+    assert effect(learned).endswith(pseudo.KEPT[is_kept])
+    assert learned.oof_score == pytest.approx(max(before, after), abs=6e-5)
+    if not is_kept:  # in all that it says and does it is the first training
+        plain = fit(test=many)
+        np.testing.assert_array_equal(learned.predict_proba(TEST), plain.predict_proba(TEST))
+        assert learned.trace.of("epoch")[-1]["score"] == plain.trace.of("epoch")[-1]["score"]
+        assert learned.trace.of("stopped") == plain.trace.of("stopped")
+        seconds = [event.seconds for event in learned.trace]
+        assert seconds == sorted(seconds)
+    assert np.isfinite(learned.refit_full().predict_proba(TEST)).all()
 
 
 def test_both_trainings_have_rounds_of_seeds():
@@ -75,10 +110,13 @@ def test_both_trainings_have_rounds_of_seeds():
 def test_without_confident_rows_nothing_changes():
     learned = fit(test=TEST, pseudo_labels=0.999999)
     assert "for 0 of 80 test rows" in effect(learned)
+    assert effect(learned).endswith(pseudo.KEPT[False])
     np.testing.assert_array_equal(learned.oof, fit(test=TEST).oof)
 
 
-def test_held_out_rows_leave_no_mark_on_their_fold():
+def test_held_out_rows_leave_no_mark_on_their_fold(monkeypatch):
+    # Which training is kept is for them to say, and that alone.
+    monkeypatch.setattr(pseudo, "is_gain", lambda *_: True)
     halves = np.random.default_rng(1).permutation(150).reshape(2, 75)
     pairs = [(np.sort(halves[1 - i]), np.sort(halves[i])) for i in range(2)]
     one_epoch = Preset(n_seeds=1, net=NET, train=TrainConfig(max_epochs=1, batch_size=32))

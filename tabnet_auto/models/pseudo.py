@@ -1,7 +1,8 @@
 """Pseudo-labels: each fold's own members label the test rows, and the fold learns from them too.
 
 Lee, "Pseudo-Label" (ICML workshop 2013), inside the folds: what labels a test row for a fold has
-learned from that fold's training rows only, so the rows that the fold holds out stay unseen.
+learned from that fold's training rows only, so the rows that the fold holds out stay unseen. They
+only say, all together, which of two trainings is kept.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from tabnet_auto.companions.matrix import VIEWS
 from tabnet_auto.design import Design
 from tabnet_auto.errors import InputError
+from tabnet_auto.metrics import Metric
 from tabnet_auto.models.train import Models, Plan, train_models
 from tabnet_auto.trace import Trace
 from tabnet_auto.train.members import Task
@@ -24,6 +26,11 @@ Floats = NDArray[np.float64]
 
 CONFIDENT = 0.95
 """Probability from which a test row's likeliest class is taken for its label, by default."""
+KEPT = {
+    True: "which is better: they are kept",
+    False: "which is no better: the models from before are kept",
+}
+"""What is said of the training that stays, by whether labels made the score better."""
 
 
 def check_pseudo_labels(pseudo_labels: object, task: str, *, has_test: bool) -> float | None:
@@ -61,27 +68,40 @@ def train_twice(task: Task, plan: Plan, trace: Trace, test: Design, threshold: f
     """Train, let every fold's members label ``test``, and train again with these rows.
 
     The first training takes half of the time, and its events are not shown. Scores before and
-    after are out of fold, on the same rows; a note says both.
+    after are out of fold, on the same rows: where labels make the score no better, the first
+    training's models and events stay. A note says both scores, and what was kept.
     """
     n_rows = task.design.n_rows
     trace.note("pseudo-labels: a first training, not shown, labels the test rows")
-    first = train_models(task, _first_half(plan), n_rows, Trace())
+    apart, since = trace.aside(), len(trace.events)
+    first = train_models(task, _first_half(plan), n_rows, apart)
     _, source = task.folds.with_seeds(first.task.folds.kinds)
     labels = fold_labels(first, replace(test, x_stat=test.x_stat[source]))
     chosen = [_confident(own, threshold) for own in labels]
     # The first training was the first usable model: nothing hurries the second one's first epoch.
     rest = replace(plan, times=replace(plan.times, first=plan.times.train))
     again = train_models(_with_labels(task, test, labels, chosen), rest, n_rows, trace)
-    counts = sorted({len(rows) for rows in chosen})
-    number = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
-    before, after = first.scores.total, again.scores.total
+    gains = is_gain(task.metric, first, again)
+    if not gains:
+        trace.put_back(since, apart.events)
+    rows = f"{_counted(chosen)} of {test.n_rows} test rows a fold"
     limited = "" if plan.times.train is None else " (in half of the time)"
-    trace.add(
-        "note",
-        text=f"pseudo-labels for {number} of {test.n_rows} test rows a "
-        f"fold: out-of-fold {task.metric.name} {before:.4f} before{limited}, {after:.4f} with them",
+    trace.note(
+        f"pseudo-labels for {rows}: out-of-fold {task.metric.name} {first.scores.total:.4f} "
+        f"before{limited}, {again.scores.total:.4f} with them, {KEPT[gains]}"
     )
-    return again
+    return again if gains else first
+
+
+def is_gain(metric: Metric, first: Models, again: Models) -> bool:
+    """Whether the second training's out-of-fold score is better than the first one's."""
+    return metric.better(again.scores.total, first.scores.total)
+
+
+def _counted(chosen: list[NDArray[np.int64]]) -> str:
+    """Say how many rows each fold chose."""
+    counts = sorted({len(rows) for rows in chosen})
+    return f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
 
 
 def _first_half(plan: Plan) -> Plan:
