@@ -99,7 +99,8 @@ def auto_fit(
         of training and validation row positions among the rows that have a target.
     groups, time, weight
         Columns that say which rows belong together, in which order rows came (folds then go
-        forward in time), and how much each row counts. They are not learned from.
+        forward in time), and how much each row counts. They are not learned from. With groups
+        and time both, folds go forward and learn from no group that they validate on.
     class_weight
         ``"balanced"``, or weights by label, 1 where none is given: how much a class counts in
         what is learned. Scores count all classes alike.

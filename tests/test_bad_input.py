@@ -171,10 +171,13 @@ def test_weights_that_cannot_weigh(frame, weight, message):
         fit(frame, weight="w", folds=[(half[45:], half[:45])])
 
 
-def test_folds_go_by_time_or_by_groups(frame):
+def test_groups_that_never_end_leave_nothing_to_learn_from_before(frame):
     frame = frame.assign(when=np.arange(90))
-    with pytest.raises(InputError, match="by time or by groups, however: both are given"):
-        fit(frame, time="when", groups="kind")
+    with pytest.raises(InputError, match="are of their groups. Pass fewer folds, folds='time'"):
+        fit(frame.assign(who=np.arange(90) % 3), time="when", groups="who")
+    learned = fit(frame.assign(who=np.arange(90) // 5), time="when", groups="who")
+    assert "groups of validation rows not learned from" in learned.folds.rule
+    assert not learned.schema["who"].used
 
 
 def test_a_row_without_time_is_named(frame):

@@ -248,6 +248,32 @@ def test_time_goes_forward(kind):
     assert np.array_equal(np.sort(last), np.sort(when)[20:])
 
 
+@pytest.mark.parametrize("rule", ["auto", "time_group"])
+def test_forward_in_time_without_the_groups_of_the_validation_rows(rule):
+    rng = np.random.default_rng(0)
+    when = np.arange(200)
+    group = when // 10 + rng.choice([0, 1], 200)  # comes and goes
+    plan = FoldPlan(4, rule=rule, gap=3)
+    folds = make_folds("regression", when, folds=plan, groups=group, time=when)
+    plain = make_folds("regression", when, folds=FoldPlan(4, rule="time", gap=3), groups=group,
+                       time=when)  # fmt: skip
+    for own, usual in zip(folds.train, plain.train, strict=True):
+        assert set(own) <= set(usual)
+    for train, usual, valid in zip(folds.train, plain.train, folds.valid, strict=True):
+        assert when[train].max() <= when[valid].min() - 3
+        assert not set(group[train]) & set(group[valid])
+        left_out = np.setdiff1d(usual, train)
+        assert set(group[left_out]) <= set(group[valid]), "no other row is left out"
+    assert all(np.array_equal(a, b) for a, b in zip(folds.valid, plain.valid, strict=True))
+    share = sum(map(len, folds.train)) / sum(map(len, plain.train))
+    assert folds.rule == (
+        "4 folds forward in time, gap 3, groups of validation rows not learned from "
+        f"({share:.0%} left)"
+    )
+    # Negative control: by time alone groups are on both sides.
+    assert any(set(group[a]) & set(group[b]) for a, b in zip(plain.train, plain.valid, strict=True))
+
+
 def test_splitters():
     y, group = labels(90, [0.5, 0.5]), np.arange(90) // 9
     folds = make_folds("binary", y, folds=ms.RepeatedStratifiedKFold(n_splits=3, n_repeats=2))
@@ -289,7 +315,15 @@ BAD = {
     "fractions": ({"folds": [([0.5], [1.5])]}, "whole numbers, however: fold 0 has float64"),
     "splitter": ({"folds": ms.KFold(50)}, "split the 20 rows that have a target, however: Cannot"),
     "few groups": ({"folds": 5, "groups": np.arange(20) % 3}, "3 groups for folds=5. Pass folds=3"),
-    "both": ({"groups": half, "time": half}, "by time or by groups"),
+    "both": (
+        {"folds": 2, "groups": np.arange(20) % 2, "time": np.arange(20)},
+        "all 8 that precede 6 validation rows are of their groups. Pass fewer folds, folds='time'",
+    ),
+    "both by name": ({"folds": "time_group", "time": np.arange(20)}, "groups=None"),
+    "repeated both": (
+        {"folds": FoldPlan(2, repeats=2), "groups": half, "time": np.arange(20)},
+        "that shuffles",
+    ),
     "rule": ({"folds": "grouped"}, "Did you mean 'group'"),
     "plan rule": ({"folds": FoldPlan(rule="grup")}, "however: 'grup'. Did you mean 'group'"),
     "window": ({"folds": FoldPlan(window="both")}, "expanding, sliding, however: 'both'"),

@@ -29,7 +29,8 @@ def make_folds(
     ``folds`` is a number of folds, the name of a rule, a :class:`FoldPlan`, a scikit-learn
     splitter, or explicit pairs of training and validation row positions. A number means: by
     time when ``time`` is given (each fold is validated on rows that follow its training rows),
-    by group when ``groups`` is given, stratified otherwise, values by quantile bins.
+    by group when ``groups`` is given, by both when both are (no row is learned from whose group
+    is validated on), stratified otherwise, values by quantile bins.
 
     Raises
     ------

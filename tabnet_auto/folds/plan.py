@@ -18,10 +18,12 @@ class FoldPlan:
         Folds, at least 2.
     ``rule``
         A name of the table of rules, or ``"auto"``: by time where ``time=`` is given, by group
-        where ``groups=`` is, else stratified. ``"stratified"`` spreads classes, or quantile bins
-        of a numeric target, evenly; ``"shuffled"`` does not look at the target; ``"group"`` and
-        ``"stratified_group"`` keep the rows of a group in one fold; ``"leave_one_group_out"``
-        makes every group a fold; ``"time"`` validates on rows later than those learned from.
+        where ``groups=`` is, by both where both are, else stratified. ``"stratified"`` spreads
+        classes, or quantile bins of a numeric target, evenly; ``"shuffled"`` does not look at the
+        target; ``"group"`` and ``"stratified_group"`` keep the rows of a group in one fold;
+        ``"leave_one_group_out"`` makes every group a fold; ``"time"`` validates on rows later
+        than those learned from; ``"time_group"`` does that and learns from no row of a group that
+        it validates on.
     ``repeats``
         Shuffles: there are ``repeats`` times ``n_folds`` folds, every row is held out once a
         shuffle, and its out-of-fold prediction is the mean.
@@ -70,12 +72,12 @@ class FoldPlan:
         InputError
             If it does not.
         """
-        if rule != "time" and (self.gap != 0 or self.window != "expanding"):
+        if rule not in FORWARD and (self.gap != 0 or self.window != "expanding"):
             raise InputError(
                 f"gap and window are for folds by time, however: rule={rule!r} with "
                 f"gap={self.gap!r}, window={self.window!r}. Leave them out, or pass time=."
             )
-        if self.repeats > 1 and rule in ("time", "leave_one_group_out"):
+        if self.repeats > 1 and rule in (*FORWARD, "leave_one_group_out"):
             raise InputError(
                 f"Repeats need a rule that shuffles, however: repeats={self.repeats} with "
                 f"rule={rule!r}, which splits alike each time. Leave repeats out."
@@ -85,7 +87,10 @@ class FoldPlan:
 
 RULE_NAMES = (
     "auto", "stratified", "shuffled", "group", "stratified_group", "leave_one_group_out", "time",
+    "time_group",
 )  # fmt: skip
+FORWARD = ("time", "time_group")
+"""Rules that go forward in time."""
 WINDOWS = ("expanding", "sliding")
 
 

@@ -36,13 +36,8 @@ class Question:
 
     def natural_rule(self) -> str:
         """Return the rule that what is given of the rows asks for."""
-        if self.time is not None and self.groups is not None:
-            raise InputError(
-                "A number of folds goes by time or by groups, however: both are given. Leave one "
-                "out, name a rule, or pass a splitter or pairs of row positions as folds=."
-            )
         if self.time is not None:
-            return "time"
+            return "time" if self.groups is None else "time_group"
         return "stratified" if self.groups is None else "stratified_group"
 
     def need(self, what: str, rule: str) -> NDArray[Any]:
@@ -195,6 +190,28 @@ def _forward(question: Question, plan: FoldPlan) -> tuple[Pairs, str]:
     return split_by_time(question.need("time", plan.rule), plan)
 
 
+def _forward_grouped(question: Question, plan: FoldPlan) -> tuple[Pairs, str]:
+    """Validate on later rows, and learn from none of the groups that these are of."""
+    groups = question.need("groups", plan.rule)
+    forward, rule = _forward(question, plan)
+    pairs = [(_of_others(groups, *pair, plan.rule), pair[1]) for pair in forward]
+    before, after = (sum(len(train) for train, _ in own) for own in (forward, pairs))
+    return pairs, f"{rule}, groups of validation rows not learned from ({after / before:.0%} left)"
+
+
+def _of_others(groups: NDArray[Any], train: Rows, valid: Rows, rule: str) -> Rows:
+    """Return the training rows of groups that no validation row is of."""
+    others = train[~np.isin(groups[train], groups[valid])]
+    if len(others) == 0:
+        raise InputError(
+            f"folds={rule!r} must leave training rows in every fold, however: all {len(train)} "
+            f"that precede {len(valid)} validation rows are of their groups. Pass fewer folds, "
+            "folds='time' to learn from these groups, too, or folds='stratified_group' to leave "
+            "time out."
+        )
+    return others
+
+
 RULES: dict[str, Callable[[Question, FoldPlan], tuple[Pairs, str]]] = {
     "stratified": _stratified,
     "shuffled": _shuffled,
@@ -202,5 +219,6 @@ RULES: dict[str, Callable[[Question, FoldPlan], tuple[Pairs, str]]] = {
     "stratified_group": _stratified_grouped,
     "leave_one_group_out": _leave_one_group_out,
     "time": _forward,
+    "time_group": _forward_grouped,
 }
 """Rules by name; ``auto`` names one of them."""
