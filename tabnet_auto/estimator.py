@@ -1,11 +1,13 @@
 """scikit-learn estimators: :func:`auto_fit` behind ``fit(X, y)`` and ``predict(X)``.
 
-Constructors store, ``fit`` learns, and what was learned is one record, ``result_``.
+Constructors store, ``fit`` learns, and what was learned is one record, ``result_``. There are no
+pseudo-labels: ``fit(X, y)`` is given no rows without a label. ``auto_fit`` learns from those of
+its ``test=``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 from tabnet_auto.automl import auto_fit
 from tabnet_auto.cells import cell_text
 from tabnet_auto.errors import InputError
-from tabnet_auto.frames import read_frame
+from tabnet_auto.frames import free_names, read_frame
 from tabnet_auto.metrics import metric_by_name
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ class _TabNet(BaseEstimator):
         blend: str = "auto",
         search: bool | Search | None = None,
         roles: Mapping[Any, str] | None = None,
+        audit: str = "off",
         random_state: Any = 0,
         device: str = "auto",
         verbose: bool = False,
@@ -62,6 +65,7 @@ class _TabNet(BaseEstimator):
         self.blend = blend
         self.search = search
         self.roles = roles
+        self.audit = audit
         self.random_state = random_state
         self.device = device
         self.verbose = verbose
@@ -101,7 +105,7 @@ class _TabNet(BaseEstimator):
         frame, checked, roles = self._read_training(X, y)
         check_consistent_length(frame, checked, sample_weight, groups, time)
         wanted = [str(getattr(y, "name", None) or "y"), "sample_weight", "groups", "time"]
-        target, weight, group, when = _free_names(wanted, frame)
+        target, weight, group, when = free_names(wanted, frame)
         frame[target] = checked
         if groups is not None:
             frame[group] = column_or_1d(groups)
@@ -128,7 +132,7 @@ class _TabNet(BaseEstimator):
             blend=self.blend,
             search=self.search,
             roles=roles,
-            audit="off",  # fitted many times over on parts of the same rows
+            audit=self.audit,
             seed=self._seed(),
             device=self.device,
             verbose=self.verbose,
@@ -231,17 +235,6 @@ def _name_columns(array: NDArray[Any], columns: list[str]) -> pd.DataFrame:
     return pd.DataFrame(array, columns=columns).infer_objects()
 
 
-def _free_names(wanted: list[str], frame: pd.DataFrame) -> Iterator[str]:
-    """Return the wanted labels, with underscores where the frame has such a column."""
-    taken = set(frame.columns)
-    for label in wanted:
-        name = label
-        while name in taken:
-            name += "_"
-        taken.add(name)
-        yield name
-
-
 class TabNetClassifier(ClassifierMixin, _TabNet):
     """Classify rows of a table with attention TabNets, cross-validated inside ``fit``.
 
@@ -271,6 +264,10 @@ class TabNetClassifier(ClassifierMixin, _TabNet):
     roles
         Roles that win over the inferred ones, by column label; for arrays by position, too:
         ``{3: "categorical"}``.
+    audit
+        ``"off"``, ``"warn"`` or ``"act"``, as in :func:`auto_fit`: off, since an estimator is
+        fitted many times over on parts of the same rows. ``result_.audit`` holds what was found,
+        ``verbose`` shows it. Columns without a name are quantities on purpose, and stay.
     random_state
         An integer gives the same numbers again.
     device
@@ -305,6 +302,7 @@ class TabNetClassifier(ClassifierMixin, _TabNet):
         blend: str = "auto",
         search: bool | Search | None = None,
         roles: Mapping[Any, str] | None = None,
+        audit: str = "off",
         random_state: Any = 0,
         device: str = "auto",
         verbose: bool = False,
@@ -312,7 +310,7 @@ class TabNetClassifier(ClassifierMixin, _TabNet):
         super().__init__(
             preset=preset, folds=folds, metric=metric, time_limit=time_limit,
             companions=companions, blend=blend, search=search, roles=roles,
-            random_state=random_state, device=device, verbose=verbose,
+            audit=audit, random_state=random_state, device=device, verbose=verbose,
         )  # fmt: skip
         self.class_weight = class_weight
 
@@ -362,6 +360,10 @@ class TabNetRegressor(RegressorMixin, _TabNet):
     roles
         Roles that win over the inferred ones, by column label; for arrays by position, too:
         ``{3: "categorical"}``.
+    audit
+        ``"off"``, ``"warn"`` or ``"act"``, as in :func:`auto_fit`: off, since an estimator is
+        fitted many times over on parts of the same rows. ``result_.audit`` holds what was found,
+        ``verbose`` shows it. Columns without a name are quantities on purpose, and stay.
     random_state
         An integer gives the same numbers again.
     device

@@ -11,7 +11,7 @@ import gzip
 import importlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -98,6 +98,17 @@ def list_names(names: Iterable[object], limit: int = 10) -> str:
     texts = [repr(str(name)) for name in names]
     more = f" and {len(texts) - limit} more" if len(texts) > limit else ""
     return ", ".join(texts[:limit]) + more
+
+
+def free_names(wanted: Iterable[str], frame: pd.DataFrame) -> Iterator[str]:
+    """Return the wanted labels, with underscores where the frame has such a column."""
+    taken = set(frame.columns)
+    for label in wanted:
+        name = label
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        yield name
 
 
 def _open(data: object, what: str) -> pd.DataFrame:

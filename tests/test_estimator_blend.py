@@ -1,4 +1,4 @@
-"""The estimators take what auto_fit takes: companions, blends, fold plans, times, presets."""
+"""The estimators take what auto_fit takes: companions, blends, folds, times, presets, audits."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ NET = NetConfig(n_steps=1, n_hidden=16, n_layers=1, n_bins=8, n_context=8, dropo
 BRIEF = Preset(n_seeds=1, net=NET, train=TrainConfig(max_epochs=2, batch_size=32, lr=0.05))
 CLASSIFIER = TabNetClassifier(
     preset=BRIEF, folds=2, device="cpu", companions=[LogisticRegression()], blend="greedy",
-    class_weight="balanced",
+    class_weight="balanced", audit="warn",
 )  # fmt: skip
 REGRESSOR = TabNetRegressor(
-    preset=BRIEF, folds=FoldPlan(2, repeats=2), device="cpu", companions=["linear"]
+    preset=BRIEF, folds=FoldPlan(2, repeats=2), device="cpu", companions=["linear"], audit="act"
 )
 SOME_CHECKS = (
     "check_estimator_cloneable", "check_no_attributes_set_in_init", "check_estimators_pickle",
@@ -119,9 +119,50 @@ def test_grid_search_over_presets_by_name_companions_and_blends():
     assert search.predict(X).shape == y.shape
 
 
+def leaky(n=1200):
+    X, y = numbers(n)
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    return frame.assign(paid=2.0 * y + 1.0), y
+
+
+@pytest.mark.parametrize(("audit", "is_used"), [("off", True), ("warn", True), ("act", False)])
+def test_an_audit_is_made_on_request(audit, is_used):
+    frame, y = leaky()
+    model = TabNetRegressor(preset=BRIEF, folds=2, audit=audit).fit(frame, y)
+    assert (model.result_.audit is None) == (audit == "off")
+    assert model.result_.schema["paid"].used == is_used
+    assert (model.feature_importances_[3] > 0) == is_used
+    assert model.feature_importances_.sum() == pytest.approx(1.0)
+    assert model.predict(frame).shape == y.shape
+    if audit != "off":
+        assert [one.columns for one in model.result_.audit.warnings] == [("paid",)]
+
+
+def test_an_audit_leaves_the_columns_of_an_array():
+    frame, y = leaky()
+    array = frame.to_numpy()
+    model = TabNetRegressor(preset=BRIEF, folds=2, audit="act").fit(array, y)
+    assert model.result_.schema["x3"].used
+    (note,) = [e["text"] for e in model.result_.trace.of("note") if "audit" in e["text"]]
+    assert note.endswith("kept: 'x3' (the role is given, or no other column is left)")
+
+
+def test_an_audit_holds_twins_together_in_the_folds():
+    X, y = numbers(200)
+    frame = pd.DataFrame(np.tile(X, (2, 1)), columns=["a", "b", "c"])
+    model = TabNetRegressor(preset=BRIEF, folds=2, audit="act").fit(frame, np.tile(y, 2))
+    held = set(model.result_.folds.valid[0].tolist())
+    assert all((i in held) == (i + 200 in held) for i in range(200))
+
+
+def test_there_are_no_pseudo_labels():
+    assert "pseudo_labels" not in TabNetClassifier().get_params()
+    assert TabNetClassifier().audit == TabNetRegressor().audit == "off"
+
+
 @pytest.mark.parametrize(
     ("wrong", "word"),
-    [({"blend": "greed"}, "greedy"), ({"companions": "linear"}, "list")],
+    [({"audit": "look"}, "audit must be one of"), ({"blend": "greed"}, "greedy"), ({"companions": "linear"}, "list")],
 )
 def test_what_is_wrong_is_said_by_fit(wrong, word):
     X, y = numbers(20)

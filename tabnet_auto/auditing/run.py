@@ -169,7 +169,7 @@ def _act(
             dropped = _without(schema, one)
             left = [name for name in one.columns if dropped[name].used]
             done = "left out" if not left else (
-                f"kept: {list_names(left)} (roles= given by you, or no other column is left)"
+                f"kept: {list_names(left)} (the role is given, or no other column is left)"
             )  # fmt: skip
             schema = dropped
         elif one.action == "group":
