@@ -107,6 +107,8 @@ def _missing(sample: Sample, name: str, gone: NDArray[np.bool_], r2: float) -> F
 
 
 def _ordering(columns: tuple[str, ...], told: Told, what: str, schema: Schema) -> Finding:
+    # Nothing is done about it on request: folds in blocks of an order that tells the target would
+    # hold out one class, or one range of values, each, and learn from the others.
     level: Level = "warning" if told.r2 >= ORDER_WARNING else "remark"
     words = f"{what} tells the target ({_how_well(told, schema)})"
     offer = (

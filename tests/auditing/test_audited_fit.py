@@ -101,6 +101,18 @@ def test_acting_sets_training_rows_aside_that_a_test_to_be_scored_holds():
     assert any("rows kept: without them half" in note for note in notes(whole))
 
 
+def test_acting_leaves_the_folds_of_sorted_rows_alone():
+    frame = boat().drop(columns="boat").sort_values("y", ignore_index=True)
+    acted = fit(frame, audit="act", folds=4)
+    assert [one.kind for one in acted.audit.warnings] == ["order"]
+    (note,) = notes(acted)
+    assert note.endswith("if in blocks, groups= with the blocks"), "an offer, nothing done"
+    assert all(set(acted.target[valid]) == {0, 1} for valid in acted.folds.valid)
+    # Folds in blocks of that order would be of one class each, their scores not defined.
+    blocks = [set(acted.target[valid]) for _, valid in KFold(4).split(frame)]
+    assert sum(len(block) == 1 for block in blocks) >= 3
+
+
 def test_without_acting_copies_fall_apart(warned):
     held = set(warned.folds.valid[0].tolist())
     assert any((i in held) != (i + N in held) for i in range(60))
