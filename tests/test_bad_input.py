@@ -173,7 +173,7 @@ def test_weights_that_cannot_weigh(frame, weight, message):
 
 def test_groups_that_never_end_leave_nothing_to_learn_from_before(frame):
     frame = frame.assign(when=np.arange(90))
-    with pytest.raises(InputError, match="are of their groups. Pass fewer folds, folds='time'"):
+    with pytest.raises(InputError, match=r"are of their groups\. Pass fewer folds, folds='time'"):
         fit(frame.assign(who=np.arange(90) % 3), time="when", groups="who")
     learned = fit(frame.assign(who=np.arange(90) // 5), time="when", groups="who")
     assert "groups of validation rows not learned from" in learned.folds.rule

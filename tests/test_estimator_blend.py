@@ -162,7 +162,11 @@ def test_there_are_no_pseudo_labels():
 
 @pytest.mark.parametrize(
     ("wrong", "word"),
-    [({"audit": "look"}, "audit must be one of"), ({"blend": "greed"}, "greedy"), ({"companions": "linear"}, "list")],
+    [
+        ({"audit": "look"}, "audit must be one of"),
+        ({"blend": "greed"}, "greedy"),
+        ({"companions": "linear"}, "list"),
+    ],
 )
 def test_what_is_wrong_is_said_by_fit(wrong, word):
     X, y = numbers(20)
