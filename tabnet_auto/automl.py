@@ -186,7 +186,7 @@ def auto_fit(
     models, learned, encoder = _train(learned, encoder, plan, trace, later, pseudo)
     fit = _answer(learned, plan, models, given, encoder, trace)
     fit = replace(fit, about=_about(preset, folds, seed, computed_on, companions, terms.search))
-    fit = _with_evidence(fit, learned, given, times)
+    fit = _with_evidence(fit, learned, given, models.times.report)
     trace.add("done", oof_score=fit.oof_score, seconds=monotonic() - times.start)
     return fit
 
@@ -201,12 +201,12 @@ def _answer(
 ) -> FitResult:
     """Bring together what was learned, on the processor, and without listeners."""
     assert task.design.y is not None
-    scores, chosen, end = models.scores, models.chosen, plan.times.with_seeds(task.folds.n_seeds)
+    scores, chosen = models.scores, models.chosen
     read = models.state.n_steps * plan.settings.train.batch_size
     return FitResult(
         schema=given.schema, folds=task.folds, metric=task.metric, preset=plan.settings,
         encoder=encoder, table=given.table, search=plan.search,
-        attention_summary=summarize_attention(models.net, task, end.report, read),
+        attention_summary=summarize_attention(models.net, task, models.times.report, read),
         net=models.net.to("cpu"), blend=chosen.blend, oof=given.table.spread(chosen.oof),
         oof_score=scores.total, decision=scores.decision, target=task.design.y,
         has_target=given.table.has_target, member_scores=scores.members, fold_scores=scores.folds,
@@ -215,9 +215,8 @@ def _answer(
     )  # fmt: skip
 
 
-def _with_evidence(fit: FitResult, task: Task, given: Given, times: Deadlines) -> FitResult:
+def _with_evidence(fit: FitResult, task: Task, given: Given, end: float | None) -> FitResult:
     """Add what the report shows of single rows, groups of rows and the test rows, if in time."""
-    end = times.with_seeds(task.folds.n_seeds).report
     if end is not None and monotonic() >= end:
         return fit
     table, test, drift = given.table, given.test, None

@@ -259,7 +259,9 @@ PRESETS: dict[str, Preset] = {
         effort=0.5,
     ),
     "balanced": Preset(),
-    "best": Preset(n_seeds=4, max_seeds=TIMED_SEEDS, companions=("hist_gradient_boosting",)),
+    "best": Preset(
+        n_seeds=4, max_seeds=TIMED_SEEDS, companions=("hist_gradient_boosting", "extra_trees")
+    ),
     "paper": Preset(
         n_seeds=1,
         net=PaperConfig(),

@@ -120,7 +120,15 @@ def test_further_networks_take_their_time_for_the_test_rows_from_blend_and_repor
     later = times.with_seeds(5)
     assert (times.blend - later.blend, times.report - later.report) == (6.0, 6.0)
     assert (times.train, times.end) == (later.train, later.end)
-    assert Deadlines(0.0).with_seeds(3) == Deadlines(0.0)
+    assert Deadlines(0.0).with_seeds(3).blend is None
+
+
+def test_companions_take_their_time_for_the_test_rows_from_all_that_comes_before():
+    times = replace(limits(60.0), n_test=1000)
+    later = times.with_companions(0.004)
+    assert times.train - later.train == times.blend - later.blend == pytest.approx(4.0)
+    assert times.report - later.report == pytest.approx(4.0)
+    assert Deadlines(0.0).with_companions(0.004) == Deadlines(0.0)
 
 
 def test_networks_a_fold_at_most_with_a_time_limit():

@@ -37,7 +37,8 @@ def _extra_trees(lesson: Lesson) -> Fitted:
     from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
     kind = ExtraTreesClassifier if lesson.n_classes else ExtraTreesRegressor
-    return fit_estimator(kind(200, min_samples_leaf=3), lesson)
+    leaf = 1 + len(lesson.train.y) // MAX_LEAVES
+    return fit_estimator(kind(100, min_samples_leaf=leaf), lesson)
 
 
 def _random_forest(lesson: Lesson) -> Fitted:
@@ -68,6 +69,8 @@ COMPANIONS: dict[str, Recipe] = {
 }
 """Companions by name. ``linear`` is a logistic or a ridge regression."""
 
+MAX_LEAVES = 10_000
+"""Leaves of an extra tree, about: grown to the end on many rows it would fill the memory."""
 INSTALLED = "installed"
 """A word for the histogram boosting and each booster whose package is installed."""
 BOOSTERS = ("hist_gradient_boosting", "lightgbm", "xgboost", "catboost")

@@ -24,6 +24,8 @@ PILOT = 0.1
 """Share of a fold's rows on which a companion is timed first."""
 SHORT = 0.1
 """Share of a companion's time up to which that took so little that twice as many rows are timed."""
+PROBE_ROWS = 1_000
+"""Rows on which a companion's prediction is timed."""
 PILOT_CELLS = 1_000_000
 """Cells times outputs from which the least that a companion with a clock does takes long."""
 
@@ -69,10 +71,14 @@ class Companion:
 
 @dataclass(frozen=True, eq=False)
 class Joined:
-    """A companion, and its predictions of each fold's validation rows."""
+    """A companion, its predictions of each fold's validation rows, and how long a new row takes.
+
+    ``row_seconds`` is for all folds' members.
+    """
 
     companion: Companion
     held_out: tuple[Floats, ...]
+    row_seconds: float
 
 
 def train_companions(
@@ -148,7 +154,17 @@ def _train_one(recipe: Recipe, task: Task, n_threads: int, seconds: float | None
     companion = Companion(
         recipe.name, recipe.view, tuple(members), tuple(scores), monotonic() - start, recipe
     )
-    return Joined(companion, tuple(held_out))
+    return Joined(companion, tuple(held_out), _row_seconds(companion, task, rows[0]))
+
+
+def _row_seconds(companion: Companion, task: Task, rows: NDArray[np.int64]) -> float:
+    """Seconds that a row takes in all members, measured on some rows of the first."""
+    member = task.folds.of_fold(0)[0]
+    some = rows[:PROBE_ROWS]
+    x = VIEWS[companion.view](task.design, task.layout, task.tables, member).take(some).x
+    start = monotonic()
+    companion.members[0].predict(x)
+    return (monotonic() - start) / max(1, len(some)) * len(companion.members)
 
 
 def _fold_by_fold(

@@ -1,8 +1,8 @@
 """Trees as arrays: scikit-learn's boosted trees and forests without scikit-learn, and no pickle.
 
 A fitted ensemble becomes one table of nodes. Prediction walks all trees of a chunk of rows at
-once; leaves point to themselves. Sums and comparisons are those of scikit-learn, so predictions
-are, too.
+once, in a compiled kernel where there is one; leaves point to themselves. Sums and comparisons
+are those of scikit-learn, so predictions are, too.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabnet_auto.companions.lesson import Arrays, Floats, align
+from tabnet_auto.net.native import library
 
 CHUNK = 200_000
 """Rows times trees that are walked at once: what fits into the cache."""
@@ -44,6 +45,22 @@ class Nodes:
 
     def leaves(self, x: NDArray[np.floating]) -> NDArray[np.int32]:
         """Return the leaf of every row in every tree; ``(n, n_trees)``."""
+        return self._walked(x) if library.is_usable() else self._stepped(x)
+
+    def _walked(self, x: NDArray[np.floating]) -> NDArray[np.int32]:
+        """Row by row, by the compiled kernel."""
+        rows = np.ascontiguousarray(x, dtype=np.float64)
+        leaf = np.empty((len(x), len(self.root)), dtype=np.int32)
+        tables = (
+            self.feature, self.threshold, self.left, self.right, self.missing_left, self.levels,
+            self.goes_left, self.root,
+        )  # fmt: skip
+        own = [np.ascontiguousarray(table) for table in tables]
+        library.call("walk_trees", rows, *own, leaf, *rows.shape, len(self.root))
+        return leaf
+
+    def _stepped(self, x: NDArray[np.floating]) -> NDArray[np.int32]:
+        """All rows in all trees one step down at a time."""
         at = np.repeat(self.root[None], len(x), axis=0)
         row = np.arange(len(x))[:, None]
         for _ in range(self.depth.item()):

@@ -55,7 +55,7 @@ class Deadlines:
     ``first`` a first usable model, ``train`` training, ``blend`` choosing the blend, ``report``
     when the report's reading of rows may begin at the latest, ``end`` all. ``seed_seconds``
     is how long what follows the training takes for each network of every fold beyond ``n_seeds``,
-    ``test_seconds`` the part of it that predicts the test rows.
+    ``test_seconds`` the part of it that predicts the ``n_test`` test rows.
     """
 
     start: float
@@ -66,14 +66,24 @@ class Deadlines:
     end: float | None = None
     seed_seconds: float = 0.0
     test_seconds: float = 0.0
+    n_test: int = 0
     n_seeds: int = 1
+
+    def with_companions(self, row_seconds: float) -> Deadlines:
+        """Return the deadlines where companions take so long for each test row."""
+        seconds = self.n_test * row_seconds
+        train = None if self.train is None else self.train - seconds
+        return replace(self._answered_earlier(seconds), train=train)
 
     def with_seeds(self, n_seeds: int) -> Deadlines:
         """Return the deadlines where so many networks of every fold predict the test rows."""
+        more = (n_seeds - self.n_seeds) * self.test_seconds
+        return replace(self._answered_earlier(more), n_seeds=n_seeds)
+
+    def _answered_earlier(self, seconds: float) -> Deadlines:
         if self.blend is None or self.report is None:
             return self
-        more = (n_seeds - self.n_seeds) * self.test_seconds
-        return replace(self, blend=self.blend - more, report=self.report - more, n_seeds=n_seeds)
+        return replace(self, blend=self.blend - seconds, report=self.report - seconds)
 
 
 def read_time_limit(time_limit: object) -> Deadlines:
@@ -160,6 +170,7 @@ def fit_into_time(
         blend=end + weighing - seeds * kept * test,
         report=times.end - seeds * (kept * test + report), n_seeds=seeds,
         seed_seconds=test + attention + report + 2.0 * valid, test_seconds=kept * test,
+        n_test=int(kept * n_test),
     )  # fmt: skip
     return replace(task, folds=thinner), times, _short_of(n_held, now_held, n_test, kept)
 

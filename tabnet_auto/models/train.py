@@ -7,7 +7,7 @@ whatever comes. Time that a limit leaves goes to further rounds of networks.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 
 import torch
@@ -51,6 +51,11 @@ class Plan:
         own = None if self.search is None else self.search.member_settings
         return Course(self.settings.net, self.settings.train, self.device, own)
 
+    def beside(self, companions: Sequence[Joined]) -> Plan:
+        """Return what is left of the plan where companions predict the test rows, too."""
+        seconds = sum(one.row_seconds for one in companions)
+        return replace(self, times=self.times.with_companions(seconds))
+
     def room(self, epoch_seconds: float) -> Room:
         """What there is room for after a round of networks of which an epoch took so long."""
         most = self.settings.timed_seeds()
@@ -63,7 +68,7 @@ class Models:
 
     ``net`` holds all network members' best weights, ``task`` says who they are; ``state`` is how
     the first round of them ended; ``held_out`` holds every model's predictions of the rows that
-    its members held out.
+    its members held out; ``times`` are the plan's deadlines, by what the models need to predict.
     """
 
     net: nn.Module
@@ -73,6 +78,7 @@ class Models:
     held_out: HeldOut
     chosen: Chosen
     scores: Scores
+    times: Deadlines
 
 
 def train_models(task: Task, plan: Plan, n_rows: int, trace: Trace) -> Models:
@@ -91,6 +97,7 @@ def train_models(task: Task, plan: Plan, n_rows: int, trace: Trace) -> Models:
         until=_companions_until(plan), trace=trace,
     )  # fmt: skip
     ended = ended or stop()
+    plan = plan.beside(joined)
     start = monotonic()
     with stop_on_interrupt() as stop:
         net, state = training.finish(deadline=plan.times.train, stop=lambda: ended or stop())
@@ -99,14 +106,14 @@ def train_models(task: Task, plan: Plan, n_rows: int, trace: Trace) -> Models:
         room = plan.room((seconds + monotonic() - start) / state.epoch)
         net, task = train_rounds(plan.course, task, (net, state), room, trace)
     held = _held_out(net, task, joined, n_rows)
-    until = plan.times.with_seeds(task.folds.n_seeds).blend
-    chosen = choose_blend(held, task, plan.blend, n_companions=len(joined), until=until)
+    times = plan.times.with_seeds(task.folds.n_seeds)
+    chosen = choose_blend(held, task, plan.blend, n_companions=len(joined), until=times.blend)
     scores = score_models(task, held, chosen.oof)
     trace.note(chosen.reason, scores.decision.reason())
     if plan.search is not None:
         trace.note(f"search: {plan.search.outcome(scores.total)}")
     companions = tuple(one.companion for one in joined)
-    return Models(net, task, state, companions, held, chosen, scores)
+    return Models(net, task, state, companions, held, chosen, scores, times)
 
 
 def _companions_until(plan: Plan) -> float | None:

@@ -118,7 +118,7 @@ class TestList:
         assert [one.name for one in more] == ["linear", "hist_gradient_boosting", "lightgbm"]
 
     def test_the_best_preset_brings_its_own(self):
-        assert PRESETS["best"].companions == ("hist_gradient_boosting",)
+        assert PRESETS["best"].companions == ("hist_gradient_boosting", "extra_trees")
         assert PRESETS["balanced"].companions == ()
 
 

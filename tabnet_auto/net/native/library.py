@@ -17,8 +17,11 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 SWITCH = "TABNET_AUTO_KERNELS"
@@ -49,19 +52,27 @@ def describe() -> str:
     return "plain torch" if _library() is None else "compiled for this CPU"
 
 
-def call(name: str, *arguments: Tensor | float | None) -> None:
-    """Call a kernel: tensors as pointers (None as a null pointer), then factors, then sizes."""
+def call(name: str, *arguments: Tensor | NDArray[Any] | float | None) -> None:
+    """Call a kernel: tensors and arrays as pointers (None as a null one), then factors, sizes."""
     library = _library()
     assert library is not None
     kernel = getattr(library, name)
     if kernel.argtypes is None:
         kernel.argtypes = [_type_of(value) for value in arguments]
     # The caller keeps the tensors alive, and has made them contiguous or passes their strides.
-    kernel(*[value.data_ptr() if isinstance(value, Tensor) else value for value in arguments])
+    kernel(*[_address(value) for value in arguments])
 
 
-def _type_of(value: Tensor | float | None) -> type[ctypes._SimpleCData]:  # type: ignore[type-arg]
-    if value is None or isinstance(value, Tensor):
+def _address(value: Tensor | NDArray[Any] | float | None) -> float | None:
+    if isinstance(value, Tensor):
+        return value.data_ptr()
+    return value.ctypes.data if isinstance(value, np.ndarray) else value
+
+
+def _type_of(
+    value: Tensor | NDArray[Any] | float | None,
+) -> type[ctypes._SimpleCData]:  # type: ignore[type-arg]
+    if value is None or isinstance(value, Tensor | np.ndarray):
         return ctypes.c_void_p
     return ctypes.c_int64 if isinstance(value, int) else ctypes.c_float
 
