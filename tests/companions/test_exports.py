@@ -10,6 +10,7 @@ from sklearn.neighbors import KNeighborsRegressor
 from tabnet_auto.companions.estimators import Estimator, as_arrays
 from tabnet_auto.companions.linear import Linear, linear_from_arrays
 from tabnet_auto.companions.trees import Boosted, Forest, boosted_from_arrays, forest_from_arrays
+from tabnet_auto.net.native import library
 
 READERS = {Boosted: boosted_from_arrays, Forest: forest_from_arrays, Linear: linear_from_arrays}
 CODES = [2, 5]
@@ -34,6 +35,15 @@ def new_rows(x):
     new[80:90] *= 1e6
     new[:, CODES] = np.abs(new[:, CODES])
     return new
+
+
+@pytest.fixture(params=["kernel", "numpy"], autouse=True)
+def way(request, monkeypatch):
+    """Both ways down the trees."""
+    if request.param == "numpy":
+        monkeypatch.setattr(library, "is_usable", lambda: False)
+    elif not library.is_usable():
+        pytest.skip("no C compiler here: trees are walked by numpy")
 
 
 def check(model, target, n_classes, x, new, exact=1e-12):
