@@ -148,7 +148,8 @@ class Cohorts:
     """Mean attention of groups of rows, one entry a group.
 
     ``by`` and ``label`` say which, ``n_rows`` how many of ``total``; ``mean`` and ``error``
-    (standard error) are ``(group, column)``.
+    (standard error) are ``(group, column)``; ``members`` are the positions of its rows in the
+    :class:`RowSample`, nothing where they are not known.
     """
 
     by: list[str]
@@ -157,6 +158,7 @@ class Cohorts:
     mean: Floats
     error: Floats
     total: int
+    members: list[list[int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, eq=False)

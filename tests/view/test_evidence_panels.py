@@ -34,6 +34,8 @@ def test_what_is_packed_comes_out():
     assert rows["cells"] == data.rows.cells
     assert rows["heldOut"] == data.rows.held_out
     np.testing.assert_allclose(found["cohorts"]["mean"], data.cohorts.mean, atol=1e-5)
+    assert found["cohorts"]["members"] == data.cohorts.members
+    assert unpack(pack(replace(data, rows=None)))[0]["cohorts"]["members"] == []
     assert pack(data) == pack(samples.binary())
 
 
@@ -74,7 +76,10 @@ def test_a_full_sample_of_rows_stays_under_two_megabytes(n_columns, n_seeds, kep
     )
     by = [f"sensor_{i // 6:03d}" for i in range(144)]
     mean = rng.dirichlet(np.ones(n_columns), 144)
-    groups = replace(data.cohorts, by=by, label=by, n_rows=[9] * 144, mean=mean, error=mean / 3)
+    groups = replace(
+        data.cohorts, by=by, label=by, n_rows=[9] * 144, mean=mean, error=mean / 3,
+        members=[[i for i in range(n) if (i * 7 + k) % 6 == 0] for k in range(144)],
+    )  # fmt: skip
     page = render_page(
         samples.regression(n_columns=n_columns, n_seeds=n_seeds, rows=wide, cohorts=groups)
     )

@@ -56,9 +56,11 @@
     return Math.abs(value) < 9.95 ? value.toFixed(1) : value.toFixed(0);
   };
 
+  // Small differences keep one digit, down to what the page's rounded numbers can tell apart.
   const plusMinus = (share) => {
-    const size = percent(Math.abs(share));
-    return size === "0" ? size : `${share < 0 ? "−" : "+"}${size}`;
+    const size = Math.abs(share) * 100;
+    if (size < 0.0015) return "0";
+    return `${share < 0 ? "−" : "+"}${size < 0.05 ? Number(size.toPrecision(1)) : percent(Math.abs(share))}`;
   };
 
   // A name that is too long for its column goes on below, after an underscore.
@@ -124,10 +126,12 @@
 
   // A heat map of named rows. `heads` are { label, title }, `rows` are { name, value: [..] },
   // and each head says how its cells look: kind "heat", "signed", "bar" or "text".
+  // `oncount` is told how many of the rows are drawn, in words, whenever that may have changed.
   class Grid {
-    constructor({ label, heads, onopen, sort }) {
+    constructor({ label, heads, onopen, oncount, sort }) {
       this.label = label;
       this.onopen = onopen;
+      this.oncount = oncount;
       this.host = el("div", {});
       this.sort = sort;
       this.limit = MORE;
@@ -138,7 +142,13 @@
       this.rows = rows;
       this.match = matcher(words);
       this.draw();
-      return this.shown.length;
+    }
+
+    // What matches a search and is yet to be drawn is counted apart.
+    count(drawn) {
+      const [all, found] = [this.rows.length, this.shown.length];
+      const more = drawn < found && found < all ? ` (${found} match)` : "";
+      return `${drawn} of ${all} column${all === 1 ? "" : "s"}${more}`;
     }
 
     draw() {
@@ -166,6 +176,7 @@
           left ? button(`Show ${left} more`, () => { this.limit = Infinity; this.draw(); }) : null,
           this.shown.length ? null : el("span", { class: "ta-empty" }, "No column matches.")));
       scroll.scrollTop = top;
+      this.oncount?.(this.count(drawn.length));
     }
 
     head() {
