@@ -45,10 +45,18 @@ class BinaryPredictions:
 
 @dataclass(frozen=True, eq=False)
 class MulticlassPredictions:
-    """Out-of-fold counts, true class by predicted class, in the order of ``labels``."""
+    """Out-of-fold counts, true class by predicted class, in the order of ``labels``.
+
+    A sample of ``n_rows`` rows has its ``probability (n, class)`` and the positions of the
+    ``predicted`` and true classes ``(n,)``; it may be missing.
+    """
 
     labels: list[str]
     counts: NDArray[np.int64]
+    probability: Floats = field(default_factory=lambda: np.empty((0, 0)))
+    predicted: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    truth: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    n_rows: int = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -331,5 +331,11 @@ def multiclass(*, n_classes: int = 7, seed: int = 2, **changes: Any) -> ReportDa
     rng = np.random.default_rng(seed)
     counts = rng.integers(0, 60, (n_classes, n_classes)) + np.diag(rng.integers(80, 900, n_classes))
     labels = [f"cover type {i}" for i in range(n_classes)]
-    predictions = MulticlassPredictions(labels, counts.astype(np.int64))
+    truth = np.repeat(np.arange(n_classes), counts.sum(axis=1))[::5]
+    logits = 1.5 * rng.normal(size=(len(truth), n_classes))
+    logits[np.arange(len(truth)), truth] += 2.5
+    share = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    predictions = MulticlassPredictions(
+        labels, counts.astype(np.int64), share, share.argmax(axis=1), truth, int(counts.sum())
+    )
     return binary(trust=False, **{"predictions": predictions, **changes})
