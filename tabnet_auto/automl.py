@@ -16,7 +16,7 @@ import torch
 from tabnet_auto.attention.summary import summarize_attention
 from tabnet_auto.auditing.run import examine
 from tabnet_auto.companions.table import Recipe, check_companions
-from tabnet_auto.config import Preset, Search, get_preset, preset_in_python, resolve
+from tabnet_auto.config import Preset, Search, get_preset, in_python, preset_in_python, resolve
 from tabnet_auto.design import Design
 from tabnet_auto.encode.encoder import Encoder
 from tabnet_auto.ensemble.choose import check_blend
@@ -317,7 +317,7 @@ def _about(
     # What has no short name the reader fills in; estimators say how they are set up.
     listed = companions if companions is None or isinstance(companions, str) else list(companions)
     joined = "" if listed is None else f", companions={listed!r}"
-    joined += "" if search is None else f", search={search!r}"
+    joined += "" if search is None else f", search={in_python(search)}"
     versions = {name: version(name) for name in ("torch", "pandas", "scikit-learn", "numpy")}
     n_threads = torch.get_num_threads()
     return {

@@ -56,11 +56,9 @@
     return Math.abs(value) < 9.95 ? value.toFixed(1) : value.toFixed(0);
   };
 
-  // Small differences keep one digit, down to what the page's rounded numbers can tell apart.
   const plusMinus = (share) => {
-    const size = Math.abs(share) * 100;
-    if (size < 0.0015) return "0";
-    return `${share < 0 ? "−" : "+"}${size < 0.05 ? Number(size.toPrecision(1)) : percent(Math.abs(share))}`;
+    const size = percent(Math.abs(share));
+    return size === "0" ? size : `${share < 0 ? "−" : "+"}${size}`;
   };
 
   // A name that is too long for its column goes on below, after an underscore.

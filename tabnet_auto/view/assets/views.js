@@ -326,9 +326,11 @@
     const of = (name) => all.filter((i) => cohorts.by[i] === name);
     const opensGroups = openRows !== null && cohorts.members.length > 0; // an older model kept none
     const label = (i) => `${cohorts.label[i]} (${cohorts.nRows[i].toLocaleString("en")} rows)`;
+    // A difference that counts keeps a digit, however small; the page's means have five decimals.
     const starred = (gap, noise) => {
-      const said = plusMinus(gap);
-      return said !== "0" && Math.abs(gap) > noise ? `${said} *` : said;
+      const [said, size] = [plusMinus(gap), Math.abs(gap)];
+      if (size <= Math.max(noise, 1.5e-5)) return said;
+      return `${said === "0" ? `${gap < 0 ? "−" : "+"}${Number((100 * size).toPrecision(1))}` : said} *`;
     };
     let shown = by[0];
     let [a, b] = [of(shown).at(0), of(shown).at(-1)];
