@@ -19,12 +19,12 @@ from tabnet_auto.view.figures import (
     TableColumn,
 )
 from tabnet_auto.view.rates import (
+    along,
     calibration_bins,
     precision_points,
     roc_points,
     sample_note,
     shares,
-    spaced,
 )
 from tabnet_auto.view.report_data import Floats, MulticlassPredictions
 from tabnet_auto.view.svg import N_COLOURS
@@ -195,7 +195,7 @@ def class_precision(predictions: MulticlassPredictions) -> Chart:
 
 
 def _line(label: str, x: Floats, y: Floats, group: int) -> Series:
-    keep = spaced(len(x), 200)
+    keep = along(x, y)
     return Series(label, tuple(map(float, x[keep])), tuple(map(float, y[keep])), group=group)
 
 

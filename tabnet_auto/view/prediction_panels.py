@@ -24,7 +24,7 @@ from tabnet_auto.view.figures import (
     Table,
     TableColumn,
 )
-from tabnet_auto.view.rates import precision_points, roc_points, sample_note, shares, spaced
+from tabnet_auto.view.rates import along, precision_points, roc_points, sample_note, shares, spaced
 from tabnet_auto.view.report_data import (
     BinaryPredictions,
     MulticlassPredictions,
@@ -54,7 +54,7 @@ def prediction_figures(data: ReportData) -> tuple[Figure, ...]:
 def roc_chart(predictions: BinaryPredictions) -> Chart:
     """Return the ROC curve with its area, thinned for drawing after the area is computed."""
     fpr, tpr, area = roc_points(predictions.probability, predictions.truth)
-    keep = spaced(len(fpr), 200)
+    keep = along(fpr, tpr)
     tenths = np.linspace(0.0, 1.0, 11)
     rows = tuple(
         (float(t), float(v)) for t, v in zip(tenths, np.interp(tenths, fpr, tpr), strict=True)
@@ -79,7 +79,7 @@ def roc_chart(predictions: BinaryPredictions) -> Chart:
 def precision_chart(predictions: BinaryPredictions) -> Chart:
     """Return precision against recall, thinned for drawing, with the base rate."""
     recall, precision, average = precision_points(predictions.probability, predictions.truth)
-    keep = spaced(len(recall), 200)
+    keep = along(recall, precision)
     base = float(predictions.truth.mean()) if len(predictions.truth) else math.nan
     tenths = np.linspace(0.1, 1.0, 10)
     at = np.minimum(np.searchsorted(recall, tenths - 1e-12), len(recall) - 1)

@@ -84,3 +84,14 @@ def spaced(n: int, most: int) -> NDArray[np.int64]:
 def sample_note(n: int, n_rows: int) -> str:
     """Say that ``n`` of ``n_rows`` rows are drawn, where it is a sample."""
     return f" From a sample of {n:,} of {n_rows:,} rows." * (n_rows > n)
+
+
+def along(x: Floats, y: Floats, most: int = 200) -> NDArray[np.int64]:
+    """Return at most about ``most`` positions evenly spaced along a curve, both ends included.
+
+    By their number, points of a rare class would be passed over: they are among the first.
+    """
+    steps = np.abs(np.diff(x, prepend=x[0])) + np.abs(np.diff(y, prepend=y[0]))
+    length = np.cumsum(steps)
+    places = np.searchsorted(length, np.linspace(0.0, length[-1], min(len(x), most)))
+    return np.unique([0, *np.minimum(places, len(x) - 1), len(x) - 1]).astype(np.int64)

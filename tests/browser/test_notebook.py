@@ -179,7 +179,6 @@ def try_threshold(board):
     board.shows("Confusion at 0.50")
     for label in ("Fold", "Seed", "Step", "Columns", "named"):
         expect(board.control(label)).to_be_disabled()
-    assert board.save_png("Save Picture 2 (PNG)", 1) == "threshold-2.png"
     board.drag(0.5, 0.8)
     board.settles("Threshold")
     expect(board.control("Threshold")).to_have_value(re.compile("0.[78]"))
@@ -194,6 +193,7 @@ def try_threshold(board):
     board.root.locator("summary:visible").click()
     board.shows("Matthews correlation")
     board.pictures_are_drawn()
+    assert board.save_png("Save Picture 2 (PNG)", 1) == "threshold-2.png"
 
 
 def try_judged_on(board):

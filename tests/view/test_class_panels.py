@@ -9,7 +9,7 @@ from view import samples
 
 from tabnet_auto.reporting import SAMPLE, out_of_fold_sample
 from tabnet_auto.schema import Schema
-from tabnet_auto.view import class_panels, draw
+from tabnet_auto.view import class_panels, draw, rates
 from tabnet_auto.view.page import render_page
 from tabnet_auto.view.prediction_panels import prediction_figures
 from tabnet_auto.view.report_data import MulticlassPredictions
@@ -53,7 +53,7 @@ def test_curves_are_of_the_most_frequent_classes_and_say_so(predictions):
         some = len(order) < len(predictions.labels)
         assert ("Each of the 7 most frequent of 30 classes" in chart.note) == some
         assert f"sample of {len(predictions.truth):,} of {predictions.n_rows:,}" in chart.note
-        assert max(len(series.x) for series in chart.series) <= 200
+        assert max(len(series.x) for series in chart.series) <= 202
         svg, _, height = draw.picture_svg(chart)
         assert height > 420, "the legend takes nothing from the curves"
         for series in chart.series:
@@ -66,6 +66,22 @@ def test_curves_are_of_the_most_frequent_classes_and_say_so(predictions):
     assert row[5] == pytest.approx((SEVEN.probability[one, 3] >= threshold).mean(), abs=0.02)
     mean = np.mean([row[2] for row in drawn.table.rows])
     assert f"mean AUC {mean:.4f}" in drawn.title
+
+
+def test_the_curve_of_a_rare_class_is_drawn_as_it_is():
+    rng = np.random.default_rng(0)
+    truth = np.zeros(5000, np.int64)
+    truth[:20] = 1
+    p = rng.random(5000) * 0.9 + 0.1 * truth * rng.random(5000)
+    p[:12] = 0.97 + 0.03 * rng.random(12)
+    p[40:70] = 0.97 + 0.02 * rng.random(30)
+    for points in (rates.precision_points, rates.roc_points):
+        x, y, _ = points(p, truth)
+        keep = rates.along(x, y)
+        assert len(keep) <= 202
+        assert (keep[0], keep[-1]) == (0, len(x) - 1)
+        nearest = np.abs(x[:, None] - x[keep]) + np.abs(y[:, None] - y[keep])
+        assert nearest.min(axis=1).max() < 0.06, "no point is far from one that is drawn"
 
 
 def test_long_names_have_fewer_to_a_line():
