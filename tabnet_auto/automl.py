@@ -312,7 +312,7 @@ def _about(
     search: Search | None,
 ) -> dict[str, str]:
     """Return what a reader needs to reproduce the run."""
-    split = repr(folds) if hasattr(folds, "split") or isinstance(folds, FoldPlan) else "..."
+    split = in_python(folds) if hasattr(folds, "split") or isinstance(folds, FoldPlan) else "..."
     split = str(folds) if isinstance(folds, int | np.integer) else split
     # What has no short name the reader fills in; estimators say how they are set up.
     listed = companions if companions is None or isinstance(companions, str) else list(companions)
