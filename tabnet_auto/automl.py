@@ -16,7 +16,7 @@ import torch
 from tabnet_auto.attention.summary import summarize_attention
 from tabnet_auto.auditing.run import examine
 from tabnet_auto.companions.table import Recipe, check_companions
-from tabnet_auto.config import Preset, Search, get_preset, resolve
+from tabnet_auto.config import Preset, Search, get_preset, in_python, preset_in_python, resolve
 from tabnet_auto.design import Design
 from tabnet_auto.encode.encoder import Encoder
 from tabnet_auto.ensemble.choose import check_blend
@@ -313,17 +313,16 @@ def _about(
     search: Search | None,
 ) -> dict[str, str]:
     """Return what a reader needs to reproduce the run."""
-    named = repr(preset) if isinstance(preset, str) else "..."
-    split = repr(folds) if hasattr(folds, "split") or isinstance(folds, FoldPlan) else "..."
+    split = in_python(folds) if hasattr(folds, "split") or isinstance(folds, FoldPlan) else "..."
     split = str(folds) if isinstance(folds, int | np.integer) else split
     # What has no short name the reader fills in; estimators say how they are set up.
     listed = companions if companions is None or isinstance(companions, str) else list(companions)
     joined = "" if listed is None else f", companions={listed!r}"
-    joined += "" if search is None else f", search={search!r}"
+    joined += "" if search is None else f", search={in_python(search)}"
     versions = {name: version(name) for name in ("torch", "pandas", "scikit-learn", "numpy")}
     n_threads = torch.get_num_threads()
     return {
-        "Call": f"preset={named}, folds={split}, seed={seed}{joined}",
+        "Call": f"preset={preset_in_python(preset)}, folds={split}, seed={seed}{joined}",
         "Device": f"{device}, {n_threads} thread{'s' * (n_threads != 1)}",
         **({"Kernels": library.describe()} if device.type == "cpu" else {}),
         "python": platform.python_version(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -307,6 +307,28 @@ def _net_from_json(net: str, data: dict[str, Any]) -> NetConfig | PaperConfig:
         return PaperConfig(**data)
     kinds = tuple(Kind(**kind) for kind in data["other_kinds"])
     return NetConfig(**{**data, "other_kinds": kinds})
+
+
+def in_python(value: object) -> str:
+    """Return code that makes an equal setting: of a record, what differs from its defaults.
+
+    >>> in_python(Preset(net=NetConfig(other_kinds=(Kind(n_bins=4),)), effort=0.5))
+    'Preset(net=NetConfig(other_kinds=(Kind(n_bins=4),)), effort=0.5)'
+    """
+    if isinstance(value, tuple):
+        return f"({', '.join(map(in_python, value))}{',' * (len(value) == 1)})"
+    if not is_dataclass(value):
+        return repr(value.item() if isinstance(value, np.generic) else value)
+    own = {field.name: getattr(value, field.name) for field in fields(value)
+           if getattr(value, field.name) != field.default}  # fmt: skip
+    arguments = ", ".join(f"{name}={in_python(own[name])}" for name in own)
+    return f"{type(value).__name__}({arguments})"
+
+
+def preset_in_python(preset: str | Preset) -> str:
+    """Return a preset's name, or the code that makes it where it has none."""
+    names = [name for name, own in PRESETS.items() if preset in (name, own)]
+    return in_python(names[0] if names else preset)
 
 
 def resolve(preset: Preset, *, task: str, n_train: int) -> Preset:

@@ -128,20 +128,28 @@ def _curve(
     )
 
 
-def out_of_fold_sample(schema: Schema, y: NDArray[Any], oof: Floats) -> Predictions | None:
-    """Return the out-of-fold predictions in the form that the report draws."""
+def out_of_fold_sample(
+    schema: Schema, y: NDArray[Any], oof: Floats, decided: Floats
+) -> Predictions | None:
+    """Return the out-of-fold predictions in the form that the report draws.
+
+    ``decided`` are greatest at the labels, where a rule of their own decides them.
+    """
     rows = np.flatnonzero(~np.isnan(oof.reshape(len(oof), -1)[:, 0]))
     if len(rows) == 0:
         return None
-    if schema.task == "multiclass":
-        counts = np.zeros((len(schema.classes),) * 2, dtype=np.int64)
-        np.add.at(counts, (y[rows], oof[rows].argmax(axis=1)), 1)
-        return MulticlassPredictions([str(label) for label in schema.classes], counts)
     n_rows = len(rows)
+    labels = [str(label) for label in schema.classes]
+    counts = np.zeros((len(labels),) * 2, dtype=np.int64)
+    if schema.task == "multiclass":
+        np.add.at(counts, (y[rows], decided[rows].argmax(axis=1)), 1)
     rows = rows[np.linspace(0, n_rows - 1, min(n_rows, SAMPLE)).astype(np.int64)]
+    if schema.task == "multiclass":
+        named = decided[rows].argmax(axis=1)
+        return MulticlassPredictions(labels, counts, oof[rows], named, y[rows], n_rows)
     if schema.task == "regression":
         return RegressionPredictions(oof[rows], y[rows].astype(np.float64), n_rows)
-    negative, positive = (str(label) for label in schema.classes)
+    negative, positive = labels
     return BinaryPredictions(positive, negative, oof[rows, 1], y[rows], n_rows)
 
 

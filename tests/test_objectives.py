@@ -195,7 +195,7 @@ def test_repeated_folds_average_the_out_of_fold_predictions():
     assert (learned.folds.n_folds, learned.folds.n_members) == (4, 4)
     assert np.isfinite(learned.oof).all()
     assert learned.leaderboard().shape[1] == 4 + 4
-    assert "folds=FoldPlan(n_folds=2" in learned._reproduce()
+    assert "folds=FoldPlan(n_folds=2, repeats=2)" in learned._reproduce()
 
 
 def test_repeated_entities_are_said_and_offered():

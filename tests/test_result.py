@@ -13,7 +13,15 @@ import pytest
 from sklearn.metrics import make_scorer, mean_absolute_error, roc_auc_score
 
 from tabnet_auto import InputError, Preset, auto_fit
-from tabnet_auto.config import NetConfig, TrainConfig
+from tabnet_auto.config import (
+    PRESETS,
+    EncodeConfig,
+    Kind,
+    NetConfig,
+    PaperConfig,
+    TrainConfig,
+    preset_in_python,
+)
 from tabnet_auto.result.words import lines_of_python
 from tabnet_auto.train.predict import predict_members
 
@@ -106,7 +114,13 @@ def test_it_shows_itself(learned):
 def test_report(learned, tmp_path):
     page = learned.report(tmp_path / "report.html").read_text(encoding="utf-8")
     assert page.lower().startswith("<!doctype html>")
-    for word in ("roc_auc", "size", "kind", "2 rows have no value of the target", "auto_fit(train"):
+    for word in (
+        "roc_auc",
+        "size",
+        "kind",
+        "2 rows have no value of the target",
+        "fit = auto_fit(",
+    ):
         assert word in page
     assert not re.search(r"(src|href)=.https?:", page)
 
@@ -140,7 +154,29 @@ def test_submission(frame, learned, tmp_path):
 def test_how_to_reproduce_it_fits_on_a_line(frame):
     pairs = [(np.arange(100), np.arange(100, 148))]
     assert "folds=..." in fit(frame, folds=pairs).about["Call"]
-    assert "preset=..., folds=3, seed=0" in fit(frame).about["Call"]
+
+
+def test_a_preset_is_written_as_python_that_makes_the_same(frame):
+    made = fit(frame)
+    assert "preset=Preset(net=NetConfig(" in made.about["Call"]
+    assert "..." not in made._reproduce()
+    presets = [
+        Preset(net=PaperConfig(n_d=16, mask="entmax15"), train=TrainConfig(lr=np.float64(0.1))),
+        Preset(encode=EncodeConfig(max_levels=7), companions=("ridge",), n_seeds=3),
+        Preset(net=NetConfig(other_kinds=(Kind(n_bins=1),), n_steps=3, n_hidden=64, d_key=8)),
+        Preset(net=NetConfig(other_kinds=())),
+    ]
+    for preset in presets:
+        call = f"preset={preset_in_python(preset)}, folds=5, seed=0"
+        code = lines_of_python("y", {"Call": call, "torch": "2.0"})
+        assert max(map(len, code.splitlines())) <= 100
+        names = {}
+        exec(code.split("\nfit = ")[0], names)
+        names["auto_fit"] = lambda *_, preset, folds, seed: preset
+        exec("fit = " + code.split("\nfit = ")[1], {"train": None} | names, names)
+        assert names["fit"] == preset
+    assert preset_in_python("fast") == preset_in_python(PRESETS["fast"]) == "'fast'"
+    assert preset_in_python(Preset()) == "'balanced'", "what has a name is called by it"
 
 
 def test_a_long_call_is_reproduced_on_many_lines_that_say_the_same():

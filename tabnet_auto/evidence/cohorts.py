@@ -47,20 +47,23 @@ def measure_cohorts(
     columns
         The D columns' names.
     frame
-        The same n rows.
+        The same n rows, which make the groups, and below them m rows that are to be found in
+        these groups.
     schema
         What the columns mean.
     truth, predicted
-        Class positions or values ``(n,)``, and out-of-fold predictions.
+        Class positions or values ``(n + m,)``, and out-of-fold predictions.
     """
-    by, label, n_rows, mean, error = [], [], [], [], []
+    by, label, n_rows, mean, error, members = [], [], [], [], [], []
+    n = len(attention)
     order_of_use = np.argsort(-attention.mean(axis=0), kind="stable")
     busiest = [schema[columns[i]] for i in order_of_use]
-    for title, order, labels in _groupings(frame, schema, busiest, truth, predicted):
+    for title, order, labels in _groupings(frame, n, schema, busiest, truth, predicted):
         for name in order:
-            own = attention[labels == name]
+            own = attention[labels[:n] == name]
             if len(own) < MIN_COHORT:
                 continue
+            members.append(np.flatnonzero(labels[n:] == name).tolist())
             by.append(title)
             label.append(name)
             n_rows.append(len(own))
@@ -73,45 +76,50 @@ def measure_cohorts(
         n_rows=np.array(n_rows, dtype=np.int64),
         mean=np.array(mean, dtype=np.float64).reshape(-1, width),
         error=np.array(error, dtype=np.float64).reshape(-1, width),
-        total=len(attention),
+        total=n,
+        members=members,
     )
 
 
 def _groupings(
     frame: pd.DataFrame,
+    n: int,
     schema: Schema,
     columns: list[Column],
     truth: NDArray[np.generic],
     predicted: Floats,
 ) -> Iterator[tuple[str, list[str], Labels]]:
-    """Yield what rows are grouped by, the groups in their order, and the group of each row."""
+    """Yield what rows are grouped by, the groups in their order, and the group of each row.
+
+    The first ``n`` rows make the groups.
+    """
     if schema.classes:
         names = np.array([str(label) for label in schema.classes], dtype=object)
-        yield "true class", *_by_value(names[truth.astype(np.int64)])
+        yield "true class", *_by_value(names[truth.astype(np.int64)], n)
     else:
-        yield "true value", *_by_size(truth.astype(np.float64), N_PARTS, _number)
-    tenths = _by_rank(row_errors(predicted, truth), 10)
+        yield "true value", *_by_size(truth.astype(np.float64), n, _number)
+    tenths = _by_rank(row_errors(predicted, truth), n, 10)
     yield "error, by tenths", [_tenth(i) for i in range(10)], tenths
     made = 0
     for column in columns:
         if column.role == "text" or made == MAX_COLUMNS:
             continue
-        order, labels = _by_column(frame[column.name], column)
+        order, labels = _by_column(frame[column.name], n, column)
         if len(order) > 1:
             made += 1
             yield column.name, order, labels
 
 
-def _by_column(series: pd.Series[Any], column: Column) -> tuple[list[str], Labels]:
+def _by_column(series: pd.Series[Any], n: int, column: Column) -> tuple[list[str], Labels]:
     few = column.n_unique <= MAX_VALUES + 1
     if column.role == "datetime":
         instants = parse_datetime(series, day_first=prefers_day_first(series))
         values = instants.astype("datetime64[s]").astype(np.float64)
         values[np.isnat(instants)] = np.nan
-        return _by_size(values, N_PARTS, _day)
+        return _by_size(values, n, _day)
     if column.role == "numeric" or (column.role == "discrete" and not few):
-        return _by_size(to_float(series), N_PARTS, _number)
-    order, labels = _by_value(to_text(series))
+        return _by_size(to_float(series), n, _number)
+    order, labels = _by_value(to_text(series), n)
     if column.role == "discrete":
         numbers = {name: to_float(series[labels == name])[0] for name in order if name != MISSING}
         order = sorted(order, key=lambda name: numbers.get(name, np.inf))
@@ -121,10 +129,10 @@ def _by_column(series: pd.Series[Any], column: Column) -> tuple[list[str], Label
 MISSING = "(missing)"
 
 
-def _by_value(texts: NDArray[np.object_]) -> tuple[list[str], Labels]:
+def _by_value(texts: NDArray[np.object_], n: int) -> tuple[list[str], Labels]:
     """Group by the most frequent values; the others are one group, missing ones another."""
     labels = np.array([MISSING if text is None else text for text in texts], dtype=object)
-    values, counts = np.unique(labels.astype(str), return_counts=True)
+    values, counts = np.unique(labels[:n].astype(str), return_counts=True)
     order = [str(v) for v in values[np.argsort(-counts, kind="stable")] if v != MISSING]
     kept = order if len(order) <= MAX_VALUES + 1 else order[:MAX_VALUES]
     if len(kept) < len(order):
@@ -138,9 +146,9 @@ def _by_size(values: Floats, n: int, word: Any) -> tuple[list[str], Labels]:
     """Group by parts of equal size, labelled by their range; equal values stay together."""
     labels: Labels = np.full(len(values), MISSING, dtype=object)
     known = np.isfinite(values)
-    if not known.any():
+    if not known[:n].any():
         return [], labels
-    edges = np.unique(np.quantile(values[known], np.linspace(0, 1, n + 1)))
+    edges = np.unique(np.quantile(values[:n][known[:n]], np.linspace(0, 1, N_PARTS + 1)))
     place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, max(len(edges) - 2, 0))
     order = []
     for part in range(max(len(edges) - 1, 1)):
@@ -153,12 +161,16 @@ def _by_size(values: Floats, n: int, word: Any) -> tuple[list[str], Labels]:
     return list(dict.fromkeys(order)) + [MISSING] * bool((~known).any()), labels
 
 
-def _by_rank(values: Floats, n: int) -> Labels:
+def _by_rank(values: Floats, n: int, n_parts: int) -> Labels:
+    """Group by parts of equal size; a row below the first ``n`` joins the part it falls into."""
     labels: Labels = np.full(len(values), None, dtype=object)
-    known = np.flatnonzero(np.isfinite(values))
-    ordered = known[np.argsort(values[known], kind="stable")]
-    for i, part in enumerate(np.array_split(ordered, n)):
+    known = np.flatnonzero(np.isfinite(values[:n]))
+    parts = np.array_split(known[np.argsort(values[known], kind="stable")], n_parts)
+    for i, part in enumerate(parts):
         labels[part] = _tenth(i)
+    first = np.array([values[part[0]] for part in parts if len(part)])
+    for row in n + np.flatnonzero(np.isfinite(values[n:])):
+        labels[row] = _tenth(max(int(np.searchsorted(first, values[row], "right")) - 1, 0))
     return labels
 
 

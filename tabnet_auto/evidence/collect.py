@@ -24,13 +24,15 @@ def collect_evidence(
     survey = survey_rows(net, task)
     rows = survey.rows.ravel()
     attention = survey.attention.reshape(len(rows), -1).astype(np.float64)
-    truth = task.design.y
-    cohorts = None
-    if truth is not None:
-        cohorts = measure_cohorts(
-            attention, task.layout.columns, table.frame.iloc[rows], schema, truth[rows], oof[rows]
-        )
     origin = np.flatnonzero(table.has_target)
     n_steps = survey.steps.size.shape[1]
     sample = sample_rows(net, task, oof, table.frame, origin, n_steps)
+    truth = task.design.y
+    cohorts = None
+    if truth is not None:
+        shown = np.empty(0, np.int64) if sample is None else np.searchsorted(origin, sample.row)
+        both = np.concatenate([rows, shown])
+        cohorts = measure_cohorts(
+            attention, task.layout.columns, table.frame.iloc[both], schema, truth[both], oof[both]
+        )
     return Evidence(rows=sample, cohorts=cohorts, steps=survey.steps, drift=drift)

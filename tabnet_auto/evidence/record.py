@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -58,7 +58,9 @@ class Cohorts:
 
     One entry a cohort: ``by`` says what the rows were grouped by, ``label`` which group it is,
     ``n_rows (C,)`` how many there are; ``mean (C, D)`` and ``error (C, D)`` are the mean
-    attention and its standard error over those rows. ``total`` rows were read.
+    attention and its standard error over those rows. ``total`` rows were read. ``members`` are
+    the positions in the :class:`RowSample` of the rows that belong to each cohort, read or not;
+    none in models saved before they were kept.
     """
 
     by: Sequence[str]
@@ -67,6 +69,7 @@ class Cohorts:
     mean: Floats
     error: Floats
     total: int
+    members: Sequence[Sequence[int]] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +119,11 @@ class Evidence:
     cohorts: Cohorts | None = None
     steps: StepWork | None = None
     drift: Drift | None = None
+
+    def without_rows(self) -> Evidence:
+        """Return it without single rows, and without what is said of them."""
+        groups = None if self.cohorts is None else replace(self.cohorts, members=())
+        return replace(self, rows=None, cohorts=groups)
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return plain JSON data and named arrays."""

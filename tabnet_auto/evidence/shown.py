@@ -84,6 +84,7 @@ def shown_cohorts(evidence: Evidence) -> Cohorts | None:
         mean=cohorts.mean,
         error=cohorts.error,
         total=cohorts.total,
+        members=[list(rows) for rows in cohorts.members],
     )
 
 

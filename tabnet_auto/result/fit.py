@@ -278,10 +278,10 @@ class FitResult:
             **choice_words(self, self._leaderboard()),
             **self.about,
         }
-        oof = self.oof[self.has_target]
+        oof = decided = self.oof[self.has_target]
         if self.task == "multiclass":  # the confusion matrix is of labels
-            oof = self.decision.cross_fitted(oof, row_parts(self.folds, len(oof)))
-        predictions = out_of_fold_sample(self.schema, self.target, oof)
+            decided = self.decision.cross_fitted(oof, row_parts(self.folds, len(oof)))
+        predictions = out_of_fold_sample(self.schema, self.target, oof, decided)
         data = report_data(
             self.schema, self.metric, self.trace, self.attention_summary, self._leaderboard(),
             predictions, summary, self._reproduce(),

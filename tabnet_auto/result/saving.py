@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ def save(fit: FitResult, directory: str | Path, *, rows: bool = True) -> Path:
     encoder, arrays = fit.encoder.to_state()
     companions, own = companions_to_state(weighty_companions(fit))
     attention, looked_at = fit.attention_summary.to_state()
-    kept = fit.evidence if rows else replace(fit.evidence, rows=None)
+    kept = fit.evidence if rows else fit.evidence.without_rows()
     evidence, measured = kept.to_state()
     data = {
         "schema": fit.schema.to_json(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,13 @@ N_COLUMNS = 5
 """Columns that are named, those most read."""
 LETTERS = 92
 """Letters of a line of code that a page has room for."""
+RECORDS = {
+    "tabnet_auto": (
+        "EncodeConfig", "FoldPlan", "NetConfig", "PaperConfig", "Preset", "Search", "TrainConfig",
+    ),
+    "tabnet_auto.config": ("Kind",),
+}  # fmt: skip
+"""Where what a call may be made of is imported from."""
 
 
 def choice_words(fit: FitResult, leaderboard: list[dict[str, Any]]) -> dict[str, str]:
@@ -61,14 +69,19 @@ def in_words(fit: FitResult, leaderboard: list[dict[str, Any]]) -> str:
 
 def lines_of_python(target: str, about: Mapping[str, str]) -> str:
     """Return the call that repeats a run, with what it imports and the versions it ran on."""
-    ours = [name for name in ("FoldPlan", "Search") if f"{name}(" in about["Call"]]
+    made = {home: [name for name in names if f"{name}(" in about["Call"]]
+            for home, names in RECORDS.items()}  # fmt: skip
+    made["tabnet_auto"].append("auto_fit")
+    imports = [f"from {home} import {', '.join(names)}" for home, names in made.items() if names]
     call = one_a_line(f"auto_fit(train, {target!r}, {about['Call']})", LETTERS - len("fit = "))
     used = ", ".join(f"{name} {said}" for name, said in about.items() if name.islower())
-    return f"from tabnet_auto import {', '.join([*ours, 'auto_fit'])}\n\nfit = {call}\n# {used}"
+    return "\n".join([*imports, f"\nfit = {call}", f"# {used}"])
 
 
 def one_a_line(call: str, letters: int) -> str:
     """Return a call as it is where it is short, else with every argument on a line of its own.
+
+    An argument that is a long call is broken up alike.
 
     >>> print(one_a_line("f(x, 'a, b', n=[1, 2])", 9))
     f(
@@ -84,6 +97,12 @@ def one_a_line(call: str, letters: int) -> str:
     except SyntaxError:  # not everything that is passed can be written down
         return call
     assert isinstance(made, ast.Call)
-    arguments = [*made.args, *made.keywords]
-    parts = "".join(f"    {ast.get_source_segment(call, part)},\n" for part in arguments)
-    return f"{ast.get_source_segment(call, made.func)}(\n{parts})"
+    parts = [ast.unparse(made.func), "(\n"]
+    for argument in (*made.args, *made.keywords):
+        named = f"{argument.arg}=" if isinstance(argument, ast.keyword) else ""
+        value = argument.value if isinstance(argument, ast.keyword) else argument
+        text = ast.get_source_segment(call, value) or ""
+        if isinstance(value, ast.Call):
+            text = indent(one_a_line(text, letters - 5 - len(named)), "    ").lstrip()
+        parts.append(f"    {named}{text},\n")
+    return "".join([*parts, ")"])

@@ -48,6 +48,7 @@ from tabnet_auto.view.tables import format_alike, format_cell, table_html
 
 _CLOUD_LAYERS = 6
 _DOT_WIDTH = 9.0
+_LEGEND_ROW = 20.0
 _RIGHT = 26.0  # so that half of a tick's label fits right of the frame
 _N_NUMBERS_INLINE = 200  # rows of the table below a picture
 
@@ -98,20 +99,19 @@ def _numbers(table: Table) -> str:
 
 
 def _chart(chart: Chart) -> Drawing:
-    width, height = (HALF, 420.0) if chart.unit else (HALF, 300.0)
-    frame = _chart_frame(chart, width, height)
+    legend, below = _legend(chart, HALF)
+    width, height = (HALF, 420.0 + below) if chart.unit else (HALF, 300.0)
+    frame = _chart_frame(chart, width, height, 30.0 + below if chart.unit else 52.0)
     parts = frame.axes(chart.x_label, chart.y_label, percent=(chart.unit, chart.unit))
     if chart.unit and chart.diagonal:
         parts.append(line(frame.px(0), frame.py(0), (frame.px(1), frame.py(1)), "guide"))
     inside = "".join(_series(frame, series) for series in chart.series)
     box = rect(frame.left - 4, frame.top - 4, (frame.width + 8, frame.height + 8), "")
     parts.append(f'<clipPath id="c">{box}</clipPath><g clip-path="url(#c)">{inside}</g>')
-    parts += _legend(chart, width)
-    return width, height, parts
+    return width, height, parts + legend
 
 
-def _chart_frame(chart: Chart, width: float, height: float) -> Frame:
-    top = 30.0 if chart.unit else 52.0
+def _chart_frame(chart: Chart, width: float, height: float, top: float) -> Frame:
     if chart.unit:
         x = y = (0.0, 1.0)
     else:
@@ -124,26 +124,30 @@ def _chart_frame(chart: Chart, width: float, height: float) -> Frame:
     return Frame(58, top, width - 58 - _RIGHT, height - top - 46, x, y)
 
 
-def _legend(chart: Chart, width: float) -> list[str]:
-    """Return one entry a colour, where there are few enough to tell apart."""
+def _legend(chart: Chart, width: float) -> tuple[list[str], float]:
+    """Return one entry a colour, where there are few enough to tell apart, and their height."""
     named: dict[int, Series] = {}
     for series in chart.series:
         if named.get(series.group, series).style == "dashed":  # solid ones stand for their group
             named[series.group] = series
         named.setdefault(series.group, series)
-    if chart.unit or len(named) < 2:
-        return []
+    if (chart.unit and not chart.legend) or len(named) < 2:
+        return [], 0.0
     if len(named) > N_COLOURS:
-        return [text(width - 16, 18, f"{len(named)} members", "end quiet small")]
-    each = min(110.0, (width - 16) / len(named))
+        return [text(width - 16, 18, f"{len(named)} members", "end quiet small")], _LEGEND_ROW
+    # A chart from 0 to 1 grows with its legend, so names may go on below; others have one line.
+    longest = max(len(series.label) for series in named.values())
+    most = (width - 16) / max(24 + 6.4 * longest, 110.0)
+    a_row = int(min(max(most, 2), len(named))) if chart.unit else len(named)
+    each = (width - 16) / a_row if chart.unit else min(110.0, (width - 16) / a_row)
     letters = int((each - 24) / 6.4)
     out = []
     for i, (group, series) in enumerate(named.items()):
-        x = 2 + i * each
+        x, y = 2 + i % a_row * each, 18 + i // a_row * _LEGEND_ROW
         style = "dashed" if series.style == "dashed" else "line"
-        out.append(line(x, 14, (x + 14, 14), f"{style} s{group % N_COLOURS}"))
-        out.append(text(x + 19, 18, shorten(series.label, max(letters, 3)), "small"))
-    return out
+        out.append(line(x, y - 4, (x + 14, y - 4), f"{style} s{group % N_COLOURS}"))
+        out.append(text(x + 19, y, shorten(series.label, max(letters, 3)), "small"))
+    return out, -(-len(named) // a_row) * _LEGEND_ROW
 
 
 def _series(frame: Frame, series: Series) -> str:
@@ -219,7 +223,7 @@ def _paired(paired: Paired) -> Drawing:
     second = left + width + 90
     most = max(paired.left, default=0.0) or 1.0
     low = min((0.0, *paired.right))
-    reach = max((paired.right_full, *paired.right)) - low or 1.0
+    reach = max((paired.right_full, *paired.right, *paired.right_mark)) - low or 1.0
     zero = second + width * -low / reach
     bottom = top + len(paired.rows) * row
     shown = format_alike(paired.right, paired.right_form)
@@ -235,8 +239,12 @@ def _paired(paired: Paired) -> Drawing:
         parts.append(rect(left, y + 4, (width * share / most, 13), "bar"))
         parts.append(text(left + width + 46, y + 14, format_cell(share, "share"), "end small"))
         size, below = width * abs(harm) / reach, harm < 0
-        css = "bar-below" if below else "bar"
+        mark = paired.right_mark[r] if paired.right_mark else -math.inf
+        css = "bar-below" if below else "bar" if harm > mark else "bar-pale"
         parts.append(rect(zero - size * below, y + 4, (size, 13), css))
+        if paired.right_mark:
+            at = zero + width * mark / reach
+            parts.append(line(at, y + 2, (at, y + 19), "range"))
         parts.append(text(second + width + 64, y + 14, minus(shown[r]), "end small"))
     return second + width + 70, bottom + 12, parts
 

@@ -106,7 +106,7 @@ def draw_confusion(confusion: Confusion) -> Drawing:
     for i, label in enumerate(confusion.labels):
         middle = top + i * cell + cell / 2
         parts.append(text(left - 10, middle + 4, shorten(label, 18), "end"))
-        letters = max(3, int(cell / 7))
+        letters = max(3, int((cell - 5) / 7))
         x = left + i * cell + cell / 2
         parts.append(text(x, top - 10, shorten(label, letters), "mid small"))
     for r, counts in enumerate(confusion.counts):

@@ -257,15 +257,16 @@ def drift_bars(data: ReportData, n_rows: int = N_STEP_ROWS) -> Paired | None:
         rows=tuple(drift.columns[i] for i in top),
         left_label="attention",
         left=tuple(share[i] for i in top),
-        right_label="shift beyond chance",
-        right=tuple(beyond[i] for i in top),
+        right_label="shift, and what chance reaches",
+        right=tuple(drift.shift[i] for i in top),
         right_form="share",
         right_full=CLEAR_SHIFT,
+        right_mark=tuple(drift.chance[i] for i in top),
         table=Table("Attention and shift of every column", columns, rows),
         note="Shift: the largest difference of the distribution functions of a number, half the "
-        "sum of the differences of all shares of a category; 0% is none, 100% is complete. What "
-        "random dealing reaches in 19 of 20 cases is taken off. Columns that are read and "
-        f"shifted come first. A full bar is a shift of {CLEAR_SHIFT:.0%}, or the largest.",
+        "sum of the differences of all shares of a category; 0% is none, 100% is complete. The "
+        "line is what random dealing reaches in 19 of 20 cases: a pale bar ends before it. Columns "
+        f"that are read and shifted come first. A full bar is {CLEAR_SHIFT:.0%}, or the largest.",
     )
 
 

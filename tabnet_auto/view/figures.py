@@ -61,7 +61,7 @@ class Chart:
     """Lines and points over two axes.
 
     ``unit`` is a chart from 0 to 1 on both axes (ROC, calibration), with the diagonal drawn in
-    where ``diagonal`` says so.
+    where ``diagonal`` says so; ``legend`` names its lines, as other charts do by themselves.
     ``ceiling`` cuts the vertical axis, so that a wild first epoch does not flatten the rest.
     """
 
@@ -74,6 +74,7 @@ class Chart:
     note: str = ""
     unit: bool = False
     diagonal: bool = True
+    legend: bool = False
     ceiling: float | None = None
 
 
@@ -146,7 +147,8 @@ class Paired:
     """Two bars a row on scales of their own: what is read, and what is lost without it.
 
     ``right`` may be negative; its zero line is drawn. A bar of ``right_full`` is as long as can be,
-    so that small values look small; without it the largest is.
+    so that small values look small; without it the largest is. ``right_mark`` has a line for each
+    bar, which is pale where it does not reach it.
     """
 
     title: str
@@ -160,6 +162,7 @@ class Paired:
     note: str = ""
     right_form: Form = "score"
     right_full: float = 0.0
+    right_mark: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

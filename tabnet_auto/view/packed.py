@@ -33,7 +33,7 @@ def pack(data: ReportData) -> str:
         "step": _rounded(data.attention_steps),
         **_seeds(data),
         "rows": None if data.rows is None else _rows(data.rows),
-        "cohorts": None if data.cohorts is None else _cohorts(data.cohorts),
+        "cohorts": None if data.cohorts is None else _cohorts(data.cohorts, data.rows),
     }
     text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     # A lone surrogate in a user's text has no UTF-8; it becomes a question mark.
@@ -66,7 +66,7 @@ def _rows(rows: RowSample) -> dict[str, Any]:
     }
 
 
-def _cohorts(cohorts: Cohorts) -> dict[str, Any]:
+def _cohorts(cohorts: Cohorts, rows: RowSample | None) -> dict[str, Any]:
     return {
         "by": cohorts.by,
         "label": cohorts.label,
@@ -74,6 +74,7 @@ def _cohorts(cohorts: Cohorts) -> dict[str, Any]:
         "mean": _rounded(cohorts.mean),
         "error": _rounded(cohorts.error),
         "total": cohorts.total,
+        "members": [] if rows is None else cohorts.members,
     }
 
 

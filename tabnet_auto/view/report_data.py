@@ -45,10 +45,18 @@ class BinaryPredictions:
 
 @dataclass(frozen=True, eq=False)
 class MulticlassPredictions:
-    """Out-of-fold counts, true class by predicted class, in the order of ``labels``."""
+    """Out-of-fold counts, true class by predicted class, in the order of ``labels``.
+
+    A sample of ``n_rows`` rows has its ``probability (n, class)`` and the positions of the
+    ``predicted`` and true classes ``(n,)``; it may be missing.
+    """
 
     labels: list[str]
     counts: NDArray[np.int64]
+    probability: Floats = field(default_factory=lambda: np.empty((0, 0)))
+    predicted: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    truth: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    n_rows: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +156,8 @@ class Cohorts:
     """Mean attention of groups of rows, one entry a group.
 
     ``by`` and ``label`` say which, ``n_rows`` how many of ``total``; ``mean`` and ``error``
-    (standard error) are ``(group, column)``.
+    (standard error) are ``(group, column)``; ``members`` are the positions of its rows in the
+    :class:`RowSample`, nothing where they are not known.
     """
 
     by: list[str]
@@ -157,6 +166,7 @@ class Cohorts:
     mean: Floats
     error: Floats
     total: int
+    members: list[list[int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, eq=False)

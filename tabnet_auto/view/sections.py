@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from tabnet_auto.view.class_panels import class_table
 from tabnet_auto.view.draw import figure_html
 from tabnet_auto.view.draw_maps import HALF_CLASSES
 from tabnet_auto.view.evidence_panels import (
@@ -30,7 +31,7 @@ from tabnet_auto.view.panels import (
     step_heat,
     trust_bars,
 )
-from tabnet_auto.view.prediction_panels import class_table, confusion, prediction_figures
+from tabnet_auto.view.prediction_panels import prediction_figures
 from tabnet_auto.view.report_data import MulticlassPredictions, ReportData
 from tabnet_auto.view.svg import escape
 from tabnet_auto.view.tables import table_html
@@ -226,18 +227,20 @@ def _predictions(data: ReportData) -> str:
     half = [figure for figure in figures if figure not in broad]
     body = _grid(half) if half else ""
     if isinstance(data.predictions, MulticlassPredictions):
-        body = _classes(data.predictions)
+        body = _classes(data.predictions, half)
     return _lead(lead) + body + "".join(wide(figure) for figure in broad)
 
 
-def _classes(predictions: MulticlassPredictions) -> str:
-    """Return the confusion matrix and its classes, side by side where both fit."""
-    picture = confusion(predictions)
-    table = table_html(class_table(predictions), css="ta-sortable", sticky=True)
+def _classes(predictions: MulticlassPredictions, figures: list[Figure]) -> str:
+    """Return the confusion matrix and its classes, side by side where both fit, then curves."""
+    matrix, *curves = figures
+    table = table_html(class_table(predictions), css="ta-sortable ta-classes", sticky=True)
     card = f'<div class="ta-card">{table}</div>'
-    if len(picture.labels) <= HALF_CLASSES:
-        return f'<div class="ta-grid">{figure_html(picture)}{card}</div>'
-    return wide(picture) + card
+    if len(predictions.labels) <= HALF_CLASSES:
+        head = f'<div class="ta-grid">{figure_html(matrix)}{card}</div>'
+    else:
+        head = wide(matrix) + card
+    return head + (_grid(curves) if curves else "")
 
 
 def _columns(data: ReportData) -> str:

@@ -1,5 +1,6 @@
 """A dashboard on a page as its user handles it, and the notebooks that show one."""
 
+import struct
 from pathlib import Path
 
 from browser import jupyter
@@ -47,7 +48,8 @@ class Board:
 
     def __init__(self, page, number=0):
         self.page, self.root = page, page.locator(".ta-board").nth(number)
-        expect(self.root.locator("img").first).to_be_visible(timeout=LOAD)
+        # A PNG is offered as soon as a picture is drawn.
+        expect(self.root.get_by_text("(PNG)").first).to_be_visible(timeout=LOAD)
 
     def open(self, title):
         self.root.get_by_role("tab", name=title, exact=True).click()
@@ -108,10 +110,21 @@ class Board:
     def python(self):
         return self.root.locator("pre:visible").last.inner_text()
 
-    def save(self, what):
+    def save(self, what, kind="a"):
         with self.page.expect_download() as caught:
-            self.root.locator("a:visible", has_text=what).first.click()
+            self.root.locator(f"{kind}:visible", has_text=what).first.click()
         return Path(caught.value.path()), caught.value.suggested_filename
+
+    def save_png(self, what, number=0):
+        """Save a picture that the browser draws; its name. It is twice as large, and not blank."""
+        path, name = self.save(what, "button")
+        data = path.read_bytes()
+        assert data.startswith(b"\x89PNG")
+        size = struct.unpack(">II", data[16:24])
+        shown = self.root.locator("img:visible").nth(number)
+        assert list(size) == shown.evaluate("x => [2 * x.naturalWidth, 2 * x.naturalHeight]")
+        assert len(data) > 5_000
+        return name
 
     def pictures_are_drawn(self):
         images = self.root.locator("img:visible")

@@ -1,6 +1,7 @@
 """The explorers of the page: every control is used, and what it does is looked at."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -99,10 +100,17 @@ def test_a_wide_table_shows_more_when_asked(offline, folder):
     expect(box).not_to_have_class(goes_on)
     box.evaluate("box => box.scrollTo(0, 0)")
     expect(box).to_have_class(goes_on)
+    said = section.get_by_role("status")
+    expect(said).to_have_text(re.compile("^60 of 300 columns;"))
+    section.get_by_label("Find columns").fill("_a")
+    expect(said).to_have_text(re.compile(r"^60 of 300 columns \(100 match\);"))
+    section.get_by_label("Find columns").fill("")
     section.get_by_role("button", name="Show 240 more").click()
     assert len(names(section)) == 300
+    expect(said).to_have_text(re.compile("^300 of 300 columns;"))
     section.get_by_label("Find columns").fill("sensor_299")
     assert names(section) == ["sensor_299_c"]
+    expect(said).to_have_text(re.compile("^1 of 300 columns;"))
 
 
 def test_a_cell_opens_the_rows_that_give_it_most_attention(offline, folder):
@@ -374,7 +382,7 @@ def test_500_columns_stay_usable(offline, tmp_path):
     assert len(found) < 5
     steps = page.locator("#steps .ta-explore")
     steps.get_by_label("Find columns").fill("_a")
-    assert steps.get_by_role("status").inner_text().startswith("167 of 500 columns")
+    assert steps.get_by_role("status").inner_text().startswith("60 of 500 columns (167 match)")
     table = page.locator("table.ta-schema")
     page.get_by_label("Filter columns").fill("sensor_3")
     assert table.locator("tbody tr:visible").count() == 100
@@ -413,6 +421,51 @@ def test_groups_and_their_difference(offline, folder):
     assert names(section) == [DATA.columns[i] for i in np.argsort(-mean[13])]
     section.get_by_label("Find columns").fill("ticket")
     assert len(names(section)) == 2
+
+
+def test_a_cell_of_a_group_opens_its_rows(offline, folder):
+    page = opened(offline, folder)
+    section, rows = page.locator("#cohorts .ta-explore"), page.locator("#rows")
+    section.get_by_label("Group rows by").select_option("age")
+    place = [i for i, by in enumerate(DATA.cohorts.by) if by == "age"]
+    section.locator('[data-at="4,3"]').click()  # the second of the groups, after two other cells
+    own = DATA.cohorts.members[place[1]]
+    assert own == list(range(1, 60, 2))
+    chosen = rows.get_by_label("Rows", exact=True)
+    assert chosen.locator("option:checked").inner_text() == "21 to 40 (30)"
+    assert rows.get_by_label("Read by").input_value() == "-1", "as its group's mean was read"
+    expected = sorted(own, key=lambda i: -own_share(DATA, i, 4))[:15]
+    assert names(rows, ".ta-rows-table") == [DATA.rows.names[i] for i in expected]
+    section.locator('[data-at="4,4"]').click()
+    assert rows.get_by_text("None of the sampled rows is in this group.").is_visible()
+    chosen.select_option(label="largest errors (30)")
+    assert len(names(rows, ".ta-rows-table")) == 15
+    chosen.select_option(label="yes (30)")
+    truths = rows.locator(".ta-rows-table tbody tr > :nth-child(2)").all_inner_texts()
+    assert set(truths) == {"yes"}, "groups can be chosen in the menu, too"
+    section.locator("tbody td").nth(1).click()
+    assert chosen.locator("option:checked").inner_text() == "yes (30)", "no cell of a difference"
+
+
+def test_groups_of_an_older_model_open_nothing(offline, tmp_path):
+    old = replace(DATA.cohorts, members=[])
+    (tmp_path / "old.html").write_text(render_page(replace(DATA, cohorts=old)), encoding="utf-8")
+    page = opened(offline, tmp_path, "old")
+    assert page.locator("#cohorts [data-at]").count() == 0
+    assert "opens its rows" not in page.locator("#cohorts").get_by_role("status").inner_text()
+    assert page.locator("#rows").get_by_label("Rows", exact=True).locator("optgroup").count() == 0
+
+
+def test_a_difference_that_counts_is_never_said_to_be_zero(offline, tmp_path):
+    mean = DATA.cohorts.mean.copy()
+    mean[1] = mean[0] - np.array([0.0004, -0.00003, 1e-9, 0.0, 0.02, *[0.1] * 9])
+    groups = replace(DATA.cohorts, mean=mean, error=np.zeros_like(mean))
+    (tmp_path / "near.html").write_text(render_page(replace(DATA, cohorts=groups)), "utf-8")
+    section = opened(offline, tmp_path, "near").locator("#cohorts .ta-explore")
+    cells = section.locator("tbody tr > :nth-child(2)").all_inner_texts()
+    found = dict(zip(names(section), cells, strict=True))
+    said = [found[name] for name in DATA.columns[:6]]
+    assert said == ["+0.04 *", "−0.003 *", "0", "0", "+2.0 *", "+10 *"]
 
 
 def test_without_a_way_to_unpack_the_pictures_stay(offline, folder):

@@ -104,6 +104,7 @@ def try_networks_and_columns(board):
     path, name = board.save("Save Picture")
     assert name == "attention.svg"
     assert path.read_text("utf-8").startswith("<svg")
+    assert board.save_png("Save Picture") == "attention.png"
 
 
 def try_rows(board):
@@ -176,6 +177,8 @@ def try_threshold(board):
     """The number by keyboard, the slider by pointer."""
     board.open("Threshold")
     board.shows("Confusion at 0.50")
+    for label in ("Fold", "Seed", "Step", "Columns", "named"):
+        expect(board.control(label)).to_be_disabled()
     board.drag(0.5, 0.8)
     board.settles("Threshold")
     expect(board.control("Threshold")).to_have_value(re.compile("0.[78]"))
@@ -190,6 +193,7 @@ def try_threshold(board):
     board.root.locator("summary:visible").click()
     board.shows("Matthews correlation")
     board.pictures_are_drawn()
+    assert board.save_png("Save Picture 2 (PNG)", 1) == "threshold-2.png"
 
 
 def try_judged_on(board):

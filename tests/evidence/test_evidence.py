@@ -154,6 +154,56 @@ def test_groups_of_rows_average_their_own_rows():
     assert found.n_rows[by == "true value"].tolist() == [80] * 5
 
 
+def test_a_row_of_the_sample_is_in_the_group_its_values_say(frame, learned):
+    sample, groups = learned.evidence.rows, learned.evidence.cohorts
+    rows = frame.iloc[sample.row].reset_index(drop=True)
+    for by, label, members in zip(groups.by, groups.label, groups.members, strict=True):
+        own = rows.iloc[members]
+        if by in ("true class", "kind"):
+            assert (
+                members == np.flatnonzero(rows["y" if by == "true class" else by] == label).tolist()
+            )
+        elif by in ("size", "noise") and label == "(missing)":
+            assert members == np.flatnonzero(rows[by].isna()).tolist()
+        elif by in ("size", "noise"):
+            low, high = (float(end) for end in label.split(" to "))
+            assert own[by].between(low - 1e-3, high + 1e-3).all()
+    for by in ("true class", "error, by tenths", "kind", "noise"):
+        every = [i for own, other in zip(groups.members, groups.by, strict=True)
+                 if other == by for i in own]  # fmt: skip
+        assert sorted(every) == list(range(len(rows))), "each row in one group"
+    tenths = [i for i, by in enumerate(groups.by) if by == "error, by tenths"]
+    means = [sample.error[groups.members[i]].mean() for i in tenths if len(groups.members[i])]
+    assert means == sorted(means)
+
+
+def test_rows_that_make_no_group_join_the_one_they_fall_into():
+    n = 100
+    frame = pd.DataFrame({"number": np.arange(n) / 10, "letter": ["a", "b"] * 50})
+    extra = pd.DataFrame({"number": [-5.0, 3.33, 99.0, np.nan], "letter": ["b", "a", "c", None]})
+    both = pd.concat([frame, extra], ignore_index=True)
+    schema = infer_schema(frame.assign(y=frame["number"]), "y")
+    truth = np.array([*np.arange(n), -1.0, 0.0, 50.0, 1e6])
+    attention = np.random.default_rng(0).dirichlet(np.ones(2), n)
+    predicted = np.zeros(n + 4)
+    found = measure_cohorts(attention, ["number", "letter"], both, schema, truth, predicted)
+    alone = measure_cohorts(
+        attention, ["number", "letter"], frame, schema, truth[:n], predicted[:n]
+    )
+    assert alone.members == [[]] * len(alone.by)
+    assert alone.n_rows.tolist() == found.n_rows.tolist(), "the groups are those of the read rows"
+    np.testing.assert_array_equal(alone.mean, found.mean)
+    members = {}
+    for by, own in zip(found.by, found.members, strict=True):
+        members.setdefault(by, []).append(own)
+    assert members["number"] == [[0], [1], [], [], [2]], "the missing one is in none"
+    assert members["letter"] == [[1], [0]], "nor is a level of its own"
+    assert members["true value"] == [[0, 1], [], [2], [], [3]]
+    assert members["error, by tenths"] == [[0, 1], [], [], [], [], [2], [], [], [], [3]]
+    labels = [name for name, by in zip(found.label, found.by, strict=True) if by == "number"]
+    assert labels[0].startswith("-5 to "), "and a range holds all of its rows"
+
+
 def test_ends_of_ranges_are_read_at_a_glance():
     ends = (14_999.0, 500_001.0, 123_456.7, 1985.0, 3.14159, -25_000.0)
     words = ["14,999", "500,001", "123,457", "1985", "3.142", "-25,000"]

@@ -225,7 +225,7 @@ def test_both_scores_are_said(learned, tmp_path):
     page = learned.report(tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Configurations by fold" in page
     assert "1 (preset)" in page
-    assert "search=Search(n_configurations=4" in learned._reproduce()
+    assert "search=Search(n_configurations=4" in learned.about["Call"]
 
 
 def test_saved_and_refitted(learned, tmp_path):

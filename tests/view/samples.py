@@ -174,13 +174,19 @@ def rows(
     )
 
 
-def cohorts(rng: np.random.Generator, mean: np.ndarray, truths: list[str]) -> Cohorts:
-    """Two classes, ten tenths of the error, and the parts of one column."""
+def cohorts(rng: np.random.Generator, mean: np.ndarray, truths: list[str], n: int) -> Cohorts:
+    """Two classes, ten tenths of the error, and the parts of one column; none is of the last.
+
+    The ``n`` rows of the sample take turns in the other groups.
+    """
     by = ["true class"] * len(truths) + ["error, by tenths"] * 10 + ["age"] * 3
     label = [*truths, *(str(i + 1) for i in range(10)), "0 to 20", "21 to 40", "41 to 80"]
     shares = mean * rng.gamma(9.0, 1 / 9, (len(by), len(mean)))
     shares /= shares.sum(axis=1, keepdims=True)
-    return Cohorts(by, label, [100 + i for i in range(len(by))], shares, 0.1 * shares, 2000)
+    sizes = [100 + i for i in range(len(by))]
+    turns = [(k, each) for each in (len(truths), 10, 2) for k in range(each)]
+    members = [*(list(range(k, n, each)) for k, each in turns), []]
+    return Cohorts(by, label, sizes, shares, 0.1 * shares, 2000, members)
 
 
 def step_work(n_folds: int, n_steps: int) -> StepWork:
@@ -279,7 +285,7 @@ def binary(*, seed: int = 0, trust: bool = True, n_seeds: int = 1, **changes: An
         "plan": {"Time": "1 min 14 s", "Networks": "5 (5 folds)"},
         "step_work": step_work(5, 2),
         "rows": rows(rng, steps, 60, ["no", "yes"], n_seeds),
-        "cohorts": cohorts(rng, share, ["no", "yes"]),
+        "cohorts": cohorts(rng, share, ["no", "yes"], 60),
         "drift": drift(rng, columns, of_class="yes"),
     }
     return ReportData(**{**values, **changes})
@@ -314,7 +320,7 @@ def regression(
         "reproduce": REPRODUCE,
         "step_work": step_work(5, 3),
         "rows": rows(rng, steps, 80, ["200,000", "312,400"]),
-        "cohorts": cohorts(rng, steps.mean(axis=(0, 1)), ["low", "high"]),
+        "cohorts": cohorts(rng, steps.mean(axis=(0, 1)), ["low", "high"], 80),
         "drift": drift(rng, columns, of_class=""),
     }
     return ReportData(**{**values, **changes})
@@ -325,5 +331,11 @@ def multiclass(*, n_classes: int = 7, seed: int = 2, **changes: Any) -> ReportDa
     rng = np.random.default_rng(seed)
     counts = rng.integers(0, 60, (n_classes, n_classes)) + np.diag(rng.integers(80, 900, n_classes))
     labels = [f"cover type {i}" for i in range(n_classes)]
-    predictions = MulticlassPredictions(labels, counts.astype(np.int64))
+    truth = np.repeat(np.arange(n_classes), counts.sum(axis=1))[::5]
+    logits = 1.5 * rng.normal(size=(len(truth), n_classes))
+    logits[np.arange(len(truth)), truth] += 2.5
+    share = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    predictions = MulticlassPredictions(
+        labels, counts.astype(np.int64), share, share.argmax(axis=1), truth, int(counts.sum())
+    )
     return binary(trust=False, **{"predictions": predictions, **changes})

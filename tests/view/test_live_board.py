@@ -101,6 +101,28 @@ def test_the_line_gives_the_attention_panels_numbers(fold, seed, step):
             assert share == pytest.approx(found[place, i], rel=1e-4)
 
 
+def test_controls_that_do_nothing_on_a_tab_are_off_there():
+    board = dashboard().board
+    choosing = ("fold", "seed", "step", "n_columns", "words")
+    for title in board.outputs:
+        open_tab(board, title)
+        for field in choosing:
+            assert control(board, field).disabled == (title == "Threshold")
+        assert not control(board, "threshold").disabled
+    control(board, "threshold").value = 0.3
+    open_tab(board, "Attention")
+    assert not any(control(board, field).disabled for field in choosing)
+
+
+def test_a_png_is_offered_beside_every_picture_where_it_can_be_made():
+    board = dashboard().board
+    for title in board.outputs:
+        html = open_tab(board, title)
+        offered = re.findall(r'<button type="button" hidden [^>]*\.png[^>]*>(.*?)</button>', html)
+        assert len(offered) == html.count("<img") == html.count("onload=")
+        assert len(offered) == html.count("(SVG)")
+
+
 def test_columns_are_filtered_by_their_names():
     board = dashboard().board
     control(board, "words").value = "AGE, sex"

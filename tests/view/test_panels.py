@@ -9,10 +9,9 @@ import pytest
 from view import samples
 
 from tabnet_auto.errors import InputError
-from tabnet_auto.view import draw, panels, prediction_panels
+from tabnet_auto.view import draw, panels, prediction_panels, rates
 from tabnet_auto.view.report_data import (
     BinaryPredictions,
-    MulticlassPredictions,
     RegressionPredictions,
 )
 
@@ -131,7 +130,7 @@ def test_roc_area_is_the_rank_statistic_with_ties():
     rng = np.random.default_rng(0)
     probability = rng.random(400).round(1)
     truth = (rng.random(400) < probability).astype(int)
-    fpr, tpr, area = prediction_panels.roc_points(probability, truth)
+    fpr, tpr, area = rates.roc_points(probability, truth)
     assert area == pytest.approx(_auc(probability, truth))
     assert (fpr[0], tpr[0], fpr[-1], tpr[-1]) == (0, 0, 1, 1)
     assert len(fpr) == len(np.unique(probability)) + 1
@@ -142,7 +141,7 @@ def test_roc_of_one_class_is_undefined_and_says_so():
         BinaryPredictions("1", "0", np.array([0.2, 0.4]), np.array([1, 1]))
     )
     assert "one class only" in chart.title
-    empty = prediction_panels.roc_points(np.array([]), np.array([], dtype=int))
+    empty = rates.roc_points(np.array([]), np.array([], dtype=int))
     assert math.isnan(empty[2])
 
 
@@ -150,7 +149,7 @@ def test_calibration_bins_hold_all_rows_and_their_means():
     rng = np.random.default_rng(0)
     probability = rng.random(5000)
     truth = (rng.random(5000) < probability).astype(int)
-    bins = prediction_panels.calibration_bins(probability, truth)
+    bins = rates.calibration_bins(probability, truth)
     assert len(bins) == 10
     assert sum(b[4] for b in bins) == 5000
     assert {b[4] for b in bins} == {500}
@@ -161,7 +160,7 @@ def test_calibration_bins_hold_all_rows_and_their_means():
 @pytest.mark.parametrize("probability", [np.full(50, 0.3), np.repeat([0.0, 1.0], 25)])
 def test_calibration_keeps_equal_predictions_together(probability):
     truth = np.tile([0, 1], 25)
-    bins = prediction_panels.calibration_bins(probability, truth)
+    bins = rates.calibration_bins(probability, truth)
     assert sum(b[4] for b in bins) == 50
     assert [b[0] for b in bins] == pytest.approx(np.unique(probability).tolist())
 
@@ -172,23 +171,6 @@ def test_each_class_histogram_adds_up_to_one():
         assert sum(shares) == pytest.approx(1)
     assert len(histogram.edges) == len(histogram.series[0][1]) + 1
     assert "sample of 4,000 of 12,000" in histogram.note
-
-
-def test_confusion_folds_rare_classes_without_losing_rows():
-    data = samples.multiclass(n_classes=30).predictions
-    shown = prediction_panels.confusion(data)
-    counts = np.array(shown.counts)
-    assert counts.shape == (20, 20)
-    assert counts.sum() == data.counts.sum()
-    assert shown.labels[-1] == "11 others"
-    kept = [data.labels.index(label) for label in shown.labels[:-1]]
-    assert (counts[:-1, :-1] == data.counts[np.ix_(kept, kept)]).all()
-
-
-def test_class_table_is_recall_and_precision():
-    table = prediction_panels.class_table(MulticlassPredictions(["a", "b", "c"], np.array(
-        [[8, 2, 0], [1, 4, 0], [0, 0, 0]])))  # fmt: skip
-    assert table.rows == (("a", 10, 0.8, 8 / 9), ("b", 5, 0.8, 4 / 6), ("c", 0, None, None))
 
 
 def test_regression_pictures():

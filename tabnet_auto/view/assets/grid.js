@@ -124,10 +124,12 @@
 
   // A heat map of named rows. `heads` are { label, title }, `rows` are { name, value: [..] },
   // and each head says how its cells look: kind "heat", "signed", "bar" or "text".
+  // `oncount` is told how many of the rows are drawn, in words, whenever that may have changed.
   class Grid {
-    constructor({ label, heads, onopen, sort }) {
+    constructor({ label, heads, onopen, oncount, sort }) {
       this.label = label;
       this.onopen = onopen;
+      this.oncount = oncount;
       this.host = el("div", {});
       this.sort = sort;
       this.limit = MORE;
@@ -138,7 +140,13 @@
       this.rows = rows;
       this.match = matcher(words);
       this.draw();
-      return this.shown.length;
+    }
+
+    // What matches a search and is yet to be drawn is counted apart.
+    count(drawn) {
+      const [all, found] = [this.rows.length, this.shown.length];
+      const more = drawn < found && found < all ? ` (${found} match)` : "";
+      return `${drawn} of ${all} column${all === 1 ? "" : "s"}${more}`;
     }
 
     draw() {
@@ -166,6 +174,7 @@
           left ? button(`Show ${left} more`, () => { this.limit = Infinity; this.draw(); }) : null,
           this.shown.length ? null : el("span", { class: "ta-empty" }, "No column matches.")));
       scroll.scrollTop = top;
+      this.oncount?.(this.count(drawn.length));
     }
 
     head() {

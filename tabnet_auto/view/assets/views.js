@@ -30,6 +30,8 @@
   // Seeds of a fold whose means the page holds apart.
   const nApart = data.foldSeeds ? data.foldSeeds[0].length : 1;
 
+  const cohortKey = (g) => `group ${g}`;
+
   // --- folds ------------------------------------------------------------------------------------
 
   const ranksOf = (shares) => {
@@ -65,13 +67,13 @@
         { label: "Ranks", kind: "text", title: "best and worst rank of the column over the folds" }],
       sort: { column: nFolds, down: true },
       onopen: openRows ? (column, f) => openRows({ column, fold: f, seed }) : null,
+      oncount: (count) => {
+        words.textContent = `${count}; shares of a fold's attention in percent`
+          + `${seedWords(nApart, seed)}. Spread: highest minus lowest fold, in percentage points. Ranks: the best and `
+          + `the worst over the folds.${opens}`;
+      },
     });
-    const show = () => {
-      const n = grid.show(rows, find.box.value);
-      words.textContent = `${n} of ${columns.length} columns; shares of a fold's attention in percent`
-        + `${seedWords(nApart, seed)}. Spread: highest minus lowest fold, in percentage points. Ranks: the best and `
-        + `the worst over the folds.${opens}`;
-    };
+    const show = () => grid.show(rows, find.box.value);
     const pick = seedSelect(nApart, (value) => { seed = value; rows = foldRows(seed); show(); });
     const find = search("Find columns", "part of a name", show);
     mount("folds", [bar(nApart > 1 ? pick.field : null, find.field), grid.host, words]);
@@ -92,6 +94,10 @@
         ...(nSteps > 1 ? [{ label: "Mean of steps", kind: "bar" }] : [])],
       sort: { column: nSteps > 1 ? nSteps : 0, down: true },
       onopen: openRows ? (column, step) => openRows({ column, step, fold, seed }) : null,
+      oncount: (count) => {
+        words.textContent = `${count}, ${fold < 0 ? "mean of the folds" : folds[fold]}`
+          + `${seedWords(nApart, seed)}; in percent.${opens}`;
+      },
     });
     const show = () => {
       const byFold = seed < 0 ? data.step : data.stepSeeds.map((own) => own[seed]);
@@ -100,14 +106,12 @@
         const own = Array.from({ length: nSteps }, (_, s) => shares(s, i));
         return { id: i, name, value: nSteps > 1 ? [...own, average(own)] : own };
       });
-      const n = grid.show(rows, find.box.value);
+      grid.show(rows, find.box.value);
       order.replaceChildren(...Array.from({ length: nSteps }, (_, s) => {
         const top = [...rows].sort((a, b) => b.value[s] - a.value[s]).slice(0, 4);
         return el("li", {}, el("strong", {}, `Step ${s + 1}`), " looks most at ",
           top.map((row) => `${row.name} (${percent(row.value[s])}%)`).join(", "));
       }));
-      words.textContent = `${n} of ${columns.length} columns, ${fold < 0 ? "mean of the folds" : folds[fold]}`
-        + `${seedWords(nApart, seed)}; in percent.${opens}`;
     };
     const find = search("Find columns", "part of a name", show);
     const pick = select("Read by", [["-1", "all folds, mean"], ...folds.map((label, f) => [`${f}`, label])],
@@ -139,6 +143,10 @@
       return sum / seeds.length;
     };
     const groups = Object.keys(rows.groups);
+    // Rows to choose from by what a menu says: why they are in the sample, then by their cohorts.
+    const sets = { "": rows.names.map((_, i) => i), ...rows.groups };
+    const { by: cohortsBy, label: cohortLabel, members } = data.cohorts ?? { by: [], members: [] };
+    members.forEach((list, g) => { sets[cohortKey(g)] = list; });
     const state = { group: groups[0], fold: -1, seed: -1, step: -1, sort: "group", find: "", columns: "",
       page: 0, first: 0, row: null };
     // All errors have as many decimals as give the largest three digits.
@@ -155,8 +163,7 @@
       const match = matcher(state.find);
       const text = (i) => [rows.names[i], rows.truth[i], rows.predicted[i],
         ...rows.cells[i].map((cell, c) => `${columns[c]}=${cell}`)].join(" ");
-      const list = (state.group === "" ? rows.names.map((_, i) => i) : rows.groups[state.group])
-        .filter((i) => !state.find || match(text(i)));
+      const list = sets[state.group].filter((i) => !state.find || match(text(i)));
       const by = { error: (i) => -rows.error[i], exact: (i) => rows.error[i] }[state.sort]
         ?? (state.sort.startsWith("c") ? (i) => -share(own(i), state.step, i, Number(state.sort.slice(1))) : null);
       return by ? [...list].sort((a, b) => by(a) - by(b)) : list;
@@ -215,7 +222,7 @@
           (by) => { state.first += by * WIDTH; draw(); }) : null));
       const who = state.fold < 0 ? "each row as read by the fold that held it out" : `as read by ${folds[state.fold]}`;
       words.textContent = list.length ? `Cells show values, colour shows attention (${part()}), ${who}. A row opens below.`
-        : "No row matches.";
+        : sets[state.group].length ? "No row matches." : "None of the sampled rows is in this group.";
     };
 
     const open = (i) => {
@@ -270,8 +277,11 @@
     const change = (changes) => { Object.assign(state, { page: 0, first: 0 }, changes); draw(); };
     // The row that is open is read anew, too.
     const reread = (changes) => { change(changes); if (state.row !== null) compare(...state.pair); };
-    const group = select("Rows", [...groups.map((name) => [name, `${name} (${rows.groups[name].length})`]),
-      ["", `all of these (${n})`]], (value) => change({ group: value }));
+    const entry = (key, words) => [key, `${words} (${sets[key].length})`];
+    const group = select("Rows", [...groups.map((name) => entry(name, name)), entry("", "all of these"),
+      ...[...new Set(members.map((_, g) => cohortsBy[g]))].map((name) => ({ label: name,
+        choices: members.flatMap((_, g) => cohortsBy[g] === name ? [entry(cohortKey(g), cohortLabel[g])] : []) }))],
+    (value) => change({ group: value }));
     const fold = select("Read by", [["-1", "fold that held it out"], ...folds.map((label, f) => [`${f}`, label])],
       (value) => change({ fold: Number(value) }));
     const seed = seedSelect(K, (value) => reread({ seed: value }));
@@ -290,16 +300,16 @@
     draw();
 
     // From a cell of another view: the rows that give most attention to its column.
-    return ({ column, fold: f, step: s = -1, seed: asked }) => {
+    return ({ column, fold: f = -1, step: s = -1, seed: asked = -1, group: key = "" }) => {
       const k = K > 1 ? asked : -1; // a large sample keeps the mean of the seeds only
-      group.box.value = "";
+      group.box.value = key;
       fold.box.value = `${f}`;
       seed.box.value = `${k}`;
       step.box.value = `${s}`;
       sort.box.value = `c${column}`;
       find.box.value = narrow.box.value = "";
       detail.replaceChildren();
-      change({ group: "", fold: f, seed: k, step: s, sort: `c${column}`, find: "", columns: "", row: null });
+      change({ group: key, fold: f, seed: k, step: s, sort: `c${column}`, find: "", columns: "", row: null });
       document.getElementById("rows").scrollIntoView();
       table.querySelector("[data-at]")?.focus({ preventScroll: true });
     };
@@ -307,14 +317,21 @@
 
   // --- cohorts ----------------------------------------------------------------------------------
 
-  const cohortView = () => {
+  const cohortView = (openRows) => {
     const { cohorts } = data;
     const all = cohorts.by.map((_, i) => i);
     const by = [...new Set(cohorts.by)];
     const words = status();
     const host = el("div", {});
     const of = (name) => all.filter((i) => cohorts.by[i] === name);
+    const opensGroups = openRows !== null && cohorts.members.length > 0; // an older model kept none
     const label = (i) => `${cohorts.label[i]} (${cohorts.nRows[i].toLocaleString("en")} rows)`;
+    // A difference that counts keeps a digit, however small; the page's means have five decimals.
+    const starred = (gap, noise) => {
+      const [said, size] = [plusMinus(gap), Math.abs(gap)];
+      if (size <= Math.max(noise, 1.5e-5)) return said;
+      return `${said === "0" ? `${gap < 0 ? "−" : "+"}${Number((100 * size).toPrecision(1))}` : said} *`;
+    };
     let shown = by[0];
     let [a, b] = [of(shown).at(0), of(shown).at(-1)];
     const draw = () => {
@@ -326,19 +343,22 @@
           { label: "± 2 s.e.", kind: "text", title: "a difference within this is what chance does" },
           ...list.map((i) => ({ label: cohorts.label[i], kind: "heat", title: `${cohorts.nRows[i].toLocaleString("en")} rows` }))],
         sort: { column: 0, down: true },
+        onopen: opensGroups ? (column, i) => openRows({ column, group: cohortKey(list[i - 2]) }) : null,
+        oncount: (count) => {
+          words.textContent = `${count}; percent of attention, ${cohorts.total.toLocaleString("en")} rows `
+            + `each read by networks that did not learn from it. A: ${cohorts.by[a]} ${label(a)}. B: ${cohorts.by[b]} ${label(b)}. `
+            + `Blue: more in A, orange: more in B; a star: by more than two standard errors.${opensGroups ? opens : ""}`;
+        },
       });
       const rows = columns.map((name, c) => {
         const gap = cohorts.mean[a][c] - cohorts.mean[b][c];
         const noise = 2 * Math.hypot(cohorts.error[a][c], cohorts.error[b][c]);
         const means = list.map((i) => cohorts.mean[i][c]);
         return { id: c, name, value: [gap, noise, ...means], sorts: [Math.abs(gap), noise, ...means],
-          words: [`${plusMinus(gap)}${Math.abs(gap) > noise ? " *" : ""}`, percent(noise)] };
+          words: [starred(gap, noise), percent(noise)] };
       });
-      const n = grid.show(rows, find.box.value);
+      grid.show(rows, find.box.value);
       host.replaceChildren(grid.host);
-      words.textContent = `${n} of ${columns.length} columns; percent of attention, ${cohorts.total.toLocaleString("en")} rows `
-        + `each read by networks that did not learn from it. A: ${cohorts.by[a]} ${label(a)}. B: ${cohorts.by[b]} ${label(b)}. `
-        + "Blue: more in A, orange: more in B; a star: by more than two standard errors.";
     };
     const choices = by.map((name) => ({ label: name, choices: of(name).map((i) => [`${i}`, label(i)]) }));
     const group = select("Group rows by", by.map((name) => [name, name]), (value) => {
@@ -358,6 +378,6 @@
   const openRows = exists("rows") ? rowView() : null;
   if (exists("folds")) foldView(openRows);
   if (exists("steps")) stepView(openRows);
-  if (exists("cohorts")) cohortView();
+  if (exists("cohorts")) cohortView(openRows);
   document.documentElement.classList.add("ta-ready");
 })();

@@ -145,7 +145,7 @@ class Board:
         self.syncing = True
         try:
             for binding in self.bindings:
-                binding.show(self.rows, self.view)
+                binding.show(self.rows, self.view, self.title)
             if self.editors is not None and self.title == "What if":
                 self.editors.show(self.source, self.view)
             if self.open_row is not None and self.rows is not None and self.title == "Rows":

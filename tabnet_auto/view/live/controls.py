@@ -17,6 +17,11 @@ from tabnet_auto.view.svg import shorten
 ALL = -1
 """What a menu says for the mean over all: to ipywidgets None is no choice."""
 
+IDLE: dict[str, frozenset[str]] = {
+    "Threshold": frozenset({"fold", "seed", "step", "n_columns", "words"}),
+}
+"""Fields that mean nothing to a tab: it is of predictions, not of what the networks look at."""
+
 Options = Callable[[Rows, View], tuple[list[tuple[str, Any]], Any]]
 Bound = Callable[[Rows, View], int]
 
@@ -40,8 +45,9 @@ class Binding:
             return round(value, 2)  # what is drawn and said of it has two digits
         return None if self.field in ("fold", "seed", "step") and value == ALL else value
 
-    def show(self, rows: Rows | None, view: View) -> None:
-        """Let the widget say what the state says."""
+    def show(self, rows: Rows | None, view: View, title: str) -> None:
+        """Let the widget say what the state says, and whether the open tab looks at it."""
+        self.widget.disabled = self.field in IDLE.get(title, ())
         if rows is not None and self.options is not None:
             entries, value = self.options(rows, view)
             if list(self.widget.options) != entries:

@@ -14,6 +14,18 @@ from tabnet_auto.view.live.pictures import Picture
 from tabnet_auto.view.svg import data_uri, escape
 from tabnet_auto.view.tables import table_html
 
+OFFER = "for (const it of this.closest('.ta-dash').querySelectorAll('button')) it.hidden = false"
+"""Run when a picture is drawn: where nothing in a panel may run, no PNG is offered."""
+CONVERT = (
+    "const picture = this.closest('.ta-dash').querySelectorAll('.ta-figure img')[{number}];"
+    "const canvas = document.createElement('canvas');"
+    "canvas.width = 2 * picture.naturalWidth; canvas.height = 2 * picture.naturalHeight;"
+    "canvas.getContext('2d').drawImage(picture, 0, 0, canvas.width, canvas.height);"
+    "const link = document.createElement('a'); link.download = '{file}';"
+    "link.href = canvas.toDataURL('image/png'); link.click()"
+)
+"""Save a picture that stands above as PNG, drawn by the browser at twice its size."""
+
 
 def panel_html(panel: Panel, name: str) -> str:
     """Return a panel; ``name`` begins the names of the files that can be saved from it."""
@@ -43,7 +55,7 @@ def _figure(picture: Picture) -> str:
         f'<figcaption class="ta-caption">{escape(picture.title)}'
         f'</figcaption><div class="ta-scroll"><img role="img" alt="{alt}" aria-label="{alt}" '
         f'width="{picture.width}" height="{picture.height}" src="{data_uri(picture.svg)}" '
-        f'style="min-width:{picture.width * 0.75:.0f}px"></div>'
+        f'style="min-width:{picture.width * 0.75:.0f}px" onload="{OFFER}"></div>'
         f"{note}</figure>"
     )
 
@@ -56,11 +68,13 @@ def _numbers(table: Table) -> str:
 
 def _take_away(panel: Panel, name: str) -> str:
     """Return links that save the pictures and the table, and the lines of Python."""
-    links = [
-        _link(f"Picture {i + 1}" if len(panel.pictures) > 1 else "Picture", "SVG",
-              f"{name}{f'-{i + 1}' if i else ''}.svg", data_uri(picture.svg))
-        for i, picture in enumerate(panel.pictures)
-    ]  # fmt: skip
+    links = []
+    for i, picture in enumerate(panel.pictures):
+        what = f"Picture {i + 1}" if len(panel.pictures) > 1 else "Picture"
+        file = f"{name}{f'-{i + 1}' if i else ''}"
+        links.append(_link(what, "SVG", f"{file}.svg", data_uri(picture.svg)))
+        press = CONVERT.format(number=i, file=f"{file}.png")
+        links.append(f'<button type="button" hidden onclick="{press}">Save {what} (PNG)</button>')
     if panel.table.rows:
         text = base64.b64encode(table_csv(panel.table).encode("utf-8-sig")).decode()
         links.append(_link("Table", "CSV", f"{name}.csv", f"data:text/csv;base64,{text}"))
