@@ -53,7 +53,7 @@ def learned(frame):
     test = make_frame(120, seed=1).drop(columns="y").assign(noise=lambda d: d["noise"] + 2)
     return auto_fit(
         frame, "y", preset=Preset(net=NET, train=TRAIN, n_seeds=2), folds=3, test=test,
-        verbose=False,
+        blend="uniform", verbose=False,
     )  # fmt: skip
 
 
