@@ -243,8 +243,9 @@ def test_a_step_without_strength_loses_nothing_by_not_choosing():
 
 def test_the_network_is_left_as_it_was(frame, learned):
     again = auto_fit(
-        frame, "y", preset=Preset(net=NET, train=TRAIN, n_seeds=2), folds=3, verbose=False
-    )
+        frame, "y", preset=Preset(net=NET, train=TRAIN, n_seeds=2), folds=3, blend="uniform",
+        verbose=False,
+    )  # fmt: skip
     np.testing.assert_array_equal(again.predict_proba(frame), learned.predict_proba(frame))
     assert all(np.isfinite(v.numpy()).all() for v in learned.net.state_dict().values())
     assert again.evidence.drift is None
