@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from objective_helpers import BEST
 from sklearn.metrics import f1_score, get_scorer
 
 from tabnet_auto import FoldPlan, InputError, Preset, TabNetClassifier, auto_fit, load
@@ -22,24 +23,6 @@ def skewed(n=600):
     """A skewed target that nothing predicts: the best prediction is one number."""
     rng = np.random.default_rng(0)
     return pd.DataFrame({"x": rng.normal(size=n), "y": np.exp(rng.normal(size=n)) + 0.05})
-
-
-def weighted_median(y, weight):
-    order = np.argsort(y)
-    return y[order][np.searchsorted(np.cumsum(weight[order]), weight.sum() / 2)]
-
-
-BEST = {
-    "rmse": np.mean,
-    "mae": np.median,
-    "pinball@0.9": lambda y: np.quantile(y, 0.9),
-    "mape": lambda y: weighted_median(y, 1 / y),
-    "rmspe": lambda y: np.average(y, weights=np.maximum(y, np.quantile(y, 0.01)) ** -2.0),
-    "rmsle": lambda y: np.expm1(np.log1p(y).mean()),
-    "smape": np.median,
-    "poisson_deviance": np.mean,
-    "gamma_deviance": np.mean,
-}
 
 
 @pytest.mark.parametrize("metric", BEST)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,9 @@ N_CURVES = N_COLOURS
 """Classes with a curve of their own, the most frequent ones: as many as there are colours."""
 FALSE_ALARMS = (0.01, 0.05, 0.1, 0.25)
 RECALLS = (0.5, 0.8, 0.95)
+
+Points = Callable[[Floats, NDArray[np.int64]], tuple[Floats, Floats, float]]
+"""Points of a curve and its area, of probabilities and who is of the class."""
 
 
 def confusion(predictions: MulticlassPredictions, n_classes: int = N_CLASSES) -> Confusion:
@@ -132,16 +135,13 @@ def drawn_classes(predictions: MulticlassPredictions) -> list[int]:
 
 def class_roc(predictions: MulticlassPredictions) -> Chart:
     """Return the ROC curve of every frequent class against the rest."""
-    series: list[Series] = []
+    series, areas = [], []
     rows: list[tuple[Cell, ...]] = []
-    areas: list[float] = []
-    for group, i in enumerate(drawn_classes(predictions)):
-        truth = (predictions.truth == i).astype(np.int64)
-        fpr, tpr, area = roc_points(predictions.probability[:, i], truth)
+    for line, truth, fpr, tpr, area in _curves(predictions, roc_points):
         areas.append(area)
-        series.append(_line(predictions.labels[i], fpr, tpr, group))
+        series.append(line)
         found = np.interp(FALSE_ALARMS, fpr, tpr)
-        rows.append((predictions.labels[i], int(truth.sum()), area, *map(float, found)))
+        rows.append((line.label, int(truth.sum()), area, *map(float, found)))
     columns = [TableColumn("Class"), TableColumn("Rows", "count"), TableColumn("AUC", "score")]
     columns += [TableColumn(f"Found at {at:.0%}", "share") for at in FALSE_ALARMS]
     says = _mean_words("AUC", areas)
@@ -163,17 +163,14 @@ def class_roc(predictions: MulticlassPredictions) -> Chart:
 
 def class_precision(predictions: MulticlassPredictions) -> Chart:
     """Return precision against recall of every frequent class against the rest."""
-    series: list[Series] = []
+    series, areas = [], []
     rows: list[tuple[Cell, ...]] = []
-    areas: list[float] = []
-    for group, i in enumerate(drawn_classes(predictions)):
-        truth = (predictions.truth == i).astype(np.int64)
-        recall, precision, area = precision_points(predictions.probability[:, i], truth)
+    for line, truth, recall, precision, area in _curves(predictions, precision_points):
         areas.append(area)
-        series.append(_line(predictions.labels[i], recall, precision, group))
+        series.append(line)
         at = np.minimum(np.searchsorted(recall, np.array(RECALLS) - 1e-12), len(recall) - 1)
         found = map(float, precision[at])
-        rows.append((predictions.labels[i], float(truth.mean()), area, *found))
+        rows.append((line.label, float(truth.mean()), area, *found))
     columns = [
         TableColumn("Class"), TableColumn("Share of rows", "share"), TableColumn("AP", "score"),
     ]  # fmt: skip
@@ -194,9 +191,16 @@ def class_precision(predictions: MulticlassPredictions) -> Chart:
     )
 
 
-def _line(label: str, x: Floats, y: Floats, group: int) -> Series:
-    keep = along(x, y)
-    return Series(label, tuple(map(float, x[keep])), tuple(map(float, y[keep])), group=group)
+def _curves(
+    predictions: MulticlassPredictions, points: Points
+) -> Iterator[tuple[Series, NDArray[np.int64], Floats, Floats, float]]:
+    """Yield every frequent class against the rest: its line, who is of it, points, and area."""
+    for group, i in enumerate(drawn_classes(predictions)):
+        truth = (predictions.truth == i).astype(np.int64)
+        x, y, area = points(predictions.probability[:, i], truth)
+        keep = along(x, y)
+        drawn = tuple(map(float, x[keep])), tuple(map(float, y[keep]))
+        yield Series(predictions.labels[i], *drawn, group=group), truth, x, y, area
 
 
 def _mean_words(name: str, areas: Sequence[float]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from objective_helpers import BEST
 from sklearn.neighbors import KNeighborsRegressor
 
 from tabnet_auto import Preset, auto_fit, load
@@ -17,22 +18,6 @@ NET = NetConfig(n_steps=1, n_hidden=8, n_layers=1, n_bins=4, n_context=4)
 TINY = Preset(n_seeds=1, net=NET, train=TrainConfig(max_epochs=1, batch_size=64))
 BOOSTERS = ("hist_gradient_boosting", "lightgbm", "xgboost", "catboost")
 PACKAGES = {"hist_gradient_boosting": "sklearn"}
-
-BEST = {
-    "rmse": np.mean,
-    "mae": np.median,
-    "pinball@0.9": lambda y: np.quantile(y, 0.9),
-    "mape": lambda y: weighted_median(y, 1 / y),
-    "rmspe": lambda y: np.average(y, weights=np.maximum(y, np.quantile(y, 0.01)) ** -2.0),
-    "rmsle": lambda y: np.expm1(np.log1p(y).mean()),
-    "poisson_deviance": np.mean,
-    "gamma_deviance": np.mean,
-}
-
-
-def weighted_median(y, weight):
-    order = np.argsort(y)
-    return y[order][np.searchsorted(np.cumsum(weight[order]), weight.sum() / 2)]
 
 
 def alone(frame, companion, **options):
