@@ -120,8 +120,8 @@ def auto_fit(
         means the preset's own (``best`` has ``"hist_gradient_boosting"`` and ``"extra_trees"``),
         ``()`` none, ``"installed"`` the histogram boosting and each booster that is installed.
         Boosters by name minimise what the networks do, and stop where that loss on the fold's
-        validation rows is best; estimators are fitted as they are set up, on the scale and with the weights
-        that the metric asks for. Folds run side by side under
+        validation rows is best; estimators are fitted as they are set up, on the scale and with
+        the weights that the metric asks for. Folds run side by side under
         ``joblib.parallel_config(n_jobs=...)``.
     blend
         ``"uniform"`` mean of the models, ``"greedy"`` selection (Caruana et al. 2004),
