@@ -12,7 +12,6 @@ import argparse
 import os
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,16 +19,12 @@ import pandas as pd
 from playwright.sync_api import Page, sync_playwright
 
 from tabnet_auto import Search, auto_fit
-from tabnet_auto.config import get_preset
 from tabnet_auto.result.fit import FitResult
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 from data import DEFAULT, read_split  # the data sets' reader is shared with the benchmarks
 from live_screenshots import PATIENCE, live_pictures
 
-# The fast preset with two steps, so that there is an order of looking to show.
-PRESET = get_preset("fast")
-PRESET = replace(PRESET, net=replace(PRESET.net, n_steps=2))
 # Away with the standing bar, which would lie over the pictures; some air around each section.
 STYLE = ".ta-nav { position: static } .ta-section, .ta-detail:not(:empty) { padding: 1rem 1.25rem }"
 IMAGES = Path(__file__).resolve().parent / "images"
@@ -82,7 +77,7 @@ def fit_tables(data: Path, rows: int) -> dict[str, tuple[FitResult, pd.DataFrame
     fits = {}
     for name, (target, train, test) in tables.items():
         search = Search(n_configurations=8) if not fits else False
-        fit = auto_fit(train, target, test=test, preset=PRESET, search=search, verbose=False)
+        fit = auto_fit(train, target, test=test, preset="fast", search=search, verbose=False)
         fits[name] = fit, train
         print(f"{name}: {fit.oof_score:.4f}", flush=True)
     return fits

@@ -117,12 +117,12 @@ def auto_fit(
         What else learns in the same folds and joins the blend: names
         (``"hist_gradient_boosting"``, ``"lightgbm"``, ``"xgboost"``, ``"catboost"``,
         ``"extra_trees"``, ``"random_forest"``, ``"linear"``) and scikit-learn estimators. None
-        means the preset's own (``best`` has ``"hist_gradient_boosting"`` and ``"extra_trees"``),
-        ``()`` none, ``"installed"`` the histogram boosting and each booster that is installed.
-        Boosters by name minimise what the networks do, and stop where that loss on the fold's
-        validation rows is best; estimators are fitted as they are set up, on the scale and with
-        the weights that the metric asks for. Folds run side by side under
-        ``joblib.parallel_config(n_jobs=...)``.
+        means the preset's own (``fast`` and ``best`` have ``"hist_gradient_boosting"``, ``best``
+        ``"extra_trees"`` as well), ``()`` none, ``"installed"`` the histogram boosting and each
+        booster that is installed. Boosters by name minimise what the networks do, and stop
+        where that loss on the fold's validation rows is best; estimators are fitted as they are
+        set up, on the scale and with the weights that the metric asks for. Folds run side by
+        side under ``joblib.parallel_config(n_jobs=...)``.
     blend
         ``"uniform"`` mean of the models, ``"greedy"`` selection (Caruana et al. 2004),
         ``"stack"`` for a ridge or logistic stacker; ``"auto"`` is greedy where there are
