@@ -70,6 +70,7 @@ def test_and_one_after_another_where_nothing_is_set(numbers):
 def test_folds_of_a_companion_run_in_other_processes(numbers):
     with parallel_config(backend="loky", n_jobs=2):
         fitted = model(companions=[WhereFitted()], blend="uniform").fit(*numbers)
+    assert fitted.result_.companions, fitted.result_.trace.of("note")
     (companion,) = fitted.result_.companions
     assert os.getpid() not in {int(one.model.process_) for one in companion.members}
 
