@@ -140,7 +140,9 @@ def auto_fit(
         Roles that win over the inferred ones: ``{"zip": "categorical", "note": "drop"}``.
     audit
         ``"warn"`` says before training what makes scores promise too much (:func:`audit`),
-        ``"act"`` also follows what it offers, ``"off"`` does not look.
+        ``"act"`` also follows what it offers where that is safe: columns are left out, identical
+        rows kept together, folds go forward along dates in whose order rows stand, training rows
+        leave that a test with the target holds. ``"off"`` does not look.
     seed
         The same seed gives the same numbers on the same machine and number of threads.
     device

@@ -92,7 +92,7 @@ class Decision:
         gain = f"{size}{self.gain_error:.4f}, on rows that did not tune it"
         if self.values:
             return f"decision: tuned {what} (gain {gain})"
-        return f"decision: the most probable class (a tuned {what} gains {gain})"
+        return f"decision: the most probable class (gain of tuned {what} {gain})"
 
 
 def tune_decision(

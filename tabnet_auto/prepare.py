@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tabnet_auto.config import EncodeConfig, Preset
 from tabnet_auto.design import UNKNOWN_CODE, Design
 from tabnet_auto.encode.encoder import Encoder, fit_encoder
-from tabnet_auto.folds import Folds, check_fold_weights, make_folds, split_notes
+from tabnet_auto.folds import Folds, check_fold_weights, ignored_notes, make_folds, split_notes
 from tabnet_auto.folds.offers import offer_notes
 from tabnet_auto.frames import read_frame
 from tabnet_auto.infer import infer_schema
@@ -109,6 +109,7 @@ def fold_notes(given: Given, split: Folds, folds: object) -> list[str]:
     table, metric = given.table, given.metric
     check_fold_weights(split, table.weight)
     notes = split_notes(split, given.y, given.schema.classes)
+    notes += ignored_notes(split, table.time)
     if table.groups is None and table.time is None:
         notes += offer_notes(table.frame, given.schema, given.y, folds)
     if table.weight is not None and not metric.weighted:

@@ -94,7 +94,7 @@ def read_table(
         notes=notes,
         ignore={label: f"given as {role}=" for role, label in special.items()},
         groups=_groups(kept[special["groups"]]) if "groups" in special else None,
-        time=_order(kept[special["time"]]) if "time" in special else None,
+        time=read_order(kept[special["time"]]) if "time" in special else None,
         weight=_weights(kept[special["weight"]]) if "weight" in special else None,
     )
 
@@ -104,7 +104,7 @@ def _groups(series: pd.Series[Any]) -> NDArray[Any]:
     return np.array([text if text is not None else "" for text in to_text(series)], dtype=object)
 
 
-def _order(series: pd.Series[Any]) -> NDArray[Any]:
+def read_order(series: pd.Series[Any]) -> NDArray[Any]:
     """Return sortable values of a time column: numbers, or instants."""
     if family(series) == "number":
         values: NDArray[Any] = to_float(series)

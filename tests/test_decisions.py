@@ -103,7 +103,7 @@ def test_rules_that_gain_nothing_beyond_noise_are_not_kept():
         )
         kept.append(bool(decision.values))
         assert decision.values or decision.describe(("a", "b")) == "the most probable class"
-        assert ("tuned threshold gains" in decision.reason()) != bool(decision.values)
+        assert ("gain of tuned threshold" in decision.reason()) != bool(decision.values)
     assert np.mean(kept) < 0.35
     y, p = calibrated(2000, 2)
     sure = tune_decision(METRICS["f1"], y, p, None, make_folds("binary", y))

@@ -10,7 +10,14 @@ from sklearn import model_selection as ms
 
 from tabnet_auto.ensemble.blend import HeldOut, held_out_rows, uniform
 from tabnet_auto.errors import InputError
-from tabnet_auto.folds import FoldPlan, Folds, check_fold_weights, make_folds, split_notes
+from tabnet_auto.folds import (
+    FoldPlan,
+    Folds,
+    check_fold_weights,
+    ignored_notes,
+    make_folds,
+    split_notes,
+)
 
 
 def labels(n, shares, seed=0):
@@ -284,6 +291,32 @@ def test_splitters():
     assert all(len(set(group[rows])) == 1 for rows in folds.valid)
     one = make_folds("binary", y, folds=ms.ShuffleSplit(1, test_size=0.2, random_state=0))
     assert (one.n_members, len(one.valid[0])) == (1, 18)
+
+
+@pytest.mark.parametrize(
+    ("folds", "given", "said"),
+    [
+        (5, ("groups",), 0),
+        (5, ("time",), 0),
+        (5, ("groups", "time"), 0),
+        (ms.TimeSeriesSplit(3), ("time",), 1),  # goes by the order of the rows, which is another
+        (ms.KFold(3), ("groups", "time"), 2),
+        ("stratified", ("groups",), 1),
+        ("time", ("groups", "time"), 1),
+        ("group", ("groups", "time"), 1),
+        (ms.KFold(3), (), 0),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:The groups parameter is ignored")
+def test_folds_that_do_not_go_by_what_is_given_say_so(folds, given, said):
+    rng = np.random.default_rng(0)
+    values = {"groups": rng.integers(0, 30, 300), "time": rng.permutation(300)}
+    values = {name: values[name] for name in given}
+    made = make_folds("binary", labels(300, [0.5, 0.5]), folds=folds, n_seeds=2, **values)
+    notes = ignored_notes(made, values.get("time"))
+    assert len(notes) == said
+    assert all(note.startswith(f"{made.rule}: ") for note in notes)
+    assert all(f"of {made.n_folds} folds learn from" in note for note in notes)
 
 
 def test_explicit_pairs():

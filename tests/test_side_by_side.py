@@ -31,17 +31,6 @@ class Meeting(RegressorMixin, BaseEstimator):
         return np.full(len(X), self.mean_)
 
 
-class WhereFitted(RegressorMixin, BaseEstimator):
-    """Predicts the process that it was fitted in."""
-
-    def fit(self, X, y):
-        self.process_ = float(os.getpid())
-        return self
-
-    def predict(self, X):
-        return np.full(len(X), self.process_)
-
-
 @pytest.fixture(scope="module")
 def numbers():
     rng = np.random.default_rng(0)
@@ -68,8 +57,20 @@ def test_and_one_after_another_where_nothing_is_set(numbers):
 
 
 def test_folds_of_a_companion_run_in_other_processes(numbers):
+    # In here, so that it travels whole: IPython 7 brings a package "tests" of its own along.
+    class WhereFitted(RegressorMixin, BaseEstimator):
+        """Predicts the process that it was fitted in."""
+
+        def fit(self, X, y):
+            self.process_ = float(os.getpid())
+            return self
+
+        def predict(self, X):
+            return np.full(len(X), self.process_)
+
     with parallel_config(backend="loky", n_jobs=2):
         fitted = model(companions=[WhereFitted()], blend="uniform").fit(*numbers)
+    assert fitted.result_.companions, fitted.result_.trace.of("note")
     (companion,) = fitted.result_.companions
     assert os.getpid() not in {int(one.model.process_) for one in companion.members}
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from tabnet_auto.auditing.record import Finding, Level
 from tabnet_auto.auditing.sample import Floats, Sample, spaced
-from tabnet_auto.auditing.score import Told, as_columns, parts_of, tell
+from tabnet_auto.auditing.score import Told, as_columns, parts_of, rank_correlation, tell
+from tabnet_auto.folds.offers import says_when
 from tabnet_auto.schema import Schema
 
 SCORED_CELLS = 1_000_000
@@ -23,6 +24,12 @@ LEAK_CLASSES, LEAK_VALUES, LEAK_AUC = 0.96, 0.98, 0.99
 target. Honest columns come near: a mushroom's odour explains 0.94 of whether it can be eaten."""
 ORDER, ORDER_WARNING = 0.1, 0.9
 """Explained variance from which the order of the rows is worth a remark, and a warning."""
+IN_TIME_WARNING = 0.25
+"""The latter where a column says that the order is time."""
+IN_ORDER = 0.99
+"""Rank correlation, either way, from which a column of times says so."""
+LATE, LATER = 0.99, 0.5
+"""Test rows are later ones if more than ``LATER`` of them follow ``LATE`` of the training rows."""
 MISSING, MISSING_WARNING = 0.02, 0.25
 """The same for whether a cell is missing."""
 SURE = 30.0
@@ -60,11 +67,15 @@ def find_order(sample: Sample) -> Iterator[Finding]:
     least = max(ORDER, SURE / len(rows))
     found = [(name, o) for name, o in zip(sample.id_names, told, strict=True) if o.r2 >= least]
     for name, one in found:
-        yield _ordering((name,), one, f"the order of identifier {name!r}", sample.schema)
+        ids = sample.ids[rows, sample.id_names.index(name)]
+        clock = _clock(sample, rows, ids)
+        yield _ordering((name,), one, f"the order of identifier {name!r}", sample, clock)
     if not found:
-        told_by_place = tell(sample.place[rows].astype(np.float64), target, part, is_level=False)
+        place = sample.place[rows].astype(np.float64)
+        told_by_place = tell(place, target, part, is_level=False)
         if told_by_place.r2 >= least:
-            yield _ordering((), told_by_place, "the order of the rows", sample.schema)
+            clock = _clock(sample, rows, place)
+            yield _ordering((), told_by_place, "the order of the rows", sample, clock)
 
 
 def find_missingness(sample: Sample) -> Iterator[Finding]:
@@ -106,16 +117,60 @@ def _missing(sample: Sample, name: str, gone: NDArray[np.bool_], r2: float) -> F
     )  # fmt: skip
 
 
-def _ordering(columns: tuple[str, ...], told: Told, what: str, schema: Schema) -> Finding:
-    # Nothing is done about it on request: folds in blocks of an order that tells the target would
-    # hold out one class, or one range of values, each, and learn from the others.
-    level: Level = "warning" if told.r2 >= ORDER_WARNING else "remark"
-    words = f"{what} tells the target ({_how_well(told, schema)})"
-    offer = (
-        "it is not learned from; if rows came in time, pass time= with their order, if in blocks, "
-        "groups= with the blocks"
-    )
-    return Finding("order", level, columns, _figures(told), words, offer)
+def _ordering(
+    columns: tuple[str, ...], told: Told, what: str, sample: Sample, clock: str
+) -> Finding:
+    """Say that an order tells the target; where a column says that it is time, offer to go by it.
+
+    Else nothing is done about it on request: folds in blocks of an order that tells the target
+    would hold out one class, or one range of values, each, and learn from the others.
+    """
+    how_well, figures = _how_well(told, sample.schema), _figures(told)
+    if not clock:
+        return Finding(
+            "order", _level(told, ORDER_WARNING), columns, figures,
+            f"{what} tells the target ({how_well})",
+            "it is not learned from; if rows came in time, pass time= with their order, if in "
+            "blocks, groups= with the blocks",
+        )  # fmt: skip
+    words = f"{what}, which is that of {clock!r}, tells the target ({how_well})"
+    later = _share_later(sample, clock)
+    if later <= LATER:
+        return Finding(
+            "order", "remark", (*columns, clock), {**figures, "later": later}, words,
+            "the test rows lie among these times, as validation rows do that are dealt at random",
+        )  # fmt: skip
+    level = _level(told, IN_TIME_WARNING)
+    seen = "the test rows are later ones" if later <= 1 else "if new rows are later ones"
+    return Finding(
+        "order", level, (*columns, clock), figures, words,
+        f"folds dealt at random are scored on known times; {seen}: pass time={clock!r}",
+        "forward" if level == "warning" else "",
+    )  # fmt: skip
+
+
+def _clock(sample: Sample, rows: NDArray[np.int64], order: Floats) -> str:
+    """Return the column of times in whose order, or against it, rows stand; "" if there is none."""
+    for position, name in enumerate(sample.columns):
+        when = sample.x[rows, position]
+        # time= must say of every row when it came.
+        usable = says_when(sample.schema[name]) and not np.isnan(when).any()
+        if usable and abs(rank_correlation(when, order)) >= IN_ORDER:
+            return name
+    return ""
+
+
+def _share_later(sample: Sample, clock: str) -> float:
+    """Return which share of the test rows is later than nearly all of train; inf without any."""
+    if sample.x_test is None or not len(sample.x_test):
+        return float("inf")
+    position = sample.columns.index(clock)
+    late = np.quantile(sample.x[:, position], LATE)
+    return float((sample.x_test[:, position] > late).mean())
+
+
+def _level(told: Told, warning: float) -> Level:
+    return "warning" if told.r2 >= warning else "remark"
 
 
 def _scored(sample: Sample) -> NDArray[np.int64]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["leak", "order", "missingness", "duplicates", "overlap", "drift"]
 Level = Literal["warning", "remark"]
-Action = Literal["drop", "group", "set aside", ""]
+Action = Literal["drop", "group", "forward", "set aside", ""]
 
 TITLES: dict[str, str] = {
     "leak": "nearly the target",
@@ -44,7 +44,8 @@ class Finding:
         What was found, and what can be done about it, each a clause without a full stop.
     ``action``
         What ``audit="act"`` does: ``"drop"`` the columns, ``"group"`` identical rows into the
-        same folds, ``"set aside"`` the training rows that test rows equal, or nothing.
+        same folds, folds that go ``"forward"`` in time by the last of the columns, ``"set aside"``
+        the training rows that test rows equal, or nothing.
     """
 
     kind: Kind

@@ -17,11 +17,12 @@ from tabnet_auto.auditing.sample import Sample, rows_for, take_sample
 from tabnet_auto.auditing.shift import find_drift
 from tabnet_auto.auditing.twins import equal_rows, find_duplicates, find_overlap, row_codes
 from tabnet_auto.errors import InputError, did_you_mean
-from tabnet_auto.folds.plan import read_plan
+from tabnet_auto.folds.forward import split_by_time
+from tabnet_auto.folds.plan import FoldPlan, read_plan
 from tabnet_auto.frames import list_names, read_frame
 from tabnet_auto.infer import infer_schema
 from tabnet_auto.schema import Column, Schema
-from tabnet_auto.table import Table, read_table
+from tabnet_auto.table import Table, read_order, read_table
 from tabnet_auto.target import encode_target
 from tabnet_auto.trace import Trace
 
@@ -34,6 +35,8 @@ SHARE = 0.04
 CELLS_A_SECOND = 1_000_000
 """Cells of text that are read in a second, about: a short limit means a smaller sample."""
 
+AS_GIVEN = "folds kept as you gave them"
+"""What is said where a user's folds, groups or time win over the audit."""
 GIVEN = "as given"
 """How the reason of a role begins that the user gave: it wins over the audit."""
 
@@ -163,7 +166,9 @@ def _act(
     trace: Trace,
 ) -> tuple[Table, Schema]:
     """Follow the offers of the warnings, and say for each whether it was followed."""
-    looked_at = schema
+    looked_at, plan = schema, read_plan(folds)
+    given = table.groups is not None or table.time is not None
+    free = not given and plan is not None and plan.rule == "auto"
     for one in found.warnings:
         if one.action == "drop":
             dropped = _without(schema, one)
@@ -173,11 +178,11 @@ def _act(
             )  # fmt: skip
             schema = dropped
         elif one.action == "group":
-            plan = read_plan(folds)
-            free = table.groups is None and table.time is None
-            grouped = free and plan is not None and plan.rule == "auto"
-            done = "identical rows stay in one fold" if grouped else "folds kept as you gave them"
-            table = replace(table, groups=_twin_groups(table, schema)) if grouped else table
+            done = "identical rows stay in one fold" if free else AS_GIVEN
+            if free and table.time is None:  # rows of one instant are in one fold anyway
+                table = replace(table, groups=_twin_groups(table, schema))
+        elif one.action == "forward":
+            table, schema, done = _forward(table, schema, one, plan if free else None)
         elif one.action == "set aside" and test is not None:
             table, done = _set_aside(table, looked_at, test, folds)
         else:
@@ -198,6 +203,32 @@ def _without(schema: Schema, finding: Finding) -> Schema:
         return replace(column, role="drop", reason=f"audit: {finding.words}")
 
     return replace(schema, columns=tuple(changed(column) for column in schema.columns))
+
+
+def _forward(
+    table: Table, schema: Schema, finding: Finding, plan: FoldPlan | None
+) -> tuple[Table, Schema, str]:
+    """Let folds go forward in time by a finding's last column, as ``time=`` would, if they can.
+
+    They are left as they are if the user said what they are (no ``plan``), or where a class would
+    be absent from rows that are learned from or validated on.
+    """
+    if plan is None:
+        return table, schema, AS_GIVEN
+    name = finding.columns[-1]
+    try:
+        when = read_order(table.frame[name])
+        pairs, _ = split_by_time(when, plan.resolved("time"))
+    except InputError as error:
+        return table, schema, f"folds kept: {str(error).removesuffix('.')}"
+    labels = table.frame[table.target]
+    n_classes = labels.nunique() if schema.classes else 0
+    if any(labels.iloc[side].nunique() < n_classes for pair in pairs for side in pair):
+        return table, schema, "folds kept: going forward, one would lack a class"
+    unread = _without(schema, replace(finding, columns=(name,)))
+    done = f"folds go forward in time by {name!r}"
+    done += "" if unread[name].used else ", which is not learned from"
+    return replace(table, time=when), unread, done
 
 
 def _twin_groups(table: Table, schema: Schema) -> NDArray[np.int64]:

@@ -87,6 +87,17 @@ def _bins(x: Floats, *, is_level: bool) -> NDArray[np.int64]:
     return bins
 
 
+def rank_correlation(a: Floats, b: Floats) -> float:
+    """Spearman's correlation where both are there; 0 where one of them does not vary."""
+    import pandas as pd
+
+    there = ~(np.isnan(a) | np.isnan(b))
+    ranks = [pd.Series(side[there]).rank().to_numpy() for side in (a, b)]
+    ranks = [own - own.mean() for own in ranks if len(own)]
+    spread = float(np.prod([np.sqrt((own**2).sum()) for own in ranks]))
+    return float(np.prod(ranks, axis=0).sum()) / spread if ranks and spread > 0 else 0.0
+
+
 def area(score: Floats, positive: NDArray[np.bool_]) -> float:
     """ROC AUC; NaN where one side is empty."""
     _, code = np.unique(score, return_inverse=True)

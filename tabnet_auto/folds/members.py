@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,4 +140,30 @@ def split_notes(folds: Folds, y: NDArray[np.generic], classes: Sequence[object])
         ]
         if (more := np.count_nonzero(absent) - MAX_NOTES) > 0:
             notes.append(f"... and {more} more classes have no {what} rows in some fold")
+    return notes
+
+
+def ignored_notes(folds: Folds, time: NDArray[Any] | None) -> list[str]:
+    """Say where folds, as the user gave them, do not go by the groups or the time that are given.
+
+    ``time (n,)`` says when each row came.
+    """
+    first = [folds.of_fold(fold)[0] for fold in range(folds.n_folds)]
+    pairs = [(folds.train[member], folds.valid[member]) for member in first]
+    notes = []
+    if (groups := folds.groups) is not None:
+        parted = sum(bool(np.isin(groups[valid], groups[train]).any()) for train, valid in pairs)
+        if parted:
+            notes.append(
+                f"{folds.rule}: {parted} of {len(pairs)} folds learn from groups that they "
+                "validate on, scores hold for known groups. For new ones, leave folds= to groups="
+            )
+    if time is not None:
+        later = sum(bool(time[train].max() > time[valid].min()) for train, valid in pairs)
+        if later:
+            notes.append(
+                f"{folds.rule}: {later} of {len(pairs)} folds learn from rows later than some "
+                "that they validate on, scores hold for known times. For later rows, leave "
+                "folds= to time="
+            )
     return notes

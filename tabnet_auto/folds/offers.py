@@ -82,15 +82,22 @@ def _drifts(frame: pd.DataFrame, schema: Schema, y: NDArray[Any]) -> Iterator[st
             )
 
 
+def says_when(column: Column) -> bool:
+    """Whether a column says when a row came: its dates do, or numbers by their name."""
+    if column.role == "datetime":
+        return True
+    return column.role in ("numeric", "discrete") and bool(_TIME.search(column.name.lower()))
+
+
 def _times(series: pd.Series[Any], column: Column) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Return when each row came, and of which rows that is known: of none, if it is no time."""
+    if not says_when(column):
+        return np.zeros(len(series)), np.zeros(len(series), dtype=bool)
     if column.role == "datetime":
         instants = parse_datetime(series, day_first=prefers_day_first(series))
         return instants, ~np.isnat(instants)
-    if column.role in ("numeric", "discrete") and _TIME.search(column.name.lower()):
-        values = to_float(series)
-        return values, ~np.isnan(values)
-    return np.zeros(len(series)), np.zeros(len(series), dtype=bool)
+    values = to_float(series)
+    return values, ~np.isnan(values)
 
 
 def _between_periods(when: NDArray[Any], y: NDArray[Any], classes: tuple[Any, ...]) -> float:

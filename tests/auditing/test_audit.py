@@ -12,7 +12,7 @@ from tabnet_auto import InputError, audit
 from tabnet_auto.auditing import run
 from tabnet_auto.auditing.record import Audit
 from tabnet_auto.auditing.sample import take_sample
-from tabnet_auto.auditing.score import area, as_columns, parts_of, tell
+from tabnet_auto.auditing.score import area, as_columns, parts_of, rank_correlation, tell
 from tabnet_auto.auditing.twins import agreement, row_codes
 
 N = 1500
@@ -188,6 +188,78 @@ def test_an_identifier_that_orders_the_target_is_named():
     frame.insert(0, "case_id", [f"c{i:05d}" for i in range(N)])
     finding = one_of(audit(frame.sample(frac=1.0, random_state=0), "y"), "order")
     assert finding.columns == ("case_id",)
+
+
+def in_time(task="binary", strength=3.0, n=N, seed=0):
+    """Rows in the order of their dates, along which the target rises."""
+    rng = np.random.default_rng(seed)
+    age = np.linspace(-1, 1, n)
+    frame = pd.DataFrame({"x": rng.normal(size=n), "other": rng.normal(size=n)})
+    frame["day"] = pd.Timestamp("2022-01-01") + pd.to_timedelta(np.arange(n) // 2, "D")
+    rising = strength * age + frame.x + rng.normal(size=n)
+    if task == "regression":
+        return frame.assign(y=rising)
+    if task == "multiclass":
+        return frame.assign(y=pd.cut(rising, [-np.inf, -1, 1, np.inf], labels=["a", "b", "c"]))
+    return frame.assign(y=np.where(rising > 0, "yes", "no"))
+
+
+@tasks
+def test_an_order_that_a_column_says_is_time_can_be_acted_upon(task):
+    finding = one_of(audit(in_time(task), "y"), "order")
+    assert finding.level == "warning"
+    assert finding.action == "forward"
+    assert finding.columns == ("day",)
+    assert "pass time='day'" in finding.offer
+    backward = one_of(audit(in_time(task).iloc[::-1], "y"), "order")
+    assert backward.action == "forward"
+
+
+def test_a_date_without_rows_in_its_order_is_none_to_act_upon():
+    shuffled = in_time().sample(frac=1.0, random_state=0)
+    assert "order" not in kinds(audit(shuffled, "y")), "dealt at random, as new rows may be"
+    elsewhere = in_time().assign(day=lambda frame: frame.day.sample(frac=1.0).to_numpy())
+    assert one_of(audit(elsewhere, "y"), "order").action == ""
+    gaps = in_time()
+    gaps.loc[gaps.index % 50 == 0, "day"] = pd.NaT
+    assert one_of(audit(gaps, "y"), "order").action == "", "time= must be there in every row"
+
+
+def test_a_number_by_its_name_says_when_and_an_identifier_too():
+    years = in_time().assign(year=lambda frame: 1990.0 + frame.index // 50).drop(columns="day")
+    assert one_of(audit(years, "y"), "order").columns == ("year",)
+    numbered = in_time().assign(case_id=[f"c{i:05d}" for i in range(N)])
+    finding = one_of(audit(numbered.sample(frac=1.0, random_state=0), "y"), "order")
+    assert finding.columns == ("case_id", "day")
+    assert finding.action == "forward"
+
+
+def test_test_rows_say_whether_new_rows_are_later_ones():
+    frame = in_time("regression", 6.0, 2 * N)
+    later = audit(frame.iloc[:N], "y", test=frame.iloc[N:].drop(columns="y"))
+    assert one_of(later, "order").action == "forward"
+    assert "the test rows are later ones" in one_of(later, "order").offer
+    among = audit(frame.iloc[::2], "y", test=frame.iloc[1::2].drop(columns="y"))
+    finding = one_of(among, "order")
+    assert (finding.level, finding.action) == ("remark", "")
+    assert finding.figures["later"] < 0.05
+
+
+def test_a_slow_drift_is_a_remark():
+    finding = one_of(audit(in_time(strength=1.6), "y"), "order")
+    assert (finding.level, finding.action) == ("remark", "")
+
+
+def test_ranks_are_compared_as_scipy_does():
+    from scipy.stats import spearmanr
+
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 9, 80).astype(float), rng.normal(size=80)
+    assert rank_correlation(a, b + a) == pytest.approx(spearmanr(a, b + a).statistic)
+    gone = np.where(np.arange(80) < 40, np.nan, a)
+    assert rank_correlation(gone, b) == pytest.approx(spearmanr(a[40:], b[40:]).statistic)
+    assert rank_correlation(np.ones(80), b) == 0.0
+    assert rank_correlation(np.full(80, np.nan), b) == 0.0
 
 
 # --- identical rows -------------------------------------------------------------------------------

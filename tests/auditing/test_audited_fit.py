@@ -113,6 +113,61 @@ def test_acting_leaves_the_folds_of_sorted_rows_alone():
     assert sum(len(block) == 1 for block in blocks) >= 3
 
 
+def in_time(seed=0, strength=2.0):
+    """Rows in the order of their days, two a day, along which the target drifts."""
+    rng = np.random.default_rng(seed)
+    rising = np.linspace(-strength, strength, N) + rng.normal(size=N)
+    frame = pd.DataFrame({"x": rng.normal(size=N), "z": rng.normal(size=N)})
+    frame["day"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(np.arange(N) // 2, "D")
+    return frame.assign(y=np.where(rising > 0, "yes", "no"))
+
+
+def test_acting_goes_forward_in_time_and_learns_from_nothing_later():
+    frame = in_time()
+    acted = fit(frame, audit="act", folds=3)
+    (note,) = notes(acted)
+    assert note.endswith("folds go forward in time by 'day', which is not learned from")
+    assert acted.schema["day"].role == "drop"
+    for train, valid in zip(acted.folds.train, acted.folds.valid, strict=True):
+        assert frame.day.iloc[train].max() < frame.day.iloc[valid].min()
+    assert acted.trace.of("plan")[-1]["split"] == "3 folds forward in time"
+    same = fit(frame, time="day", folds=3)
+    assert [list(rows) for rows in same.folds.valid] == [list(rows) for rows in acted.folds.valid]
+    np.testing.assert_array_equal(same.oof, acted.oof)
+    warned = fit(frame, folds=3)
+    assert any(
+        frame.day.iloc[train].max() > frame.day.iloc[valid].min()
+        for train, valid in zip(warned.folds.train, warned.folds.valid, strict=True)
+    ), "to warn is not to act"
+    assert warned.schema["day"].used
+
+
+def test_what_hinders_going_forward_is_said():
+    frame = in_time()
+    given = fit(frame, audit="act", folds="stratified")
+    assert any("folds kept as you gave them" in note for note in notes(given))
+    one_class = fit(in_time(strength=30.0), audit="act", folds=3)
+    assert any("one would lack a class" in note for note in notes(one_class))
+    assert "stratified" in one_class.folds.rule
+    few = frame.assign(day=frame.day.dt.year.astype(str) + "-01-01")
+    few["day"] = np.where(np.arange(N) < N // 2, "2023-01-01", "2024-01-01")
+    halved = fit(few.assign(day=pd.to_datetime(few.day)), audit="act", folds=3)
+    assert "stratified" in halved.folds.rule
+
+
+def test_going_forward_keeps_copies_together_and_the_role_that_was_given():
+    frame = in_time()
+    doubled = pd.concat([frame, frame.iloc[::5]]).sort_values("day", ignore_index=True)
+    acted = fit(doubled, audit="act", folds=3, roles={"day": "datetime"})
+    assert acted.schema["day"].used
+    assert {one.kind for one in acted.audit.warnings} == {"order", "duplicates"}
+    assert any(note.endswith("folds go forward in time by 'day'") for note in notes(acted))
+    assert any(note.endswith("identical rows stay in one fold") for note in notes(acted))
+    code = doubled.groupby(list(doubled.columns)).ngroup().to_numpy()
+    for train, valid in zip(acted.folds.train, acted.folds.valid, strict=True):
+        assert not set(code[train]) & set(code[valid])
+
+
 def test_without_acting_copies_fall_apart(warned):
     held = set(warned.folds.valid[0].tolist())
     assert any((i in held) != (i + N in held) for i in range(60))
