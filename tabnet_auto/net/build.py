@@ -11,6 +11,7 @@ from tabnet_auto.config import NetConfig, PaperConfig
 from tabnet_auto.design import Layout, MemberTables
 from tabnet_auto.net.inputs import MemberInputs, RawRows
 from tabnet_auto.net.layers import MemberRandom, parameter
+from tabnet_auto.net.levels import join_levels
 from tabnet_auto.net.output import Output
 from tabnet_auto.net.paper import PaperTabNet
 from tabnet_auto.net.tabnet import AttentionTabNet
@@ -41,9 +42,9 @@ class PaperRows(nn.Module):
         """Predict; ``random`` is given in training. The published network has no dropout."""
         del drop_scale
         encoded = self.inputs(rows, random)
-        index = (encoded.level + self.level_offset).flatten(1)
-        level = self.level.gather(1, index).view(encoded.level.shape)
-        output: Output = self.tabnet(torch.cat([encoded.value, level], dim=2))
+        output: Output = self.tabnet(
+            join_levels(encoded.value, self.level, encoded.level, self.level_offset)
+        )
         return output
 
 

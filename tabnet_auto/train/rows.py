@@ -31,8 +31,10 @@ class RowStore:
 
     def gather(self, index: Tensor) -> RawRows:
         """Rows of each member; index ``(M, B)``."""
-        member = torch.arange(index.shape[0], device=index.device).unsqueeze(1)
-        return RawRows(self.x_num[index], self.codes[index], self.x_stat[member, index])
+        n_members, n_rows = self.x_stat.shape[:2]
+        own = torch.arange(n_members, device=index.device).unsqueeze(1) * n_rows + index
+        x_stat = _rows(self.x_stat.flatten(0, 1), own)
+        return RawRows(_rows(self.x_num, index), _rows(self.codes, index), x_stat)
 
     def shared(self, start: int, stop: int, n_members: int) -> RawRows:
         """Return the same rows for all members, without copying them."""
@@ -45,6 +47,11 @@ class RowStore:
     def select(self, members: Sequence[int]) -> None:
         """Keep only some members' statistics."""
         self.x_stat = self.x_stat[list(members)]
+
+
+def _rows(block: Tensor, index: Tensor) -> Tensor:
+    """``block[index]`` of an index ``(M, B)``: whole rows are copied faster than elements."""
+    return block.index_select(0, index.flatten()).view(*index.shape, block.shape[1])
 
 
 class Targets:
