@@ -14,7 +14,8 @@ from tabnet_auto.design import Design, MemberTables
 from tabnet_auto.metrics.objective import LOG_LINK, SQUARED, Objective
 from tabnet_auto.net.inputs import RawRows
 from tabnet_auto.net.layers import MemberRandom
-from tabnet_auto.train.loss import row_losses
+from tabnet_auto.net.output import Goal
+from tabnet_auto.train.loss import row_counts, row_losses
 from tabnet_auto.train.weights import loss_weights
 
 SMALLEST_MEAN = 1e-12
@@ -92,6 +93,12 @@ class Targets:
     def losses(self, outputs: Tensor, y: Tensor) -> Tensor:
         """Return the objective's loss of every gathered row; ``(M, B)``."""
         return row_losses(outputs, y, self.objective)
+
+    def goal(self, y: Tensor, weight: Tensor | None, active: Tensor) -> Goal | None:
+        """Return what gathered rows are trained for, where a network may be told in advance."""
+        if not (self.is_class or self.objective.loss == "squared"):
+            return None
+        return Goal(y, row_counts(weight, active))
 
     def select(self, members: Sequence[int]) -> None:
         """Keep only some members."""

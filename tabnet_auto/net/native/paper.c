@@ -1126,6 +1126,130 @@ static void backward_rows(const Net *net, Selecting how, const Tensors *tensors,
                    given->x ? given->x + first * s->features : NULL);
 }
 
+/* ---- one virtual batch among all ---- */
+
+/* What one call works on beside tensors. */
+typedef struct {
+    const int64_t *starts; /* the virtual batches' first rows, and B */
+    float *packed, *statistics, *input_statistics, *transposed;
+} Buffers;
+
+/* One virtual batch on the way there; returns its entropies' sum. */
+static double forward_batch(const Net *net, Selecting how, const Tensors *tensors,
+                            const Buffers *buffers, int64_t m, int64_t b, Tape tape,
+                            float *scratch)
+{
+    int64_t n = net->shape.virtual, block = 3 * net->channels, training = net->shape.training;
+    int64_t start = buffers->starts[b], rows = buffers->starts[b + 1] - start;
+    float *of_batch = buffers->statistics + (training ? m * n + b : m) * block;
+    const float *of_input = training ? buffers->input_statistics + m * block : of_batch;
+    return forward_rows(net, how, tensors, m, start, rows,
+                        buffers->packed + m * parameters(net), of_batch, of_input, tape, scratch);
+}
+
+/* One virtual batch on the way back: gradients of parameters are added to `sums`. */
+static void backward_batch(const Net *net, Selecting how, const Tensors *tensors,
+                           const Gradients *given, const Buffers *buffers, int64_t m, int64_t b,
+                           Tape tape, float grad_entropy, float *sums, float *scratch)
+{
+    int64_t n = net->shape.virtual, block = 3 * net->channels;
+    int64_t start = buffers->starts[b], rows = buffers->starts[b + 1] - start;
+    float *across = scratch + rows * net->ld_z, *down = across + rows * net->ld_pairs;
+    Back back = {buffers->packed + m * parameters(net), buffers->transposed + m * net->transposed,
+                 buffers->statistics + (m * n + b) * block, sums, tape, rows, scratch, across,
+                 down, down + (rows + 1) / 2 * net->ld_z};
+    backward_rows(net, how, tensors, given, m, start, &back, buffers->input_statistics + m * block,
+                  grad_entropy, scratch + gate_scratch(net, rows));
+}
+
+/* Where all layers of a virtual batch share one place, at the end of a thread's scratch. */
+static Tape shared_tape(const Net *net, float *end, int64_t rows)
+{
+    float *z = end - rows * (net->ld_z + net->ld_h + net->ld_columns) - LANES * net->ld_columns;
+    return (Tape){z, z + rows * net->ld_z, z + rows * (net->ld_z + net->ld_h), 0, 0, 0};
+}
+
+/* Running statistics take in those of this minibatch. */
+static void update_all_running(const Net *net, const Buffers *buffers, const NormTable *norms,
+                               float momentum, float input_momentum)
+{
+    int64_t block = 3 * net->channels, whole_batch[2] = {0, net->shape.batch};
+    update_running(net, buffers->input_statistics, block, whole_batch, 1, 0, 1, norms,
+                   input_momentum);
+    update_running(net, buffers->statistics, block, buffers->starts, net->shape.virtual, 1,
+                   net->n_norms, norms, momentum);
+}
+
+/* The input norm's own way back, in place, which needs the sums over the whole minibatch. */
+static void input_norm_backward(const Net *net, const Buffers *buffers, const NormTable *norms,
+                                const float *x, float *grad_x)
+{
+    int64_t features = net->shape.features, batch = net->shape.batch;
+#pragma omp parallel for schedule(static)
+    for (int64_t row = 0; row < net->shape.members * batch; row++) {
+        int64_t m = row / batch;
+        const float *weight = buffers->packed + m * parameters(net) + net->packed;
+        const float *mean = buffers->input_statistics + 3 * m * net->channels;
+        const float *inverse = mean + 2 * net->channels;
+        const float *moment = norms[0].grad_weight + m * features;
+        const float *total = norms[0].grad_bias + m * features;
+        float count = (float)batch;
+        for (int64_t k = 0; k < features; k++) {
+            float centred = (x[row * features + k] - mean[k]) * inverse[k];
+            float own = grad_x[row * features + k] - (total[k] + centred * moment[k]) / count;
+            grad_x[row * features + k] = weight[k] * inverse[k] * own;
+        }
+    }
+}
+
+/* What rows are trained for: classes or values (M, B), one of them missing, and what a row's loss
+ * is multiplied with before they are added up. */
+typedef struct { const int64_t *classes; const float *values, *counts; } Goal;
+
+/* Cross-entropy of n logits; `grad` takes its gradient, times `count`. */
+static float cross_entropy(const float *logits, int64_t n, int64_t class, float count,
+                           float *grad)
+{
+    float z[whole(n)], top = logits[0];
+    Vector sum = all(0.0f);
+    for (int64_t k = 1; k < n; k++)
+        top = logits[k] > top ? logits[k] : top;
+    for (int64_t k = 0; k < n; k++)
+        z[k] = logits[k] - top;
+    for (int64_t k = n; k < whole(n); k++)
+        z[k] = -INFINITY;
+    for (int64_t k = 0; k < whole(n); k += LANES) {
+        Vector e = exp_of(load(z + k)); /* of the filling next to nothing */
+        sum += e;
+        store(z + k, e);
+    }
+    float total = total_of(sum);
+    for (int64_t k = 0; k < n; k++)
+        grad[k] = count * z[k] / total;
+    grad[class] -= count;
+    return logf(total) + top - logits[class];
+}
+
+/* The sum of the rows' losses from `first` on, and their gradients (M, B, O). */
+static double goal_losses(const Net *net, const Goal *goal, const float *logits, float *grad,
+                          int64_t first, int64_t rows)
+{
+    int64_t n = net->shape.outputs;
+    double sum = 0.0;
+    for (int64_t row = first; row < first + rows; row++) {
+        float count = goal->counts[row];
+        if (goal->classes) {
+            sum += count * cross_entropy(logits + row * n, n, goal->classes[row], count,
+                                         grad + row * n);
+        } else {
+            float error = logits[row] - goal->values[row];
+            grad[row] = count * error;
+            sum += 0.5f * count * error * error;
+        }
+    }
+    return sum;
+}
+
 /* ---- what Python calls ---- */
 
 /* Let a fresh buffer lie in large pages, where the system has them: columns of wide rows touch a
@@ -1154,10 +1278,10 @@ void paper_forward(const Shape *shape, const int64_t *starts, const WeightTable 
                    float input_momentum, int64_t n_threads, int64_t scratch_size)
 {
     LAY_OUT(net, shape);
-    int64_t n = shape->virtual, block = 3 * net.channels;
-    int64_t whole_batch[2] = {0, shape->batch};
+    int64_t n = shape->virtual;
     Tensors tensors = {x, share, groups, logits, masks, sizes};
     Selecting how = {gamma, epsilon};
+    Buffers buffers = {starts, packed, statistics, input_statistics, NULL};
     pack(&net, weights, norms, packed);
     if (shape->training)
         take_input_statistics(&net, x, input_statistics);
@@ -1167,21 +1291,12 @@ void paper_forward(const Shape *shape, const int64_t *starts, const WeightTable 
     for (int64_t task = 0; task < shape->members * n; task++) {
         int64_t m = task / n, start = starts[task % n], rows = starts[task % n + 1] - start;
         float *own = scratch + omp_get_thread_num() * scratch_size;
-        float *of_batch = statistics + (shape->training ? task : m) * block;
-        float *of_input = shape->training ? input_statistics + m * block : of_batch;
-        float *after = own + scratch_size - rows * (net.ld_z + net.ld_h + net.ld_columns)
-                       - LANES * net.ld_columns;
-        Tape shared = {after, after + rows * net.ld_z, after + rows * (net.ld_z + net.ld_h),
-                       0, 0, 0};
-        Tape place = shape->training ? tape_at(&net, tape, m * shape->batch + start, rows) : shared;
-        entropies[task] = forward_rows(&net, how, &tensors, m, start, rows,
-                                       packed + m * parameters(&net), of_batch, of_input, place,
-                                       own);
+        Tape place = shape->training ? tape_at(&net, tape, m * shape->batch + start, rows)
+                                     : shared_tape(&net, own + scratch_size, rows);
+        entropies[task] = forward_batch(&net, how, &tensors, &buffers, m, task % n, place, own);
     }
-    if (!shape->training)
-        return;
-    update_running(&net, input_statistics, block, whole_batch, 1, 0, 1, norms, input_momentum);
-    update_running(&net, statistics, block, starts, n, 1, net.n_norms, norms, momentum);
+    if (shape->training)
+        update_all_running(&net, &buffers, norms, momentum, input_momentum);
 }
 
 /* Gradients of all parameters, into the tensors named in the tables, and of x where wanted. Those
@@ -1190,51 +1305,73 @@ void paper_backward(const Shape *shape, const int64_t *starts, const WeightTable
                     const NormTable *norms, const float *x, const int64_t *groups,
                     const float *share, const float *masks, const float *grad_logits,
                     const float *grad_masks, const float *grad_sizes, const float *grad_entropy,
-                    float *grad_x, const float *packed, const float *statistics,
-                    const float *input_statistics, float *tape, float *transposed, float *sums,
-                    float *scratch, float gamma, float epsilon, int64_t n_threads,
-                    int64_t scratch_size, int64_t n_groups)
+                    float *grad_x, float *packed, float *statistics, float *input_statistics,
+                    float *tape, float *transposed, float *sums, float *scratch, float gamma,
+                    float epsilon, int64_t n_threads, int64_t scratch_size, int64_t n_groups)
 {
     LAY_OUT(net, shape);
-    int64_t n = shape->virtual, block = 3 * net.channels, features = shape->features;
+    int64_t n = shape->virtual;
     Tensors tensors = {x, share, groups, NULL, (float *)masks, NULL};
     Gradients given = {grad_logits, grad_masks, grad_sizes, grad_x};
     Selecting how = {gamma, epsilon};
+    Buffers buffers = {starts, packed, statistics, input_statistics, transposed};
     pack_transposed(&net, weights, transposed);
 #pragma omp parallel for schedule(dynamic) num_threads(n_threads)
     for (int64_t task = 0; task < shape->members * n_groups; task++) {
         int64_t m = task / n_groups, group = task % n_groups;
         float *own = sums + task * parameters(&net);
         memset(own, 0, (size_t)parameters(&net) * sizeof(float));
+        for (int64_t b = group * n / n_groups; b < (group + 1) * n / n_groups; b++)
+            backward_batch(&net, how, &tensors, &given, &buffers, m, b,
+                           tape_at(&net, tape, m * shape->batch + starts[b],
+                                   starts[b + 1] - starts[b]),
+                           grad_entropy[m], own,
+                           scratch + omp_get_thread_num() * scratch_size);
+    }
+    unpack_gradients(&net, sums, weights, norms, n_groups);
+    if (grad_x)
+        input_norm_backward(&net, &buffers, norms, x, grad_x);
+}
+
+/* Both ways at once, for a goal that is known on the way: each virtual batch goes back while its
+ * tape, of which every thread has one, is still in the cache. Outputs as of paper_forward, and
+ * the losses' sums (M, virtual); gradients, `grad_logits` among them, as of paper_backward. */
+void paper_train(const Shape *shape, const int64_t *starts, const WeightTable *weights,
+                 const NormTable *norms, const float *x, const int64_t *groups,
+                 const float *share, const int64_t *classes, const float *values,
+                 const float *counts, float *logits, float *masks, float *sizes,
+                 double *entropies, double *losses, float *grad_logits, float *grad_x,
+                 float *packed, float *statistics, float *input_statistics, float *transposed,
+                 float *sums, float *tape, float *scratch, float gamma, float epsilon,
+                 float momentum, float input_momentum, float grad_entropy, int64_t n_threads,
+                 int64_t tape_size, int64_t scratch_size, int64_t n_groups)
+{
+    LAY_OUT(net, shape);
+    int64_t n = shape->virtual;
+    Tensors tensors = {x, share, groups, logits, masks, sizes};
+    Gradients given = {grad_logits, NULL, NULL, grad_x};
+    Selecting how = {gamma, epsilon};
+    Goal goal = {classes, values, counts};
+    Buffers buffers = {starts, packed, statistics, input_statistics, transposed};
+    pack(&net, weights, norms, packed);
+    pack_transposed(&net, weights, transposed);
+    take_input_statistics(&net, x, input_statistics);
+#pragma omp parallel for schedule(dynamic) num_threads(n_threads)
+    for (int64_t task = 0; task < shape->members * n_groups; task++) {
+        int64_t m = task / n_groups, group = task % n_groups, thread = omp_get_thread_num();
+        float *own = sums + task * parameters(&net), *place = scratch + thread * scratch_size;
+        memset(own, 0, (size_t)parameters(&net) * sizeof(float));
         for (int64_t b = group * n / n_groups; b < (group + 1) * n / n_groups; b++) {
-            int64_t start = starts[b], rows = starts[b + 1] - start;
-            float *grad_z = scratch + omp_get_thread_num() * scratch_size;
-            float *across = grad_z + rows * net.ld_z, *down = across + rows * net.ld_pairs;
-            Back back = {packed + m * parameters(&net), transposed + m * net.transposed,
-                         statistics + (m * n + b) * block, own,
-                         tape_at(&net, tape, m * shape->batch + start, rows), rows, grad_z,
-                         across, down, down + (rows + 1) / 2 * net.ld_z};
-            backward_rows(&net, how, &tensors, &given, m, start, &back,
-                          input_statistics + m * block, grad_entropy[m],
-                          grad_z + gate_scratch(&net, rows));
+            int64_t first = m * shape->batch + starts[b], rows = starts[b + 1] - starts[b];
+            Tape ours = tape_at(&net, tape + thread * tape_size, 0, rows);
+            entropies[m * n + b] = forward_batch(&net, how, &tensors, &buffers, m, b, ours, place);
+            losses[m * n + b] = goal_losses(&net, &goal, logits, grad_logits, first, rows);
+            backward_batch(&net, how, &tensors, &given, &buffers, m, b, ours, grad_entropy, own,
+                           place);
         }
     }
     unpack_gradients(&net, sums, weights, norms, n_groups);
-    if (!grad_x)
-        return;
-    /* The input norm's own way back, which needs the sums over the whole minibatch. */
-#pragma omp parallel for schedule(static)
-    for (int64_t row = 0; row < shape->members * shape->batch; row++) {
-        int64_t m = row / shape->batch;
-        const float *weight = packed + m * parameters(&net) + net.packed;
-        const float *mean = input_statistics + m * block, *inverse = mean + 2 * net.channels;
-        const float *moment = norms[0].grad_weight + m * features;
-        const float *total = norms[0].grad_bias + m * features;
-        float count = (float)shape->batch;
-        for (int64_t k = 0; k < features; k++) {
-            float centred = (x[row * features + k] - mean[k]) * inverse[k];
-            float own = grad_x[row * features + k] - (total[k] + centred * moment[k]) / count;
-            grad_x[row * features + k] = weight[k] * inverse[k] * own;
-        }
-    }
+    if (grad_x)
+        input_norm_backward(&net, &buffers, norms, x, grad_x);
+    update_all_running(&net, &buffers, norms, momentum, input_momentum);
 }
