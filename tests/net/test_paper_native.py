@@ -422,7 +422,7 @@ def test_a_goal_that_is_told_changes_nothing_but_rounding(case, values, goal):
     told, untold = (
         towards(goal(n_rows, values=values), config, groups, told=told) for told in (True, False)
     )
-    tolerance = 1e-3 if n_rows == 2 else 2e-5  # a norm of two rows divides by next to nothing
+    tolerance = 1e-3 if n_rows == 2 else 1e-4  # a norm of two rows divides by next to nothing
     assert told.keys() == untold.keys()
     for name, own in told.items():
         size = untold[name].abs().max().clamp_min(1e-2)

@@ -163,7 +163,7 @@ static inline int64_t gate_scratch(const Net *net, int64_t rows)
 
 static inline int64_t backward_scratch(const Net *net, int64_t rows)
 {
-    return rows * (4 * net->ld_x + (4 + net->shape.steps) * net->ld_columns + net->ld_h
+    return rows * (5 * net->ld_x + (3 + net->shape.steps) * net->ld_columns + net->ld_h
                    + 2 * net->ld_decision + net->ld_outputs)
            + gate_scratch(net, rows) + 8 * LANES * net->ld_columns;
 }
@@ -774,13 +774,40 @@ static void transpose_back(const float *from, float *to, int64_t ld, int64_t n)
         transpose(from + k * LANES, LANES, to + k, ld);
 }
 
+/* Rows (LANES, ld_x) of each feature's weight, its column's, from a block (columns, LANES). */
+static void spread_columns(const Net *net, const int64_t *groups, const float *block, float *to)
+{
+    int64_t n = net->shape.features;
+    float own[whole(n) * LANES];
+    for (int64_t k = 0; k < n; k++)
+        store(own + k * LANES, load(block + groups[k] * LANES));
+    memset(own + n * LANES, 0, (size_t)((whole(n) - n) * LANES) * sizeof(float));
+    transpose_back(own, to, net->ld_x, n);
+}
+
+/* Its way back: gradients of columns (LANES, ld_columns) are sums over their features. */
+static void gather_columns(const Net *net, const int64_t *groups, const float *from, float *to)
+{
+    int64_t n = net->shape.features, columns = whole(net->shape.columns);
+    float own[whole(n) * LANES], block[columns * LANES];
+    transpose_columns(from, net->ld_x, own, n);
+    memset(block, 0, sizeof(block));
+    for (int64_t k = 0; k < n; k++) {
+        float *sum = block + groups[k] * LANES;
+        store(sum, load(sum) + load(own + k * LANES));
+    }
+    transpose_back(block, to, net->ld_columns, columns);
+}
+
 typedef struct { float gamma, epsilon; } Selecting;
 
-/* Weights (rows, ld_columns) = map(normalised logits * prior), the next prior, and the sum of the
- * rows' entropies - sum_k w log(w + epsilon). Priors lie in blocks of LANES rows, transposed. */
-static double select_columns(const Net *net, Selecting how, const float *logits,
-                             const float *scale, const float *shift, float *prior,
-                             float *weights, float *block, int64_t rows)
+/* Weights (rows, ld_columns) = map(normalised logits * prior), the same of features where those
+ * are others (rows, ld_x), the next prior, and the sum of the rows' entropies
+ * - sum_k w log(w + epsilon). Priors lie in blocks of LANES rows, transposed. */
+static double select_columns(const Net *net, Selecting how, const int64_t *groups,
+                             const float *logits, const float *scale, const float *shift,
+                             float *prior, float *weights, float *of_features, float *block,
+                             int64_t rows)
 {
     int64_t n = net->shape.columns, ld = net->ld_columns;
     double entropy = 0.0;
@@ -800,6 +827,8 @@ static double select_columns(const Net *net, Selecting how, const float *logits,
         }
         memset(block + n * LANES, 0, (size_t)((whole(n) - n) * LANES) * sizeof(float));
         transpose_back(block, weights + start * ld, ld, n);
+        if (!net->shape.one_to_one)
+            spread_columns(net, groups, block, of_features + start * net->ld_x);
         for (int64_t i = 0; i < smaller_of(LANES, rows - start); i++)
             entropy += sum[i];
     }
@@ -891,46 +920,30 @@ static void apply_share(const Net *net, const float *share, float *x, int64_t ro
             x[r * net->ld_x + k] *= share[k];
 }
 
-/* masked (rows, ld_x) = x times the weight of each feature's column. */
-static void mask_features(const Net *net, const int64_t *groups, const float *weights,
-                          const float *x, float *masked, int64_t rows)
-{
-    int64_t n = net->shape.features;
-    for (int64_t r = 0; r < rows; r++) {
-        const float *w = weights + r * net->ld_columns, *from = x + r * net->ld_x;
-        float *to = masked + r * net->ld_x;
-        if (net->shape.one_to_one)
-            for (int64_t k = 0; k < n; k += LANES)
-                store(to + k, load(from + k) * load(w + k));
-        else
-            for (int64_t k = 0; k < n; k++)
-                to[k] = from[k] * w[groups[k]];
-    }
-}
-
-/* Gradients of weights, and of x added to `grad_x`, from that of the masked features. */
-static void mask_backward(const Net *net, const int64_t *groups, const float *weights,
-                          const float *x, const float *grad, float *grad_weights, float *grad_x,
+/* masked = x times the features' weights; all (rows, ld_x). */
+static void mask_features(const Net *net, const float *weights, const float *x, float *masked,
                           int64_t rows)
 {
-    int64_t n = net->shape.features;
-    for (int64_t r = 0; r < rows; r++) {
-        const float *w = weights + r * net->ld_columns, *g = grad + r * net->ld_x;
-        const float *from = x + r * net->ld_x;
-        float *to = grad_weights + r * net->ld_columns, *to_x = grad_x + r * net->ld_x;
-        if (net->shape.one_to_one) {
-            for (int64_t k = 0; k < n; k += LANES) {
-                store(to + k, load(g + k) * load(from + k));
-                store(to_x + k, load(to_x + k) + load(g + k) * load(w + k));
-            }
-            continue;
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t k = r * net->ld_x; k < r * net->ld_x + net->shape.features; k += LANES)
+            store(masked + k, load(x + k) * load(weights + k));
+}
+
+/* Gradients of columns' weights, and of x added to `grad_x`, from that of the masked features,
+ * which is overwritten. */
+static void mask_backward(const Net *net, const int64_t *groups, const float *weights,
+                          const float *x, float *grad, float *grad_weights, float *grad_x,
+                          int64_t rows)
+{
+    float *of_features = net->shape.one_to_one ? grad_weights : grad;
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t k = r * net->ld_x; k < r * net->ld_x + net->shape.features; k += LANES) {
+            Vector own = load(grad + k);
+            store(grad_x + k, load(grad_x + k) + own * load(weights + k));
+            store(of_features + k, own * load(x + k));
         }
-        memset(to, 0, (size_t)whole(net->shape.columns) * sizeof(float));
-        for (int64_t k = 0; k < n; k++) {
-            to[groups[k]] += g[k] * from[k];
-            to_x[k] += g[k] * w[groups[k]];
-        }
-    }
+    for (int64_t r = 0; !net->shape.one_to_one && r < rows; r += LANES)
+        gather_columns(net, groups, grad + r * net->ld_x, grad_weights + r * net->ld_columns);
 }
 
 /* total += relu(decision); the sum over the decision is the step's size of the row. */
@@ -967,7 +980,7 @@ static double forward_rows(const Net *net, Selecting how, const Tensors *tensors
 {
     const Shape *s = &net->shape;
     int64_t padded = (rows + LANES - 1) / LANES * LANES, ld = net->ld_columns;
-    float *x = scratch, *masked = x + rows * net->ld_x, *weights = masked + rows * net->ld_x;
+    float *x = scratch, *masked = x + rows * net->ld_x, *weights = masked + padded * net->ld_x;
     float *prior = weights + padded * ld, *total = prior + padded * ld;
     float *outputs = total + rows * net->ld_decision, *block = outputs + rows * net->ld_outputs;
     float scale[ld], shift[ld];
@@ -990,9 +1003,10 @@ static double forward_rows(const Net *net, Selecting how, const Tensors *tensors
         if (s->training)
             take_statistics(logits, ld, rows, w->padded, statistics + norm->at, net->channels);
         scale_and_shift(net, packed, statistics, norm->at, w->padded, scale, shift);
-        entropy += select_columns(net, how, logits, scale, shift, prior, weights, block, rows);
+        entropy += select_columns(net, how, tensors->groups, logits, scale, shift, prior, weights,
+                                  masked, block, rows);
         narrow(weights, ld, tensors->masks + row * s->columns, s->columns, rows);
-        mask_features(net, tensors->groups, weights, x, masked, rows);
+        mask_features(net, s->one_to_one ? weights : masked, x, masked, rows);
         transform(net, packed, statistics, &tape, t, masked, rows);
         add_decision(net, last_h(net, &tape, t), total, tensors->sizes + row, rows);
     }
@@ -1064,7 +1078,7 @@ static void backward_rows(const Net *net, Selecting how, const Tensors *tensors,
     int64_t ld = net->ld_columns, first = m * s->batch + start;
     float *x = scratch, *masked = x + rows * net->ld_x, *grad_in = masked + rows * net->ld_x;
     float *grad_x = grad_in + rows * net->ld_x, *weights = grad_x + rows * net->ld_x;
-    float *grad_logits = weights + padded * ld, *grad_prior = grad_logits + padded * ld;
+    float *grad_logits = weights + padded * net->ld_x, *grad_prior = grad_logits + padded * ld;
     float *chosen = grad_prior + padded * ld, *grad = chosen + s->steps * padded * ld;
     float *total = grad + rows * net->ld_h, *grad_z = back->grad_z;
     float *grad_total = total + rows * net->ld_decision;
@@ -1097,8 +1111,12 @@ static void backward_rows(const Net *net, Selecting how, const Tensors *tensors,
         const Norm *norm = net->norms + step_norm(net, t);
         const float *before = last_h(net, &back->tape, t - 1) + s->n_d;
         float *logits = logits_of(&back->tape, t);
-        widen(tensors->masks + row * s->columns, s->columns, weights, ld, rows);
-        mask_features(net, tensors->groups, weights, x, masked, rows);
+        if (s->one_to_one)
+            widen(tensors->masks + row * s->columns, s->columns, weights, ld, rows);
+        for (int64_t r = 0; !s->one_to_one && r < rows; r += LANES)
+            spread_columns(net, tensors->groups, chosen + ((t - 1) * padded + r) * ld,
+                           weights + r * net->ld_x);
+        mask_features(net, weights, x, masked, rows);
         grad_output(net, last_h(net, &back->tape, t), grad_total,
                     given->sizes ? given->sizes + row : NULL,
                     t < s->steps ? grad_z : NULL, grad, rows);
@@ -1206,46 +1224,52 @@ static void input_norm_backward(const Net *net, const Buffers *buffers, const No
  * is multiplied with before they are added up. */
 typedef struct { const int64_t *classes; const float *values, *counts; } Goal;
 
-/* Cross-entropy of n logits; `grad` takes its gradient, times `count`. */
-static float cross_entropy(const float *logits, int64_t n, int64_t class, float count,
-                           float *grad)
+/* The sum of the cross-entropies of up to LANES rows of n logits, each times its count, and the
+ * gradients of that; a row is in a lane of its own. */
+static double cross_entropies(const float *logits, const int64_t *classes, const float *counts,
+                              float *grad, int64_t n, int64_t rows)
 {
-    float z[whole(n)], top = logits[0];
-    Vector sum = all(0.0f);
-    for (int64_t k = 1; k < n; k++)
-        top = logits[k] > top ? logits[k] : top;
-    for (int64_t k = 0; k < n; k++)
-        z[k] = logits[k] - top;
-    for (int64_t k = n; k < whole(n); k++)
-        z[k] = -INFINITY;
-    for (int64_t k = 0; k < whole(n); k += LANES) {
-        Vector e = exp_of(load(z + k)); /* of the filling next to nothing */
-        sum += e;
-        store(z + k, e);
+    float z[n * LANES], own[LANES] = {0}, losses[LANES];
+    memset(z, 0, sizeof(z));
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t k = 0; k < n; k++)
+            z[k * LANES + i] = logits[i * n + k];
+        own[i] = logits[i * n + classes[i]];
     }
-    float total = total_of(sum);
+    Vector top = load(z), total = all(0.0f);
+    for (int64_t k = 1; k < n; k++)
+        top = larger(top, load(z + k * LANES));
+    for (int64_t k = 0; k < n; k++) {
+        Vector e = exp_of(load(z + k * LANES) - top);
+        total += e;
+        store(z + k * LANES, e);
+    }
+    store(losses, log_of(total) + top - load(own));
     for (int64_t k = 0; k < n; k++)
-        grad[k] = count * z[k] / total;
-    grad[class] -= count;
-    return logf(total) + top - logits[class];
+        store(z + k * LANES, load(z + k * LANES) / total);
+    double sum = 0.0;
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t k = 0; k < n; k++)
+            grad[i * n + k] = counts[i] * z[k * LANES + i];
+        grad[i * n + classes[i]] -= counts[i];
+        sum += counts[i] * losses[i];
+    }
+    return sum;
 }
 
 /* The sum of the rows' losses from `first` on, and their gradients (M, B, O). */
 static double goal_losses(const Net *net, const Goal *goal, const float *logits, float *grad,
                           int64_t first, int64_t rows)
 {
-    int64_t n = net->shape.outputs;
+    int64_t n = net->shape.outputs, end = first + rows;
     double sum = 0.0;
-    for (int64_t row = first; row < first + rows; row++) {
-        float count = goal->counts[row];
-        if (goal->classes) {
-            sum += count * cross_entropy(logits + row * n, n, goal->classes[row], count,
-                                         grad + row * n);
-        } else {
-            float error = logits[row] - goal->values[row];
-            grad[row] = count * error;
-            sum += 0.5f * count * error * error;
-        }
+    for (int64_t row = first; goal->classes && row < end; row += LANES)
+        sum += cross_entropies(logits + row * n, goal->classes + row, goal->counts + row,
+                               grad + row * n, n, smaller_of(LANES, end - row));
+    for (int64_t row = first; goal->values && row < end; row++) {
+        float error = logits[row] - goal->values[row];
+        grad[row] = goal->counts[row] * error;
+        sum += 0.5f * grad[row] * error;
     }
     return sum;
 }
