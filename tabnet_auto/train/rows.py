@@ -32,9 +32,8 @@ class RowStore:
 
     def gather(self, index: Tensor) -> RawRows:
         """Rows of each member; index ``(M, B)``."""
-        n_members, n_rows = self.x_stat.shape[:2]
-        own = torch.arange(n_members, device=index.device).unsqueeze(1) * n_rows + index
-        x_stat = _rows(self.x_stat.flatten(0, 1), own)
+        first = torch.arange(len(index), device=index.device) * self.x_stat.shape[1]
+        x_stat = _rows(self.x_stat.flatten(0, 1), index + first.unsqueeze(1))
         return RawRows(_rows(self.x_num, index), _rows(self.codes, index), x_stat)
 
     def shared(self, start: int, stop: int, n_members: int) -> RawRows:

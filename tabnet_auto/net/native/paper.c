@@ -1,4 +1,4 @@
-/* The published TabNet (arXiv 1908.07442) as one kernel each way, single precision.
+/* The published TabNet (arXiv 1908.07442) as one kernel each way, or of both, single precision.
  *
  * Every member's virtual batch passes through the whole network on its own, so that what a layer
  * puts out is still in the cache when the next one reads it. Sizes: M members, B rows of a
