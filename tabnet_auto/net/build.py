@@ -11,7 +11,9 @@ from tabnet_auto.config import NetConfig, PaperConfig
 from tabnet_auto.design import Layout, MemberTables
 from tabnet_auto.net.inputs import MemberInputs, RawRows
 from tabnet_auto.net.layers import MemberRandom, parameter
-from tabnet_auto.net.output import Output
+from tabnet_auto.net.levels import join_levels
+from tabnet_auto.net.native import library
+from tabnet_auto.net.output import Goal, Output
 from tabnet_auto.net.paper import PaperTabNet
 from tabnet_auto.net.tabnet import AttentionTabNet
 
@@ -35,15 +37,23 @@ class PaperRows(nn.Module):
         groups = inputs.feature_to_column.tolist()
         self.tabnet = PaperTabNet(config, len(groups), groups, n_outputs, random)
 
+    @property
+    def uses_goal(self) -> bool:
+        """Whether training is faster where the network is told its goal."""
+        return library.is_usable(self.level)
+
     def forward(
-        self, rows: RawRows, random: MemberRandom | None = None, drop_scale: float = 1.0
+        self,
+        rows: RawRows,
+        random: MemberRandom | None = None,
+        drop_scale: float = 1.0,
+        goal: Goal | None = None,
     ) -> Output:
         """Predict; ``random`` is given in training. The published network has no dropout."""
         del drop_scale
         encoded = self.inputs(rows, random)
-        index = (encoded.level + self.level_offset).flatten(1)
-        level = self.level.gather(1, index).view(encoded.level.shape)
-        output: Output = self.tabnet(torch.cat([encoded.value, level], dim=2))
+        x = join_levels(encoded.value, self.level, encoded.level, self.level_offset)
+        output: Output = self.tabnet(x, goal=goal)
         return output
 
 

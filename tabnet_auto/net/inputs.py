@@ -102,7 +102,8 @@ class MemberInputs(nn.Module):
     def forward(self, rows: RawRows, random: MemberRandom | None = None) -> Encoded:
         """Encode raw rows; give ``random`` in training only."""
         gone = self._gone(rows.x_num, random)
-        level = self._drop_levels(self._levels(rows.codes), gone, random)
+        unknown = self._unknown(rows.codes, random)
+        level = self._levels(rows.codes, gone, unknown)
         if self.scaling == "robust" and self._is_native(rows):
             value, missing = self._native_values(rows, gone)
             return Encoded(value, self._position(rows, value.dtype, missing), missing, level)
@@ -156,11 +157,23 @@ class MemberInputs(nn.Module):
         share = ((values - low) / (high - low).clamp_min(1e-300)).clamp_(0.0, 1.0)
         return ((right - 1 + share) / (n - 1)).transpose(1, 2)
 
-    def _levels(self, codes: Tensor) -> Tensor:
+    def _levels(self, codes: Tensor, gone: Tensor | None, unknown: Tensor | None) -> Tensor:
+        """Each member's embedding rows: its own, missing of gone columns, unknown where told."""
         if codes.shape[2] == 0:
             return codes.long()
+        column = self.feature_to_column[self.n_values :]
+        if codes.dtype == torch.int32 and codes.device.type == "cpu" and library.is_usable():
+            level = torch.empty(codes.shape, dtype=torch.int64)
+            library.call(
+                "encode_levels", codes.contiguous(), self.lookup.contiguous(), self.code_offset,
+                gone, unknown, column, level, *codes.shape, self.n_columns, self.lookup.shape[1],
+            )  # fmt: skip
+            return level
         flat = (codes.long() + self.code_offset).flatten(1)
-        return self.lookup.gather(1, flat).view(codes.shape)
+        level = self.lookup.gather(1, flat).view(codes.shape)
+        if gone is not None:
+            level = level.masked_fill(gone[:, :, column], MISSING_CODE)
+        return level if unknown is None else level.masked_fill(unknown, UNKNOWN_CODE)
 
     def _gone(self, x: Tensor, random: MemberRandom | None) -> Tensor | None:
         """Which columns turn missing in training; bool ``(M, B, n_columns)``."""
@@ -171,19 +184,12 @@ class MemberInputs(nn.Module):
             return None
         return random.happens(rates, x.shape[1], self.n_columns).to(x.device)
 
-    def _drop_levels(
-        self, level: Tensor, gone: Tensor | None, random: MemberRandom | None
-    ) -> Tensor:
-        if level.shape[2] == 0 or random is None:
-            return level
-        if gone is not None:
-            own = gone[:, :, self.feature_to_column[self.n_values :]]
-            level = level.masked_fill(own, MISSING_CODE)
-        if self.unknown_rate > 0:
-            rates = random.rates("unknown_rate", self.unknown_rate)
-            unknown = random.happens(rates, *level.shape[1:])
-            level = level.masked_fill(unknown.to(level.device), UNKNOWN_CODE)
-        return level
+    def _unknown(self, codes: Tensor, random: MemberRandom | None) -> Tensor | None:
+        """Which levels turn unknown in training; bool ``(M, B, n_category)``."""
+        if codes.shape[2] == 0 or random is None or self.unknown_rate == 0:
+            return None
+        rates = random.rates("unknown_rate", self.unknown_rate)
+        return random.happens(rates, *codes.shape[1:]).to(codes.device)
 
 
 def _smooth_clip(x: Tensor) -> Tensor:

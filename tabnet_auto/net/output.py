@@ -1,10 +1,23 @@
-"""What every network of the package returns."""
+"""What every network of the package returns, and what it may be told of its goal."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from torch import Tensor
+
+
+class Goal(NamedTuple):
+    """What a minibatch's rows are trained for, where that is one of two losses.
+
+    ``y``
+        ``(M, B)``: int64 classes of cross-entropy, or float32 values of half the squared error.
+    ``counts``
+        ``(M, B)``: what a row's loss is multiplied with before a member's are added up.
+    """
+
+    y: Tensor
+    counts: Tensor
 
 
 class Output(NamedTuple):
@@ -22,6 +35,9 @@ class Output(NamedTuple):
     ``earned_penalty``
         ``(M,)``: a penalty that counts by what a member has learned so far, and by what is left
         to learn (:func:`tabnet_auto.train.loss.earned`). None: no such penalty.
+    ``objective``
+        ``(M,)``: each member's loss and penalty, of a network that was told its :class:`Goal` and
+        took gradients on the way. It alone leads back to the parameters then. None: it did not.
     """
 
     logits: Tensor
@@ -29,3 +45,4 @@ class Output(NamedTuple):
     step_size: Tensor
     penalty: Tensor
     earned_penalty: Tensor | None = None
+    objective: Tensor | None = None

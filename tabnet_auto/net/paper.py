@@ -22,7 +22,7 @@ from tabnet_auto.net import paper_native
 from tabnet_auto.net.ghost_norm import GhostNorm, VirtualBatches, virtual_starts
 from tabnet_auto.net.layers import MemberRandom
 from tabnet_auto.net.native.pool import Pool
-from tabnet_auto.net.output import Output
+from tabnet_auto.net.output import Goal, Output
 from tabnet_auto.net.selection import select
 
 _INITIAL_MOMENTUM = 0.01
@@ -124,13 +124,14 @@ class PaperTabNet(nn.Module):
             self.attentions.append(AttentiveTransformer(n_columns, config, random))
         self.head = _plain_weight(config.n_d, n_outputs, random)
 
-    def forward(self, x: Tensor, valid: Tensor | None = None) -> Output:
+    def forward(self, x: Tensor, valid: Tensor | None = None, goal: Goal | None = None) -> Output:
         """Predict, and say what was looked at.
 
         ``valid`` ``(M, B)`` boolean marks the rows that are real where members have minibatches
         of unequal sizes: each member then computes as if it had its valid rows only. The other
         rows must hold finite numbers; what comes out for them means nothing. Minibatches
-        without it are faster where ``B`` divides into equal virtual batches.
+        without it are faster where ``B`` divides into equal virtual batches. In training kernels
+        take gradients on the way where they are told the ``goal``.
         """
         self._check_rows(x)
         config, training = self.config, self.training
@@ -138,6 +139,8 @@ class PaperTabNet(nn.Module):
             if not self.training:
                 return paper_native.evaluate(self._network(), x)
             starts = virtual_starts(x.shape[1], config.virtual_batch_size)
+            if goal is not None:
+                return paper_native.train(self._network(), x, starts, goal)
             return paper_native.run(self._network(), x, starts)
         whole, batches = self._virtual_batches(x, valid)
         x = self.initial_norm(x, whole)

@@ -4,6 +4,9 @@ Each member's virtual batch passes through the whole network while it is in the 
 numbers as :class:`~tabnet_auto.net.paper.PaperTabNet` in plain torch, up to rounding; the
 mathematics and the layout of the buffers are in ``native/paper.c``.
 
+Where the goal is known (:func:`train`) a virtual batch goes back at once: what it leaves behind
+for the way back need neither leave the cache nor be kept of all of them.
+
 On a CPU that multiplies bf16 faster (:mod:`~tabnet_auto.net.native.pairs` measures it) the way
 back of wide networks rounds the factors of the gated layers' products. A parameter's gradient is
 then within 1 % (in norm) of that in single precision. The way there and evaluation never round.
@@ -13,7 +16,9 @@ Shapes: M members, B rows of a minibatch, F features, D columns, S steps.
 
 from __future__ import annotations
 
+import functools
 import itertools
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
@@ -27,7 +32,7 @@ from tabnet_auto.config import PaperConfig
 from tabnet_auto.net.ghost_norm import GhostNorm
 from tabnet_auto.net.native import library, pairs
 from tabnet_auto.net.native.pool import Pool
-from tabnet_auto.net.output import Output
+from tabnet_auto.net.output import Goal, Output
 from tabnet_auto.net.sparse import MAP_CODES
 
 _WIDE = 64
@@ -109,6 +114,14 @@ def run(network: Network, x: Tensor, starts: list[int]) -> Output:
     return Output(*_Paper.apply(network, starts, x.contiguous(), *network.parameters()))
 
 
+def train(network: Network, x: Tensor, starts: list[int], goal: Goal) -> Output:
+    """Train as :func:`run`, both ways at once: only the objective leads back."""
+    logits, masks, sizes, penalty, objective = _Trained.apply(
+        network, starts, goal, x.contiguous(), *network.parameters()
+    )
+    return Output(logits, masks, sizes, penalty, objective=objective)
+
+
 def evaluate(network: Network, x: Tensor) -> Output:
     """Predict with the running statistics; no gradients."""
     starts = [*range(0, x.shape[1], _ROWS_AT_ONCE), x.shape[1]]
@@ -122,7 +135,7 @@ def evaluate(network: Network, x: Tensor) -> Output:
 class _Sizes:
     """Numbers that the buffers hold, as the kernel lays them out."""
 
-    def __init__(self, shape: Shape, starts: list[int]) -> None:
+    def __init__(self, shape: Shape, starts: Sequence[int], threads: int) -> None:
         self.shape = torch.tensor(astuple(shape))
         self.starts = torch.tensor(starts)
         found = torch.zeros(6, dtype=torch.int64)
@@ -131,7 +144,7 @@ class _Sizes:
         self.parameters, self.transposed, self.channels, self.tape_row, *self.scratch = (
             found.tolist()
         )
-        self.threads = torch.get_num_threads()
+        self.threads = threads
         n_statistics = shape.members * 3 * self.channels
         slack = _SLACK * (shape.columns + 32)
         tape = shape.members * shape.batch * self.tape_row + slack if shape.training else 0
@@ -139,34 +152,88 @@ class _Sizes:
         self.record = [
             shape.members * self.parameters, virtual * n_statistics, n_statistics, tape,
         ]  # fmt: skip
+        self.groups = min(_GROUPS, shape.virtual)
+        self.back = [
+            shape.members * self.transposed, shape.members * self.groups * self.parameters,
+        ]  # fmt: skip
+        self.tape = most * self.tape_row + slack
+
+
+@functools.lru_cache(maxsize=16)
+def _known_sizes(shape: Shape, starts: tuple[int, ...], threads: int) -> _Sizes:
+    """Steps are alike."""
+    return _Sizes(shape, starts, threads)
+
+
+def _sizes(shape: Shape, starts: list[int]) -> _Sizes:
+    return _known_sizes(shape, tuple(starts), torch.get_num_threads())
 
 
 def _forward(
     network: Network, shape: Shape, starts: list[int], x: Tensor
 ) -> tuple[Tensor, _Sizes, tuple[Tensor, ...]]:
     """Run the kernel; return what the way back needs, its sizes, and the outputs."""
-    config, sizes = network.config, _Sizes(shape, starts)
+    config, sizes = network.config, _sizes(shape, starts)
     pool = network.records if shape.training else network.scratch
     record = pool.take(sum(sizes.record))
     scratch = network.scratch.take(sizes.threads * sizes.scratch[0])
-    logits = x.new_empty(*x.shape[:2], shape.outputs)
-    masks = x.new_empty(shape.steps, *x.shape[:2], shape.columns)
-    step_sizes = x.new_empty(shape.steps, *x.shape[:2])
-    entropies = x.new_empty(shape.members, shape.virtual, dtype=torch.float64)
+    *outputs, entropies = _outputs(shape, x)
     library.call(
         "paper_forward", sizes.shape, sizes.starts, *_tables(network, None), x, network.groups,
-        network.share, logits, masks, step_sizes, entropies, *record.split(_fill(record, sizes)),
-        scratch, config.gamma, config.epsilon, config.momentum, network.norms[0].momentum,
+        network.share, *outputs, entropies, *_parts(record, sizes.record), scratch,
+        config.gamma, config.epsilon, config.momentum, network.norms[0].momentum,
         sizes.threads, sizes.scratch[0],
     )  # fmt: skip
     network.scratch.give(scratch)
-    penalty = entropies.sum(1) * (config.lambda_sparse / (shape.steps * shape.batch))
-    return record, sizes, (logits, masks, step_sizes, penalty.float())
+    penalty = entropies.sum(1) * _of_entropy(network, shape)
+    return record, sizes, (*outputs, penalty.float())
 
 
-def _fill(record: Tensor, sizes: _Sizes) -> list[int]:
-    """Parts of a record; the last, the tape, has what is left."""
-    return [*sizes.record[:-1], record.numel() - sum(sizes.record[:-1])]
+def _train(
+    network: Network, shape: Shape, starts: list[int], x: Tensor, goal: Goal, grads: list[Tensor],
+    of_x: Tensor | None,
+) -> tuple[Tensor, ...]:  # fmt: skip
+    """Run the kernel of both ways; return the outputs and the objective."""
+    config, sizes = network.config, _sizes(shape, starts)
+    *outputs, entropies = _outputs(shape, x)
+    losses = torch.empty_like(entropies)
+    n_scratch = max(sizes.scratch)
+    parts = [*sizes.record[:-1], *sizes.back, sizes.threads * sizes.tape,
+             sizes.threads * n_scratch]  # fmt: skip
+    scratch = network.scratch.take(sum(parts))
+    y = goal.y.contiguous()
+    classes, values = (None, y) if y.is_floating_point() else (y, None)
+    of_entropy = _of_entropy(network, shape)
+    library.call(
+        "paper_train", sizes.shape, sizes.starts, *_tables(network, grads), x, network.groups,
+        network.share, classes, values, goal.counts.contiguous(), *outputs, entropies, losses,
+        torch.empty_like(outputs[0]), of_x, *_parts(scratch, parts),
+        config.gamma, config.epsilon, config.momentum, network.norms[0].momentum, of_entropy,
+        sizes.threads, sizes.tape, n_scratch, sizes.groups,
+    )  # fmt: skip
+    network.scratch.give(scratch)
+    penalty = entropies.sum(1) * of_entropy
+    return *outputs, penalty.float(), (losses.sum(1) + penalty).float()
+
+
+def _outputs(shape: Shape, x: Tensor) -> tuple[Tensor, ...]:
+    """Return memory for logits, masks, step sizes and the virtual batches' entropies."""
+    return (
+        x.new_empty(*x.shape[:2], shape.outputs),
+        x.new_empty(shape.steps, *x.shape[:2], shape.columns),
+        x.new_empty(shape.steps, *x.shape[:2]),
+        x.new_empty(shape.members, shape.virtual, dtype=torch.float64),
+    )
+
+
+def _of_entropy(network: Network, shape: Shape) -> float:
+    """What the entropy of one row and step counts in the penalty."""
+    return network.config.lambda_sparse / (shape.steps * shape.batch)
+
+
+def _parts(buffer: Tensor, sizes: list[int]) -> tuple[Tensor, ...]:
+    """Parts of a buffer; the last has what is left."""
+    return buffer.split([*sizes[:-1], buffer.numel() - sum(sizes[:-1])])
 
 
 def _tables(network: Network, grads: list[Tensor] | None) -> tuple[Tensor, Tensor]:
@@ -215,22 +282,41 @@ class _Paper(Function):
             of_logits = x.new_zeros(*x.shape[:2], shape.outputs)
         if of_penalty is None:
             of_penalty = x.new_zeros(shape.members)
-        of_entropy = of_penalty * (config.lambda_sparse / (shape.steps * shape.batch))
-        n_groups = min(_GROUPS, shape.virtual)
+        of_entropy = of_penalty * _of_entropy(network, shape)
         grads = [torch.empty(p.shape) for p in parameters]
         of_x = torch.empty_like(x) if ctx.needs_input_grad[2] else None
-        parts = [
-            shape.members * sizes.transposed, shape.members * n_groups * sizes.parameters,
-            sizes.threads * sizes.scratch[1],
-        ]  # fmt: skip
+        parts = [*sizes.back, sizes.threads * sizes.scratch[1]]
         scratch = network.scratch.take(sum(parts))
         library.call(
             "paper_backward", sizes.shape, sizes.starts, *_tables(network, grads), x,
             network.groups, network.share, masks, of_logits, of_masks, of_sizes, of_entropy, of_x,
-            *record.split(_fill(record, sizes)),
-            *scratch.split([*parts[:-1], scratch.numel() - sum(parts[:-1])]),
-            config.gamma, config.epsilon, sizes.threads, sizes.scratch[1], n_groups,
+            *_parts(record, sizes.record), *_parts(scratch, parts),
+            config.gamma, config.epsilon, sizes.threads, sizes.scratch[1], sizes.groups,
         )  # fmt: skip
         network.scratch.give(scratch)
         network.records.give(record)
         return None, None, of_x, *grads
+
+
+class _Trained(Function):
+    """The network in training, with the gradients of a goal taken on the way."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, network: Network, starts: list[int], goal: Goal, x: Tensor, *parameters: Tensor
+    ) -> tuple[Tensor, ...]:
+        shape = network.shape(x, len(starts) - 1, training=True)
+        grads = [torch.empty(p.shape) for p in parameters]
+        of_x = torch.empty_like(x) if ctx.needs_input_grad[3] else None
+        *outputs, objective = _train(network, shape, starts, x, goal, grads, of_x)
+        ctx.save_for_backward(of_x, *grads)
+        ctx.mark_non_differentiable(*outputs)
+        return *outputs, objective
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *given: Tensor) -> tuple[Tensor | None, ...]:
+        factor, grads = given[-1].view(-1, 1, 1), ctx.saved_tensors
+        if not (factor == 1.0).all():  # 1 of a sum, which is the rule
+            grads = [None if g is None else g * factor for g in grads]
+        return None, None, None, *grads

@@ -190,9 +190,15 @@ class Trainer:
         n = len(index)
         for start in range(0, n, self.members_at_once):
             own = slice(start, min(start + self.members_at_once, n))
+            given = y[own], None if weight is None else weight[own], active[own]
+            goal = self.targets.goal(*given) if getattr(self.net, "uses_goal", False) else None
             with self._standing_still(paused):
-                output = run_members(self.net, own, rows, self.random, inputs.drop_scale)
-            loss_of = self._loss_of(y[own], None if weight is None else weight[own], active[own])
+                output = run_members(self.net, own, rows, self.random, inputs.drop_scale, goal)
+            if output.objective is not None:
+                output.objective.sum().backward()
+                yield (output.objective - output.penalty).detach()
+                continue
+            loss_of = self._loss_of(*given)
             losses = loss_of(output.logits)
             penalty = output.penalty
             if output.earned_penalty is not None:

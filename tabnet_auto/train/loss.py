@@ -68,6 +68,12 @@ def member_losses(losses: Tensor, weight: Tensor | None, active: Tensor) -> Tens
     return (losses * share).sum(1) / active.sum(1).clamp_min(1)
 
 
+def row_counts(weight: Tensor | None, active: Tensor) -> Tensor:
+    """What each row's loss counts in :func:`member_losses`; ``(M, B)``."""
+    counts = active / active.sum(1, keepdim=True).clamp_min(1)
+    return counts if weight is None else counts * weight
+
+
 def explained_share(logits: Tensor, losses: Tensor, loss_of: Callable[[Tensor], Tensor]) -> Tensor:
     """Share of a minibatch's loss that telling its rows apart explains, 0 to 1; ``(M,)``.
 

@@ -141,18 +141,20 @@ class MemberAdamW:
 
     def _pieces(self, grads: list[Tensor]) -> Iterator[tuple[Scales, int, Tensor]]:
         """Yield scales, start and gradients ``(M, n)``: small parameters of a stretch in one."""
-        own = dict(zip(self.parameters, grads, strict=True))
+        rest, n_members = iter(grads), len(self.values)
         for scales, stretch in self.stretches:
-            start, small = stretch.start, []
-            for p in [p for p in self.parameters if self.scales[p] == scales]:
-                if own[p].numel() < SMALL:
-                    small.append(own[p].reshape(len(p), -1))
-                    continue
-                if small:
-                    yield scales, start, torch.cat(small, 1)
-                    start, small = start + sum(part.shape[1] for part in small), []
-                yield scales, start, own[p].contiguous()
-                start += own[p][0].numel()
+            start = end = stretch.start
+            small: list[Tensor] = []
+            while end < stretch.stop:
+                grad = next(rest)
+                if grad.numel() < SMALL:
+                    small.append(grad.reshape(n_members, -1))
+                else:
+                    if small:
+                        yield scales, start, torch.cat(small, 1)
+                    yield scales, end, grad.contiguous()
+                    start, small = end + grad.numel() // n_members, []
+                end += grad.numel() // n_members
             if small:
                 yield scales, start, torch.cat(small, 1)
 

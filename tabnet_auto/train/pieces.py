@@ -11,7 +11,7 @@ from torch.func import functional_call
 
 from tabnet_auto.net.inputs import RawRows
 from tabnet_auto.net.layers import MemberRandom
-from tabnet_auto.net.output import Output
+from tabnet_auto.net.output import Goal, Output
 
 Result = TypeVar("Result")
 
@@ -51,16 +51,19 @@ def run_members(
     rows: RawRows,
     random: MemberRandom,
     drop_scale: float | Tensor,
+    goal: Goal | None = None,
 ) -> Output:
     """Pass the rows of some members through these members of a network, in training.
 
     ``rows`` are those of all members. Members never mix, so pieces of them give the same
     numbers as all at once; gradients and running statistics end up in the whole network's.
+    ``goal`` is of these members' rows, for a network that uses it.
     """
+    told = () if goal is None else (goal,)
     if members == slice(0, random.n_members):
-        output: Output = net(rows, random, drop_scale)
+        output: Output = net(rows, random, drop_scale, *told)
         return output
     held = {**dict(net.named_parameters()), **dict(net.named_buffers())}
     own = {name: held[name][members] for name in net.state_dict()}
     part = RawRows(*(block[members] for block in rows))
-    return functional_call(net, own, (part, random.part(members), drop_scale))
+    return functional_call(net, own, (part, random.part(members), drop_scale, *told))

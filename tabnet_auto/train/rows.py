@@ -14,7 +14,8 @@ from tabnet_auto.design import Design, MemberTables
 from tabnet_auto.metrics.objective import LOG_LINK, SQUARED, Objective
 from tabnet_auto.net.inputs import RawRows
 from tabnet_auto.net.layers import MemberRandom
-from tabnet_auto.train.loss import row_losses
+from tabnet_auto.net.output import Goal
+from tabnet_auto.train.loss import row_counts, row_losses
 from tabnet_auto.train.weights import loss_weights
 
 SMALLEST_MEAN = 1e-12
@@ -31,8 +32,9 @@ class RowStore:
 
     def gather(self, index: Tensor) -> RawRows:
         """Rows of each member; index ``(M, B)``."""
-        member = torch.arange(index.shape[0], device=index.device).unsqueeze(1)
-        return RawRows(self.x_num[index], self.codes[index], self.x_stat[member, index])
+        first = torch.arange(len(index), device=index.device) * self.x_stat.shape[1]
+        x_stat = _rows(self.x_stat.flatten(0, 1), index + first.unsqueeze(1))
+        return RawRows(_rows(self.x_num, index), _rows(self.codes, index), x_stat)
 
     def shared(self, start: int, stop: int, n_members: int) -> RawRows:
         """Return the same rows for all members, without copying them."""
@@ -45,6 +47,11 @@ class RowStore:
     def select(self, members: Sequence[int]) -> None:
         """Keep only some members' statistics."""
         self.x_stat = self.x_stat[list(members)]
+
+
+def _rows(block: Tensor, index: Tensor) -> Tensor:
+    """``block[index]`` of an index ``(M, B)``: whole rows are copied faster than elements."""
+    return block.index_select(0, index.flatten()).view(*index.shape, block.shape[1])
 
 
 class Targets:
@@ -85,6 +92,12 @@ class Targets:
     def losses(self, outputs: Tensor, y: Tensor) -> Tensor:
         """Return the objective's loss of every gathered row; ``(M, B)``."""
         return row_losses(outputs, y, self.objective)
+
+    def goal(self, y: Tensor, weight: Tensor | None, active: Tensor) -> Goal | None:
+        """Return what gathered rows are trained for, where a network may be told in advance."""
+        if not (self.is_class or self.objective.loss == "squared"):
+            return None
+        return Goal(y, row_counts(weight, active))
 
     def select(self, members: Sequence[int]) -> None:
         """Keep only some members."""

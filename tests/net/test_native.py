@@ -14,6 +14,7 @@ import torch
 from tabnet_auto.design import Feature, Layout, MemberTables
 from tabnet_auto.net.inputs import MemberInputs, RawRows
 from tabnet_auto.net.layers import MemberRandom
+from tabnet_auto.net.levels import join_levels
 from tabnet_auto.net.native import library
 from tabnet_auto.net.sparse import entmax15, sparsemax
 
@@ -169,3 +170,39 @@ def test_encoded_values(dropout, n_statistics, plain):
     for own, other in zip(fused, plainly, strict=True):
         torch.testing.assert_close(own, other)
     assert fused.missing.float().mean() >= 0.5 * dropout
+
+
+@needs_kernels
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_levels_of_codes(dropout, plain):
+    rng = np.random.default_rng(2)
+    features = tuple(Feature(c, c, "category") for c in "abc")
+    layout = Layout(tuple("abc"), (), features, (), (4, 7, 3))
+    shape = (M, 0)
+    tables = MemberTables(
+        np.zeros((M, 0, 5)), np.zeros(shape), np.ones(shape),
+        rng.integers(0, 4, (M, 14)).astype(np.int32), np.array([4, 4, 4]), np.zeros(M), np.ones(M),
+    )  # fmt: skip
+    inputs = MemberInputs(layout, tables, column_dropout=dropout, unknown_rate=0.2)
+    codes = torch.from_numpy(rng.integers(0, [4, 7, 3], (M, B, 3)).astype(np.int32))
+    rows = RawRows(torch.zeros(M, B, 0).double(), codes, torch.zeros(M, B, 0))
+    for random in (lambda: None, lambda: MemberRandom(range(M))):
+        fused, plainly = inputs(rows, random()), plain(lambda r=random: inputs(rows, r()))
+        assert torch.equal(fused.level, plainly.level)
+
+
+@needs_kernels
+def test_numbers_of_levels_beside_values(plain):
+    torch.manual_seed(3)
+    value, offset = torch.randn(M, B, 2), torch.tensor([0, 3, 8])
+    level = torch.stack([torch.randint(0, n, (M, B)) for n in (3, 5, 1)], dim=2)
+    both_ways(lambda table: join_levels(value, table, level, offset), [torch.randn(M, 9)], plain)
+
+
+@needs_kernels
+def test_numbers_of_levels_of_a_part_of_the_members():
+    """A member's table may lie among those of others."""
+    table, level = torch.randn(M, 4), torch.randint(0, 4, (M, B, 1))
+    own = table[:, ::2][1:], level[1:] // 2
+    joined = join_levels(torch.zeros(M - 1, B, 0), *own, torch.tensor([0]))
+    assert torch.equal(joined, table[1:, ::2].gather(1, own[1][..., 0])[..., None])

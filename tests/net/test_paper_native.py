@@ -16,6 +16,7 @@ from tabnet_auto.config import PaperConfig
 from tabnet_auto.net.ghost_norm import VirtualBatches, virtual_starts
 from tabnet_auto.net.layers import MemberRandom
 from tabnet_auto.net.native import library, pairs
+from tabnet_auto.net.output import Goal
 from tabnet_auto.net.paper import PaperTabNet
 
 pytestmark = pytest.mark.skipif(
@@ -62,9 +63,9 @@ def _single_precision(monkeypatch):
     monkeypatch.setattr(pairs, "are_faster", lambda: False)
 
 
-def build(config, groups, dtype=torch.float32, members=M):
+def build(config, groups, dtype=torch.float32, members=M, outputs=O):
     """Build a network whose norms are away from their defaults; the same for every precision."""
-    net = PaperTabNet(config, len(groups), groups, O, MemberRandom(range(members)))
+    net = PaperTabNet(config, len(groups), groups, outputs, MemberRandom(range(members)))
     generator = torch.Generator().manual_seed(0)
     tensors = [(n, t) for n, t in [*net.named_parameters(), *net.named_buffers()] if t.ndim == 3]
     for name, tensor in tensors:
@@ -377,3 +378,72 @@ def test_bf16_can_be_switched_off():
             [sys.executable, "-c", code], env=env, check=True, capture_output=True, text=True
         )
         assert found.stdout.strip() == expected
+
+
+def towards(goal, config, groups, *, told):
+    """Losses, gradients and running statistics of members that are told their goal, or not."""
+    y, counts = goal
+    net = build(config, groups, outputs=1 if y.is_floating_point() else O)
+    x = rows(y.shape[1], groups).requires_grad_()
+    out = net(x, goal=goal) if told else net(x)
+    if told:
+        objective = out.objective
+    elif y.is_floating_point():
+        objective = (0.5 * (out.logits[..., 0] - y).square() * counts).sum(1) + out.penalty
+    else:
+        of_row = torch.nn.functional.cross_entropy(out.logits.mT, y, reduction="none")
+        objective = (of_row * counts).sum(1) + out.penalty
+    (objective * torch.arange(1.0, M + 1.0)).sum().backward()
+    found = {"objective": objective.detach(), "logits": out.logits.detach(), "x": x.grad}
+    found |= {"masks": out.masks.detach(), "penalty": out.penalty.detach()}
+    found |= {f"gradient of {n}": p.grad for n, p in net.named_parameters()}
+    return found | {n: b for n, b in net.named_buffers() if "running" in n}
+
+
+@pytest.fixture
+def goal():
+    """Make a goal: classes, or values of the network's first and only output."""
+
+    def make(n_rows, *, values=False):
+        generator = torch.Generator().manual_seed(3)
+        y = torch.randint(0, O, (M, n_rows), generator=generator)
+        counts = torch.rand(M, n_rows, generator=generator) / n_rows
+        counts[:, -1] = 0.0
+        return Goal(y.float() if values else y, counts)
+
+    return make
+
+
+@pytest.mark.usefixtures("_single_precision")
+@pytest.mark.parametrize("values", [False, True])
+@pytest.mark.parametrize("case", CASES)
+def test_a_goal_that_is_told_changes_nothing_but_rounding(case, values, goal):
+    config, groups, n_rows = CASES[case]
+    told, untold = (
+        towards(goal(n_rows, values=values), config, groups, told=told) for told in (True, False)
+    )
+    tolerance = 1e-3 if n_rows == 2 else 1e-4  # a norm of two rows divides by next to nothing
+    assert told.keys() == untold.keys()
+    for name, own in told.items():
+        size = untold[name].abs().max().clamp_min(1e-2)
+        assert (own - untold[name]).abs().max() <= tolerance * size, name
+
+
+@pytest.mark.usefixtures("_threads")
+def test_a_goal_that_is_told_does_not_depend_on_threads_or_company(goal):
+    results, net = [], build(SMALL, PLAIN)
+    for n_threads in (1, 3):
+        torch.set_num_threads(n_threads)
+        results.append(towards(goal(150), SMALL, PLAIN, told=True))
+    assert all(torch.equal(results[0][name], results[1][name]) for name in results[0])
+    spoilt = rows(150, PLAIN)
+    spoilt[0] = torch.nan
+    net(spoilt, goal=goal(150)).objective.sum().backward()
+    own = net.head.grad[1:] * torch.tensor([2.0, 3.0]).view(-1, 1, 1)
+    torch.testing.assert_close(own, results[0]["gradient of head"][1:])
+
+
+def test_only_the_objective_of_a_goal_leads_back(goal):
+    out = build(SMALL, PLAIN)(rows(32, PLAIN), goal=goal(32))
+    required = {name for name, t in named(out).items() if t.requires_grad}
+    assert required == {"objective"}

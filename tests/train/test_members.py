@@ -11,6 +11,8 @@ import torch
 from train_helpers import PAPER, SMALL, make_members, make_table, make_trainer, one, some
 
 from tabnet_auto.config import Kind, MemberSettings, TrainConfig
+from tabnet_auto.net.build import PaperRows
+from tabnet_auto.net.native import library
 from tabnet_auto.trace import Trace
 from tabnet_auto.train.halving import RUNGS, Halving
 from tabnet_auto.train.members import with_kinds
@@ -19,6 +21,7 @@ CASES = [
     pytest.param("binary", SMALL, False, id="default"),
     pytest.param("regression", SMALL, True, id="default-regression-weighted"),
     pytest.param("binary", PAPER, True, id="paper-weighted"),
+    pytest.param("regression", PAPER, False, id="paper-regression"),
 ]
 
 
@@ -45,6 +48,23 @@ def test_side_by_side_equals_alone(task, net, weighted, dtype, tolerance):
             torch.testing.assert_close(
                 together.best[name][i], tensor[0], rtol=0, atol=tolerance, equal_nan=True
             )
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_network_that_is_told_its_goal_learns_the_same(task, weighted, monkeypatch):
+    design, members = make_table(task=task, weighted=weighted), make_members()
+    losses, best = [], []
+    for told in (True, False):
+        monkeypatch.setattr(PaperRows, "uses_goal", told and library.is_usable())
+        trace = Trace()
+        config = TrainConfig(max_epochs=3, batch_size=32, patience=3, lr=0.002)
+        trainer = make_trainer(design, members, task=task, net=PAPER, config=config, trace=trace)
+        best.append(trainer.run().best)
+        losses.append([e.data["train_loss"] for e in trace.events if e.kind == "epoch"])
+    np.testing.assert_allclose(*losses, atol=1e-5)
+    for name, tensor in best[0].items():
+        torch.testing.assert_close(tensor, best[1][name], rtol=0, atol=1e-4, msg=name)
 
 
 OWN = MemberSettings(

@@ -122,6 +122,64 @@ void rank_values(const double *values, const double *quantiles, float *place, in
         }
 }
 
+/* ---- levels of categories ---- */
+
+enum { UNKNOWN_CODE, MISSING_CODE };
+
+/* level (M, B, C) of codes (M, B, C): the member's own row in its table (M, codes), where each
+ * feature's codes begin at `offset` (C). Missing where its column is gone (M, B, columns; none
+ * without), unknown where that is told (M, B, C; none without); `column` (C) says where to look. */
+void encode_levels(const int32_t *codes, const int64_t *table, const int64_t *offset,
+                   const uint8_t *gone, const uint8_t *unknown, const int64_t *column,
+                   int64_t *level, int64_t n_members, int64_t n_batch, int64_t n_features,
+                   int64_t n_columns, int64_t n_codes)
+{
+#pragma omp parallel for schedule(static)
+    for (int64_t row = 0; row < n_members * n_batch; row++) {
+        const int32_t *own = codes + row * n_features;
+        const int64_t *rows_of = table + (row / n_batch) * n_codes;
+        int64_t *restrict to = level + row * n_features;
+        for (int64_t k = 0; k < n_features; k++)
+            to[k] = rows_of[offset[k] + own[k]];
+        for (int64_t k = 0; gone && k < n_features; k++)
+            to[k] = gone[row * n_columns + column[k]] ? MISSING_CODE : to[k];
+        for (int64_t k = 0; unknown && k < n_features; k++)
+            to[k] = unknown[row * n_features + k] ? UNKNOWN_CODE : to[k];
+    }
+}
+
+/* joined (M, B, V + C): values (M, B, V), then each feature's number of its level (M, B, C) in the
+ * member's table (M, levels), where the feature's numbers begin at `offset` (C). */
+void join_levels(const float *value, const float *table, const int64_t *level,
+                 const int64_t *offset, float *joined, int64_t n_members, int64_t n_batch,
+                 int64_t n_features, int64_t n_values, int64_t n_levels)
+{
+#pragma omp parallel for schedule(static)
+    for (int64_t row = 0; row < n_members * n_batch; row++) {
+        const float *own = table + (row / n_batch) * n_levels;
+        float *to = joined + row * (n_values + n_features);
+        memcpy(to, value + row * n_values, (size_t)n_values * sizeof(float));
+        for (int64_t k = 0; k < n_features; k++)
+            to[n_values + k] = own[offset[k] + level[row * n_features + k]];
+    }
+}
+
+/* Adds each number's gradients, in the order of the rows, to grad_table (M, levels). */
+void join_levels_backward(const float *grad, const int64_t *level, const int64_t *offset,
+                          float *grad_table, int64_t n_members, int64_t n_batch,
+                          int64_t n_features, int64_t n_values, int64_t n_levels)
+{
+#pragma omp parallel for schedule(static)
+    for (int64_t task = 0; task < n_members * n_features; task++) {
+        int64_t m = task / n_features, k = task % n_features;
+        const float *own = grad + m * n_batch * (n_values + n_features) + n_values + k;
+        const int64_t *at = level + m * n_batch * n_features + k;
+        float *to = grad_table + m * n_levels + offset[k];
+        for (int64_t b = 0; b < n_batch; b++)
+            to[at[b * n_features]] += own[b * (n_values + n_features)];
+    }
+}
+
 /* ---- numeric values, scaled and clipped ---- */
 
 /* value (M, B, V) of raw numbers (M, B, P) and statistics (M, B, Q), V = P + Q: numbers are

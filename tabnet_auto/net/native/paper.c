@@ -1,4 +1,4 @@
-/* The published TabNet (arXiv 1908.07442) as one kernel each way, single precision.
+/* The published TabNet (arXiv 1908.07442) as one kernel each way, or of both, single precision.
  *
  * Every member's virtual batch passes through the whole network on its own, so that what a layer
  * puts out is still in the cache when the next one reads it. Sizes: M members, B rows of a
@@ -163,7 +163,7 @@ static inline int64_t gate_scratch(const Net *net, int64_t rows)
 
 static inline int64_t backward_scratch(const Net *net, int64_t rows)
 {
-    return rows * (4 * net->ld_x + (4 + net->shape.steps) * net->ld_columns + net->ld_h
+    return rows * (5 * net->ld_x + (3 + net->shape.steps) * net->ld_columns + net->ld_h
                    + 2 * net->ld_decision + net->ld_outputs)
            + gate_scratch(net, rows) + 8 * LANES * net->ld_columns;
 }
@@ -774,13 +774,40 @@ static void transpose_back(const float *from, float *to, int64_t ld, int64_t n)
         transpose(from + k * LANES, LANES, to + k, ld);
 }
 
+/* Rows (LANES, ld_x) of each feature's weight, its column's, from a block (columns, LANES). */
+static void spread_columns(const Net *net, const int64_t *groups, const float *block, float *to)
+{
+    int64_t n = net->shape.features;
+    float own[whole(n) * LANES];
+    for (int64_t k = 0; k < n; k++)
+        store(own + k * LANES, load(block + groups[k] * LANES));
+    memset(own + n * LANES, 0, (size_t)((whole(n) - n) * LANES) * sizeof(float));
+    transpose_back(own, to, net->ld_x, n);
+}
+
+/* Its way back: gradients of columns (LANES, ld_columns) are sums over their features. */
+static void gather_columns(const Net *net, const int64_t *groups, const float *from, float *to)
+{
+    int64_t n = net->shape.features, columns = whole(net->shape.columns);
+    float own[whole(n) * LANES], block[columns * LANES];
+    transpose_columns(from, net->ld_x, own, n);
+    memset(block, 0, sizeof(block));
+    for (int64_t k = 0; k < n; k++) {
+        float *sum = block + groups[k] * LANES;
+        store(sum, load(sum) + load(own + k * LANES));
+    }
+    transpose_back(block, to, net->ld_columns, columns);
+}
+
 typedef struct { float gamma, epsilon; } Selecting;
 
-/* Weights (rows, ld_columns) = map(normalised logits * prior), the next prior, and the sum of the
- * rows' entropies - sum_k w log(w + epsilon). Priors lie in blocks of LANES rows, transposed. */
-static double select_columns(const Net *net, Selecting how, const float *logits,
-                             const float *scale, const float *shift, float *prior,
-                             float *weights, float *block, int64_t rows)
+/* Weights (rows, ld_columns) = map(normalised logits * prior), the same of features where those
+ * are others (rows, ld_x), the next prior, and the sum of the rows' entropies
+ * - sum_k w log(w + epsilon). Priors lie in blocks of LANES rows, transposed. */
+static double select_columns(const Net *net, Selecting how, const int64_t *groups,
+                             const float *logits, const float *scale, const float *shift,
+                             float *prior, float *weights, float *of_features, float *block,
+                             int64_t rows)
 {
     int64_t n = net->shape.columns, ld = net->ld_columns;
     double entropy = 0.0;
@@ -800,6 +827,8 @@ static double select_columns(const Net *net, Selecting how, const float *logits,
         }
         memset(block + n * LANES, 0, (size_t)((whole(n) - n) * LANES) * sizeof(float));
         transpose_back(block, weights + start * ld, ld, n);
+        if (!net->shape.one_to_one)
+            spread_columns(net, groups, block, of_features + start * net->ld_x);
         for (int64_t i = 0; i < smaller_of(LANES, rows - start); i++)
             entropy += sum[i];
     }
@@ -891,46 +920,30 @@ static void apply_share(const Net *net, const float *share, float *x, int64_t ro
             x[r * net->ld_x + k] *= share[k];
 }
 
-/* masked (rows, ld_x) = x times the weight of each feature's column. */
-static void mask_features(const Net *net, const int64_t *groups, const float *weights,
-                          const float *x, float *masked, int64_t rows)
-{
-    int64_t n = net->shape.features;
-    for (int64_t r = 0; r < rows; r++) {
-        const float *w = weights + r * net->ld_columns, *from = x + r * net->ld_x;
-        float *to = masked + r * net->ld_x;
-        if (net->shape.one_to_one)
-            for (int64_t k = 0; k < n; k += LANES)
-                store(to + k, load(from + k) * load(w + k));
-        else
-            for (int64_t k = 0; k < n; k++)
-                to[k] = from[k] * w[groups[k]];
-    }
-}
-
-/* Gradients of weights, and of x added to `grad_x`, from that of the masked features. */
-static void mask_backward(const Net *net, const int64_t *groups, const float *weights,
-                          const float *x, const float *grad, float *grad_weights, float *grad_x,
+/* masked = x times the features' weights; all (rows, ld_x). */
+static void mask_features(const Net *net, const float *weights, const float *x, float *masked,
                           int64_t rows)
 {
-    int64_t n = net->shape.features;
-    for (int64_t r = 0; r < rows; r++) {
-        const float *w = weights + r * net->ld_columns, *g = grad + r * net->ld_x;
-        const float *from = x + r * net->ld_x;
-        float *to = grad_weights + r * net->ld_columns, *to_x = grad_x + r * net->ld_x;
-        if (net->shape.one_to_one) {
-            for (int64_t k = 0; k < n; k += LANES) {
-                store(to + k, load(g + k) * load(from + k));
-                store(to_x + k, load(to_x + k) + load(g + k) * load(w + k));
-            }
-            continue;
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t k = r * net->ld_x; k < r * net->ld_x + net->shape.features; k += LANES)
+            store(masked + k, load(x + k) * load(weights + k));
+}
+
+/* Gradients of columns' weights, and of x added to `grad_x`, from that of the masked features,
+ * which is overwritten. */
+static void mask_backward(const Net *net, const int64_t *groups, const float *weights,
+                          const float *x, float *grad, float *grad_weights, float *grad_x,
+                          int64_t rows)
+{
+    float *of_features = net->shape.one_to_one ? grad_weights : grad;
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t k = r * net->ld_x; k < r * net->ld_x + net->shape.features; k += LANES) {
+            Vector own = load(grad + k);
+            store(grad_x + k, load(grad_x + k) + own * load(weights + k));
+            store(of_features + k, own * load(x + k));
         }
-        memset(to, 0, (size_t)whole(net->shape.columns) * sizeof(float));
-        for (int64_t k = 0; k < n; k++) {
-            to[groups[k]] += g[k] * from[k];
-            to_x[k] += g[k] * w[groups[k]];
-        }
-    }
+    for (int64_t r = 0; !net->shape.one_to_one && r < rows; r += LANES)
+        gather_columns(net, groups, grad + r * net->ld_x, grad_weights + r * net->ld_columns);
 }
 
 /* total += relu(decision); the sum over the decision is the step's size of the row. */
@@ -967,7 +980,7 @@ static double forward_rows(const Net *net, Selecting how, const Tensors *tensors
 {
     const Shape *s = &net->shape;
     int64_t padded = (rows + LANES - 1) / LANES * LANES, ld = net->ld_columns;
-    float *x = scratch, *masked = x + rows * net->ld_x, *weights = masked + rows * net->ld_x;
+    float *x = scratch, *masked = x + rows * net->ld_x, *weights = masked + padded * net->ld_x;
     float *prior = weights + padded * ld, *total = prior + padded * ld;
     float *outputs = total + rows * net->ld_decision, *block = outputs + rows * net->ld_outputs;
     float scale[ld], shift[ld];
@@ -990,9 +1003,10 @@ static double forward_rows(const Net *net, Selecting how, const Tensors *tensors
         if (s->training)
             take_statistics(logits, ld, rows, w->padded, statistics + norm->at, net->channels);
         scale_and_shift(net, packed, statistics, norm->at, w->padded, scale, shift);
-        entropy += select_columns(net, how, logits, scale, shift, prior, weights, block, rows);
+        entropy += select_columns(net, how, tensors->groups, logits, scale, shift, prior, weights,
+                                  masked, block, rows);
         narrow(weights, ld, tensors->masks + row * s->columns, s->columns, rows);
-        mask_features(net, tensors->groups, weights, x, masked, rows);
+        mask_features(net, s->one_to_one ? weights : masked, x, masked, rows);
         transform(net, packed, statistics, &tape, t, masked, rows);
         add_decision(net, last_h(net, &tape, t), total, tensors->sizes + row, rows);
     }
@@ -1064,7 +1078,7 @@ static void backward_rows(const Net *net, Selecting how, const Tensors *tensors,
     int64_t ld = net->ld_columns, first = m * s->batch + start;
     float *x = scratch, *masked = x + rows * net->ld_x, *grad_in = masked + rows * net->ld_x;
     float *grad_x = grad_in + rows * net->ld_x, *weights = grad_x + rows * net->ld_x;
-    float *grad_logits = weights + padded * ld, *grad_prior = grad_logits + padded * ld;
+    float *grad_logits = weights + padded * net->ld_x, *grad_prior = grad_logits + padded * ld;
     float *chosen = grad_prior + padded * ld, *grad = chosen + s->steps * padded * ld;
     float *total = grad + rows * net->ld_h, *grad_z = back->grad_z;
     float *grad_total = total + rows * net->ld_decision;
@@ -1097,8 +1111,12 @@ static void backward_rows(const Net *net, Selecting how, const Tensors *tensors,
         const Norm *norm = net->norms + step_norm(net, t);
         const float *before = last_h(net, &back->tape, t - 1) + s->n_d;
         float *logits = logits_of(&back->tape, t);
-        widen(tensors->masks + row * s->columns, s->columns, weights, ld, rows);
-        mask_features(net, tensors->groups, weights, x, masked, rows);
+        if (s->one_to_one)
+            widen(tensors->masks + row * s->columns, s->columns, weights, ld, rows);
+        for (int64_t r = 0; !s->one_to_one && r < rows; r += LANES)
+            spread_columns(net, tensors->groups, chosen + ((t - 1) * padded + r) * ld,
+                           weights + r * net->ld_x);
+        mask_features(net, weights, x, masked, rows);
         grad_output(net, last_h(net, &back->tape, t), grad_total,
                     given->sizes ? given->sizes + row : NULL,
                     t < s->steps ? grad_z : NULL, grad, rows);
@@ -1124,6 +1142,136 @@ static void backward_rows(const Net *net, Selecting how, const Tensors *tensors,
     transform_backward(net, back, 0, x, grad, grad_in);
     input_backward(net, back, input_statistics, raw, tensors->share, grad_x, grad_in,
                    given->x ? given->x + first * s->features : NULL);
+}
+
+/* ---- one virtual batch among all ---- */
+
+/* What one call works on beside tensors. */
+typedef struct {
+    const int64_t *starts; /* the virtual batches' first rows, and B */
+    float *packed, *statistics, *input_statistics, *transposed;
+} Buffers;
+
+/* One virtual batch on the way there; returns its entropies' sum. */
+static double forward_batch(const Net *net, Selecting how, const Tensors *tensors,
+                            const Buffers *buffers, int64_t m, int64_t b, Tape tape,
+                            float *scratch)
+{
+    int64_t n = net->shape.virtual, block = 3 * net->channels, training = net->shape.training;
+    int64_t start = buffers->starts[b], rows = buffers->starts[b + 1] - start;
+    float *of_batch = buffers->statistics + (training ? m * n + b : m) * block;
+    const float *of_input = training ? buffers->input_statistics + m * block : of_batch;
+    return forward_rows(net, how, tensors, m, start, rows,
+                        buffers->packed + m * parameters(net), of_batch, of_input, tape, scratch);
+}
+
+/* One virtual batch on the way back: gradients of parameters are added to `sums`. */
+static void backward_batch(const Net *net, Selecting how, const Tensors *tensors,
+                           const Gradients *given, const Buffers *buffers, int64_t m, int64_t b,
+                           Tape tape, float grad_entropy, float *sums, float *scratch)
+{
+    int64_t n = net->shape.virtual, block = 3 * net->channels;
+    int64_t start = buffers->starts[b], rows = buffers->starts[b + 1] - start;
+    float *across = scratch + rows * net->ld_z, *down = across + rows * net->ld_pairs;
+    Back back = {buffers->packed + m * parameters(net), buffers->transposed + m * net->transposed,
+                 buffers->statistics + (m * n + b) * block, sums, tape, rows, scratch, across,
+                 down, down + (rows + 1) / 2 * net->ld_z};
+    backward_rows(net, how, tensors, given, m, start, &back, buffers->input_statistics + m * block,
+                  grad_entropy, scratch + gate_scratch(net, rows));
+}
+
+/* Where all layers of a virtual batch share one place, at the end of a thread's scratch. */
+static Tape shared_tape(const Net *net, float *end, int64_t rows)
+{
+    float *z = end - rows * (net->ld_z + net->ld_h + net->ld_columns) - LANES * net->ld_columns;
+    return (Tape){z, z + rows * net->ld_z, z + rows * (net->ld_z + net->ld_h), 0, 0, 0};
+}
+
+/* Running statistics take in those of this minibatch. */
+static void update_all_running(const Net *net, const Buffers *buffers, const NormTable *norms,
+                               float momentum, float input_momentum)
+{
+    int64_t block = 3 * net->channels, whole_batch[2] = {0, net->shape.batch};
+    update_running(net, buffers->input_statistics, block, whole_batch, 1, 0, 1, norms,
+                   input_momentum);
+    update_running(net, buffers->statistics, block, buffers->starts, net->shape.virtual, 1,
+                   net->n_norms, norms, momentum);
+}
+
+/* The input norm's own way back, in place, which needs the sums over the whole minibatch. */
+static void input_norm_backward(const Net *net, const Buffers *buffers, const NormTable *norms,
+                                const float *x, float *grad_x)
+{
+    int64_t features = net->shape.features, batch = net->shape.batch;
+#pragma omp parallel for schedule(static)
+    for (int64_t row = 0; row < net->shape.members * batch; row++) {
+        int64_t m = row / batch;
+        const float *weight = buffers->packed + m * parameters(net) + net->packed;
+        const float *mean = buffers->input_statistics + 3 * m * net->channels;
+        const float *inverse = mean + 2 * net->channels;
+        const float *moment = norms[0].grad_weight + m * features;
+        const float *total = norms[0].grad_bias + m * features;
+        float count = (float)batch;
+        for (int64_t k = 0; k < features; k++) {
+            float centred = (x[row * features + k] - mean[k]) * inverse[k];
+            float own = grad_x[row * features + k] - (total[k] + centred * moment[k]) / count;
+            grad_x[row * features + k] = weight[k] * inverse[k] * own;
+        }
+    }
+}
+
+/* What rows are trained for: classes or values (M, B), one of them missing, and what a row's loss
+ * is multiplied with before they are added up. */
+typedef struct { const int64_t *classes; const float *values, *counts; } Goal;
+
+/* The sum of the cross-entropies of up to LANES rows of n logits, each times its count, and the
+ * gradients of that; a row is in a lane of its own. */
+static double cross_entropies(const float *logits, const int64_t *classes, const float *counts,
+                              float *grad, int64_t n, int64_t rows)
+{
+    float z[n * LANES], own[LANES] = {0}, losses[LANES];
+    memset(z, 0, sizeof(z));
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t k = 0; k < n; k++)
+            z[k * LANES + i] = logits[i * n + k];
+        own[i] = logits[i * n + classes[i]];
+    }
+    Vector top = load(z), total = all(0.0f);
+    for (int64_t k = 1; k < n; k++)
+        top = larger(top, load(z + k * LANES));
+    for (int64_t k = 0; k < n; k++) {
+        Vector e = exp_of(load(z + k * LANES) - top);
+        total += e;
+        store(z + k * LANES, e);
+    }
+    store(losses, log_of(total) + top - load(own));
+    for (int64_t k = 0; k < n; k++)
+        store(z + k * LANES, load(z + k * LANES) / total);
+    double sum = 0.0;
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t k = 0; k < n; k++)
+            grad[i * n + k] = counts[i] * z[k * LANES + i];
+        grad[i * n + classes[i]] -= counts[i];
+        sum += counts[i] * losses[i];
+    }
+    return sum;
+}
+
+/* The sum of the rows' losses from `first` on, and their gradients (M, B, O). */
+static double goal_losses(const Net *net, const Goal *goal, const float *logits, float *grad,
+                          int64_t first, int64_t rows)
+{
+    int64_t n = net->shape.outputs, end = first + rows;
+    double sum = 0.0;
+    for (int64_t row = first; goal->classes && row < end; row += LANES)
+        sum += cross_entropies(logits + row * n, goal->classes + row, goal->counts + row,
+                               grad + row * n, n, smaller_of(LANES, end - row));
+    for (int64_t row = first; goal->values && row < end; row++) {
+        float error = logits[row] - goal->values[row];
+        grad[row] = goal->counts[row] * error;
+        sum += 0.5f * grad[row] * error;
+    }
+    return sum;
 }
 
 /* ---- what Python calls ---- */
@@ -1154,10 +1302,10 @@ void paper_forward(const Shape *shape, const int64_t *starts, const WeightTable 
                    float input_momentum, int64_t n_threads, int64_t scratch_size)
 {
     LAY_OUT(net, shape);
-    int64_t n = shape->virtual, block = 3 * net.channels;
-    int64_t whole_batch[2] = {0, shape->batch};
+    int64_t n = shape->virtual;
     Tensors tensors = {x, share, groups, logits, masks, sizes};
     Selecting how = {gamma, epsilon};
+    Buffers buffers = {starts, packed, statistics, input_statistics, NULL};
     pack(&net, weights, norms, packed);
     if (shape->training)
         take_input_statistics(&net, x, input_statistics);
@@ -1167,21 +1315,12 @@ void paper_forward(const Shape *shape, const int64_t *starts, const WeightTable 
     for (int64_t task = 0; task < shape->members * n; task++) {
         int64_t m = task / n, start = starts[task % n], rows = starts[task % n + 1] - start;
         float *own = scratch + omp_get_thread_num() * scratch_size;
-        float *of_batch = statistics + (shape->training ? task : m) * block;
-        float *of_input = shape->training ? input_statistics + m * block : of_batch;
-        float *after = own + scratch_size - rows * (net.ld_z + net.ld_h + net.ld_columns)
-                       - LANES * net.ld_columns;
-        Tape shared = {after, after + rows * net.ld_z, after + rows * (net.ld_z + net.ld_h),
-                       0, 0, 0};
-        Tape place = shape->training ? tape_at(&net, tape, m * shape->batch + start, rows) : shared;
-        entropies[task] = forward_rows(&net, how, &tensors, m, start, rows,
-                                       packed + m * parameters(&net), of_batch, of_input, place,
-                                       own);
+        Tape place = shape->training ? tape_at(&net, tape, m * shape->batch + start, rows)
+                                     : shared_tape(&net, own + scratch_size, rows);
+        entropies[task] = forward_batch(&net, how, &tensors, &buffers, m, task % n, place, own);
     }
-    if (!shape->training)
-        return;
-    update_running(&net, input_statistics, block, whole_batch, 1, 0, 1, norms, input_momentum);
-    update_running(&net, statistics, block, starts, n, 1, net.n_norms, norms, momentum);
+    if (shape->training)
+        update_all_running(&net, &buffers, norms, momentum, input_momentum);
 }
 
 /* Gradients of all parameters, into the tensors named in the tables, and of x where wanted. Those
@@ -1190,51 +1329,73 @@ void paper_backward(const Shape *shape, const int64_t *starts, const WeightTable
                     const NormTable *norms, const float *x, const int64_t *groups,
                     const float *share, const float *masks, const float *grad_logits,
                     const float *grad_masks, const float *grad_sizes, const float *grad_entropy,
-                    float *grad_x, const float *packed, const float *statistics,
-                    const float *input_statistics, float *tape, float *transposed, float *sums,
-                    float *scratch, float gamma, float epsilon, int64_t n_threads,
-                    int64_t scratch_size, int64_t n_groups)
+                    float *grad_x, float *packed, float *statistics, float *input_statistics,
+                    float *tape, float *transposed, float *sums, float *scratch, float gamma,
+                    float epsilon, int64_t n_threads, int64_t scratch_size, int64_t n_groups)
 {
     LAY_OUT(net, shape);
-    int64_t n = shape->virtual, block = 3 * net.channels, features = shape->features;
+    int64_t n = shape->virtual;
     Tensors tensors = {x, share, groups, NULL, (float *)masks, NULL};
     Gradients given = {grad_logits, grad_masks, grad_sizes, grad_x};
     Selecting how = {gamma, epsilon};
+    Buffers buffers = {starts, packed, statistics, input_statistics, transposed};
     pack_transposed(&net, weights, transposed);
 #pragma omp parallel for schedule(dynamic) num_threads(n_threads)
     for (int64_t task = 0; task < shape->members * n_groups; task++) {
         int64_t m = task / n_groups, group = task % n_groups;
         float *own = sums + task * parameters(&net);
         memset(own, 0, (size_t)parameters(&net) * sizeof(float));
+        for (int64_t b = group * n / n_groups; b < (group + 1) * n / n_groups; b++)
+            backward_batch(&net, how, &tensors, &given, &buffers, m, b,
+                           tape_at(&net, tape, m * shape->batch + starts[b],
+                                   starts[b + 1] - starts[b]),
+                           grad_entropy[m], own,
+                           scratch + omp_get_thread_num() * scratch_size);
+    }
+    unpack_gradients(&net, sums, weights, norms, n_groups);
+    if (grad_x)
+        input_norm_backward(&net, &buffers, norms, x, grad_x);
+}
+
+/* Both ways at once, for a goal that is known on the way: each virtual batch goes back while its
+ * tape, of which every thread has one, is still in the cache. Outputs as of paper_forward, and
+ * the losses' sums (M, virtual); gradients, `grad_logits` among them, as of paper_backward. */
+void paper_train(const Shape *shape, const int64_t *starts, const WeightTable *weights,
+                 const NormTable *norms, const float *x, const int64_t *groups,
+                 const float *share, const int64_t *classes, const float *values,
+                 const float *counts, float *logits, float *masks, float *sizes,
+                 double *entropies, double *losses, float *grad_logits, float *grad_x,
+                 float *packed, float *statistics, float *input_statistics, float *transposed,
+                 float *sums, float *tape, float *scratch, float gamma, float epsilon,
+                 float momentum, float input_momentum, float grad_entropy, int64_t n_threads,
+                 int64_t tape_size, int64_t scratch_size, int64_t n_groups)
+{
+    LAY_OUT(net, shape);
+    int64_t n = shape->virtual;
+    Tensors tensors = {x, share, groups, logits, masks, sizes};
+    Gradients given = {grad_logits, NULL, NULL, grad_x};
+    Selecting how = {gamma, epsilon};
+    Goal goal = {classes, values, counts};
+    Buffers buffers = {starts, packed, statistics, input_statistics, transposed};
+    pack(&net, weights, norms, packed);
+    pack_transposed(&net, weights, transposed);
+    take_input_statistics(&net, x, input_statistics);
+#pragma omp parallel for schedule(dynamic) num_threads(n_threads)
+    for (int64_t task = 0; task < shape->members * n_groups; task++) {
+        int64_t m = task / n_groups, group = task % n_groups, thread = omp_get_thread_num();
+        float *own = sums + task * parameters(&net), *place = scratch + thread * scratch_size;
+        memset(own, 0, (size_t)parameters(&net) * sizeof(float));
         for (int64_t b = group * n / n_groups; b < (group + 1) * n / n_groups; b++) {
-            int64_t start = starts[b], rows = starts[b + 1] - start;
-            float *grad_z = scratch + omp_get_thread_num() * scratch_size;
-            float *across = grad_z + rows * net.ld_z, *down = across + rows * net.ld_pairs;
-            Back back = {packed + m * parameters(&net), transposed + m * net.transposed,
-                         statistics + (m * n + b) * block, own,
-                         tape_at(&net, tape, m * shape->batch + start, rows), rows, grad_z,
-                         across, down, down + (rows + 1) / 2 * net.ld_z};
-            backward_rows(&net, how, &tensors, &given, m, start, &back,
-                          input_statistics + m * block, grad_entropy[m],
-                          grad_z + gate_scratch(&net, rows));
+            int64_t first = m * shape->batch + starts[b], rows = starts[b + 1] - starts[b];
+            Tape ours = tape_at(&net, tape + thread * tape_size, 0, rows);
+            entropies[m * n + b] = forward_batch(&net, how, &tensors, &buffers, m, b, ours, place);
+            losses[m * n + b] = goal_losses(&net, &goal, logits, grad_logits, first, rows);
+            backward_batch(&net, how, &tensors, &given, &buffers, m, b, ours, grad_entropy, own,
+                           place);
         }
     }
     unpack_gradients(&net, sums, weights, norms, n_groups);
-    if (!grad_x)
-        return;
-    /* The input norm's own way back, which needs the sums over the whole minibatch. */
-#pragma omp parallel for schedule(static)
-    for (int64_t row = 0; row < shape->members * shape->batch; row++) {
-        int64_t m = row / shape->batch;
-        const float *weight = packed + m * parameters(&net) + net.packed;
-        const float *mean = input_statistics + m * block, *inverse = mean + 2 * net.channels;
-        const float *moment = norms[0].grad_weight + m * features;
-        const float *total = norms[0].grad_bias + m * features;
-        float count = (float)shape->batch;
-        for (int64_t k = 0; k < features; k++) {
-            float centred = (x[row * features + k] - mean[k]) * inverse[k];
-            float own = grad_x[row * features + k] - (total[k] + centred * moment[k]) / count;
-            grad_x[row * features + k] = weight[k] * inverse[k] * own;
-        }
-    }
+    if (grad_x)
+        input_norm_backward(&net, &buffers, norms, x, grad_x);
+    update_all_running(&net, &buffers, norms, momentum, input_momentum);
 }

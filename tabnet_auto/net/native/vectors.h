@@ -41,7 +41,16 @@ static inline Vector larger(Vector a, Vector b)
 #endif
 }
 
-static inline Vector smaller(Vector a, Vector b) { return -larger(-a, -b); }
+static inline Vector smaller(Vector a, Vector b)
+{
+#if defined(__AVX512F__)
+    return (Vector)_mm512_min_ps((__m512)a, (__m512)b);
+#elif defined(__AVX__)
+    return (Vector)_mm256_min_ps((__m256)a, (__m256)b);
+#else
+    return where(a < b, a, b);
+#endif
+}
 static inline Vector positive(Vector a) { return larger(a, all(0.0f)); }
 /* 1 where a number is positive, else 0. */
 static inline Vector is_positive(Vector a) { return (Vector)((a > 0.0f) & (Whole)all(1.0f)); }
@@ -79,13 +88,34 @@ static inline Vector root(Vector a)
 #endif
 }
 
+/* The nearest whole number, of numbers between -127 and 127. */
+static inline Vector nearest(Vector x)
+{
+#if defined(__AVX512F__)
+    return (Vector)_mm512_roundscale_ps((__m512)x, _MM_FROUND_TO_NEAREST_INT);
+#elif defined(__AVX__)
+    return (Vector)_mm256_round_ps((__m256)x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#else
+    /* What is converted is positive, so that cutting off its fraction rounds. */
+    return __builtin_convertvector(__builtin_convertvector(x + 128.5f, Whole) - 128, Vector);
+#endif
+}
+
+/* x 2^n of whole numbers n that leave the result a normal number. */
+static inline Vector times_power_of_two(Vector x, Vector n)
+{
+#if defined(__AVX512F__)
+    return (Vector)_mm512_scalef_ps((__m512)x, (__m512)n);
+#else
+    return x * (Vector)((__builtin_convertvector(n, Whole) + 127) << 23);
+#endif
+}
+
 /* exp with a relative error of 2e-7 (Cephes) between -60 and 60, and constant further out. */
 static inline Vector exp_of(Vector x)
 {
     x = smaller(larger(x, all(-60.0f)), all(60.0f));
-    /* Rounding to the nearest whole number: what is converted is positive. */
-    Whole n = __builtin_convertvector(x * 1.44269504088896341f + 128.5f, Whole) - 128;
-    Vector whole = __builtin_convertvector(n, Vector);
+    Vector whole = nearest(x * 1.44269504088896341f);
     x = x - whole * 0.693359375f + whole * 2.12194440e-4f;
     Vector p = x * 1.9875691500e-4f + 1.3981999507e-3f;
     p = p * x + 8.3334519073e-3f;
@@ -93,7 +123,7 @@ static inline Vector exp_of(Vector x)
     p = p * x + 1.6666665459e-1f;
     p = p * x + 5.0000001201e-1f;
     p = p * (x * x) + x + 1.0f;
-    return p * (Vector)((n + 127) << 23);
+    return times_power_of_two(p, whole);
 }
 
 /* log of normal positive numbers with a relative error of 2e-7 (Cephes). */
