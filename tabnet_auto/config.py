@@ -32,7 +32,9 @@ class NetConfig:
     ``n_hidden`` units. A value's token has ``n_bins`` piecewise-linear elements, a level's
     ``level_width``. ``scaling`` is ``"robust"`` or ``"quantile"``. ``column_dropout`` turns
     whole columns missing in training, ``unknown_rate`` category levels unknown.
-    ``column_sparsity`` weighs a penalty that takes the attention from columns that no row needs
+    ``early_evenness`` weighs a penalty that keeps attention even while a member has learned next
+    to nothing (:func:`tabnet_auto.net.tabnet.unevenness`, :func:`tabnet_auto.train.loss.early`).
+    ``column_sparsity`` weighs one that takes the attention from columns that no row needs
     (:func:`tabnet_auto.net.tabnet.mass_penalty`), by what a member has learned and what is left
     (:func:`tabnet_auto.train.loss.earned`).
 
@@ -54,6 +56,7 @@ class NetConfig:
     scaling: Literal["robust", "quantile"] = "robust"
     unknown_rate: float = 0.01
     column_dropout: float = 0.1
+    early_evenness: float = 5.0
     column_sparsity: float = 0.12
     other_kinds: tuple[Kind, ...] = (
         Kind(n_bins=4), Kind(column_dropout=0.25), Kind(n_bins=1),
@@ -247,7 +250,8 @@ class Search:
 
 SMALL_DATA = 150_000
 """Up to so many cells several networks a fold cost seconds."""
-SMALL_DATA_SEEDS = 3
+SMALL_DATA_SEEDS = 4
+"""Then there is one of each kind."""
 TIMED_SEEDS = 16
 """Networks a fold at most where a time limit has room for them: more change little."""
 

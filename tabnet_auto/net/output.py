@@ -20,6 +20,19 @@ class Goal(NamedTuple):
     counts: Tensor
 
 
+class ByShare(NamedTuple):
+    """Penalties that count by what a member has learned so far; each ``(M,)``.
+
+    ``early``
+        Counts until something is learned (:func:`tabnet_auto.train.loss.early`).
+    ``earned``
+        Counts by what is learned and what is left (:func:`tabnet_auto.train.loss.earned`).
+    """
+
+    early: Tensor
+    earned: Tensor
+
+
 class Output(NamedTuple):
     """Predictions and what was looked at, of M members for B rows.
 
@@ -32,9 +45,8 @@ class Output(NamedTuple):
         ``(S, M, B)``: how much each step weighs in the mean attention (need not sum to 1).
     ``penalty``
         ``(M,)``: what the network adds to each member's training loss (sparsity, say).
-    ``earned_penalty``
-        ``(M,)``: a penalty that counts by what a member has learned so far, and by what is left
-        to learn (:func:`tabnet_auto.train.loss.earned`). None: no such penalty.
+    ``by_share``
+        Penalties that count by the share of its loss that a member explains. None: there are none.
     ``objective``
         ``(M,)``: each member's loss and penalty, of a network that was told its :class:`Goal` and
         took gradients on the way. It alone leads back to the parameters then. None: it did not.
@@ -44,5 +56,5 @@ class Output(NamedTuple):
     masks: Tensor
     step_size: Tensor
     penalty: Tensor
-    earned_penalty: Tensor | None = None
+    by_share: ByShare | None = None
     objective: Tensor | None = None

@@ -127,9 +127,9 @@ def evaluate(network: Network, x: Tensor) -> Output:
     starts = [*range(0, x.shape[1], _ROWS_AT_ONCE), x.shape[1]]
     network.records.free.clear()  # the memory of training
     shape = network.shape(x, len(starts) - 1, training=False)
-    record, _, outputs = _forward(network, shape, starts, x.contiguous())
+    record, _, (logits, masks, sizes, penalty) = _forward(network, shape, starts, x.contiguous())
     network.scratch.give(record)
-    return Output(*outputs)
+    return Output(logits, masks, sizes, penalty)
 
 
 class _Sizes:

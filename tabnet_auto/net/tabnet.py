@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import cast
 
@@ -21,7 +22,7 @@ from tabnet_auto.net.layers import (
     parameter,
 )
 from tabnet_auto.net.native.pool import Pool
-from tabnet_auto.net.output import Output
+from tabnet_auto.net.output import ByShare, Output
 from tabnet_auto.net.tokens import TokenLinear, Tokens
 
 
@@ -147,10 +148,31 @@ class AttentionTabNet(nn.Module):
         )  # fmt: skip
 
     def _output(self, logits: Tensor, masks: Tensor, sizes: Tensor) -> Output:
-        earned = None
-        if self.training and self.config.column_sparsity > 0.0:
-            earned = self.config.column_sparsity * mass_penalty(masks, sizes)
-        return Output(logits, masks, sizes, logits.new_zeros(logits.shape[0]), earned)
+        by_share = None
+        early, earned = self.config.early_evenness, self.config.column_sparsity
+        if self.training and max(early, earned) > 0.0:
+            by_share = ByShare(
+                early * unevenness(masks).square(), earned * mass_penalty(masks, sizes)
+            )
+        return Output(logits, masks, sizes, logits.new_zeros(logits.shape[0]), by_share)
+
+
+def unevenness(masks: Tensor) -> Tensor:
+    """How far attention is from even, 0 to 1: what its entropy lacks, mean over steps and rows.
+
+    Squared it is a penalty that lets weights lean a little and keeps them from closing a column:
+    while nothing is learned, attention moves at random, and a column that it closes then is not
+    found later (x1 times x2 of Syn4, in two networks of five). It is :attr:`ByShare.early`
+    therefore, and a target that nothing tells leaves attention even.
+
+    **Shape**: masks ``(S, M, B, D)``; ``(M,)``.
+    """
+    n_columns = masks.shape[3]
+    if n_columns == 1:
+        return masks.new_zeros(masks.shape[1])
+    # The logarithm's slope at 0 has no end.
+    lacking = masks * (n_columns * masks).clamp_min(1e-12).log()
+    return lacking.sum(3).mean((0, 2)) / math.log(n_columns)
 
 
 def mass_penalty(masks: Tensor, sizes: Tensor) -> Tensor:
@@ -161,8 +183,7 @@ def mass_penalty(masks: Tensor, sizes: Tensor) -> Tensor:
     are a stationary point.
 
     Taken from the first step on it closes columns before their signal is found, and at full
-    weight to the end those of little use. It is an :attr:`Output.earned_penalty` therefore.
-    A target that nothing tells leaves the attention as it is.
+    weight to the end those of little use. It is :attr:`ByShare.earned` therefore.
 
     **Shape**: masks ``(S, M, B, D)`` and sizes ``(S, M, B)`` of :class:`Output`; ``(M,)``.
     """

@@ -19,7 +19,7 @@ from tabnet_auto.net.layers import MemberRandom
 from tabnet_auto.trace import Trace
 from tabnet_auto.train.graph import EagerSteps, GraphSteps, StepInputs, Steps
 from tabnet_auto.train.halving import Halving
-from tabnet_auto.train.loss import earned, explained_share, member_losses
+from tabnet_auto.train.loss import counted, explained_share, member_losses
 from tabnet_auto.train.optimizer import MemberAdamW, flat_cosine
 from tabnet_auto.train.pieces import is_out_of_memory, run_members
 from tabnet_auto.train.rows import RowStore, Targets, epoch_batches
@@ -201,9 +201,9 @@ class Trainer:
             loss_of = self._loss_of(*given)
             losses = loss_of(output.logits)
             penalty = output.penalty
-            if output.earned_penalty is not None:
+            if output.by_share is not None:
                 share = explained_share(output.logits, losses, loss_of)
-                penalty = penalty + earned(share) * output.earned_penalty
+                penalty = penalty + counted(output.by_share, share)
             (losses + penalty).sum().backward()
             yield losses.detach()
 
