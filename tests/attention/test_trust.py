@@ -153,7 +153,7 @@ def test_decoys_get_less_than_their_share_and_a_shuffled_target_evens_attention(
     assert controls.decoy_mass.shape == controls.null_evenness.shape == (3,)
     assert controls.decoy_mass.mean() < 3 / 9
     weights = fit.attention.per_fold.to_numpy()
-    assert controls.null_evenness.mean() > evenness(weights).mean()
+    assert controls.null_evenness.mean() > max(0.9, evenness(weights).mean())
     assert "3 decoys get" in trust.verdict
     assert "with a shuffled target" in trust.verdict
 

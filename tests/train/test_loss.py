@@ -10,8 +10,11 @@ from sklearn.utils.class_weight import compute_class_weight
 from train_helpers import make_members, make_table, make_tables
 
 from tabnet_auto.metrics import METRICS, Objective
+from tabnet_auto.net.output import ByShare
 from tabnet_auto.train.loss import (
     VALUE_LOSSES,
+    counted,
+    early,
     earned,
     explained_share,
     member_losses,
@@ -172,3 +175,13 @@ def test_penalties_are_earned_neither_before_the_signal_is_found_nor_when_all_is
     torch.testing.assert_close(
         earned(shares), torch.tensor([0.0, 0.0009, 0.0625, 0.10546875, 0.00970299, 0.0])
     )
+
+
+def test_an_early_penalty_ends_where_a_little_is_learned():
+    shares = torch.tensor([0.0, 0.01, 0.05, 0.2, 1.0])
+    torch.testing.assert_close(
+        early(shares), torch.tensor([1.0, 0.3660, 0.00592, 0.0, 0.0]), atol=1e-5, rtol=1e-3
+    )
+    shares = torch.tensor([0.0, 0.75])
+    penalties = ByShare(early=torch.tensor([2.0, 3.0]), earned=torch.tensor([5.0, 7.0]))
+    torch.testing.assert_close(counted(penalties, shares), torch.tensor([2.0, 7.0 * 0.10546875]))
