@@ -76,9 +76,7 @@ def _compute(key: Key, folder: Path) -> Cell:
 def _environment() -> dict[str, str]:
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LOKY_MAX_CPU_COUNT")
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    # Waiting threads sleep: spinning ones would take the core that another process needs.
-    fixed = {**dict.fromkeys(names, str(THREADS)), "OMP_WAIT_POLICY": "PASSIVE"}
-    return {**os.environ, **fixed, "PYTHONPATH": path}
+    return {**os.environ, **dict.fromkeys(names, str(THREADS)), "PYTHONPATH": path}
 
 
 def measure(key: Key, exam: Exam) -> Cell:

@@ -18,6 +18,8 @@ PATIENCE = 50
 """Rounds without a better validation loss after which the training ends."""
 FIRST_ROUNDS = 50
 """Rounds between two looks at the validation loss, at first; later half as many as there are."""
+FEW_ROWS = 10_000
+"""Training rows up to which threads wait for each other longer than they save: one is faster."""
 MAX_CATEGORY_CODES = 250
 """Codes of a column up to which it is split by category; scikit-learn allows 255 bins."""
 LOSSES: dict[Loss, str] = {
@@ -33,6 +35,14 @@ def train_hist(lesson: Lesson) -> Fitted:
     scikit-learn takes no validation rows in all supported versions: the model is grown in
     pieces (``warm_start``), and the rounds after the best one are cut off.
     """
+    from threadpoolctl import threadpool_limits
+
+    n_threads = 1 if len(lesson.train.y) <= FEW_ROWS else lesson.n_threads
+    with threadpool_limits(n_threads, "openmp"):
+        return _grow(lesson)
+
+
+def _grow(lesson: Lesson) -> Fitted:
     train, target = lesson.train, lesson.train.y
     classes = np.zeros(0, dtype=np.int64)
     if lesson.n_classes:
