@@ -250,8 +250,8 @@ class Search:
 
 SMALL_DATA = 150_000
 """Up to so many cells several networks a fold cost seconds."""
-SMALL_DATA_SEEDS = 4
-"""Then there is one of each kind."""
+SMALL_DATA_SEEDS = 6
+"""One of each kind and two more."""
 TIMED_SEEDS = 16
 """Networks a fold at most where a time limit has room for them: more change little."""
 
