@@ -261,7 +261,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "balanced": Preset(),
     "best": Preset(
-        n_seeds=4, max_seeds=TIMED_SEEDS, companions=("hist_gradient_boosting", "extra_trees")
+        n_seeds=6, max_seeds=TIMED_SEEDS, companions=("hist_gradient_boosting", "extra_trees")
     ),
     "paper": Preset(
         n_seeds=1,
