@@ -291,7 +291,7 @@ def test_rows_are_sampled_where_time_is_short_and_rare_classes_stay():
 
 
 def test_a_sample_of_the_rows_is_learned_from(monkeypatch, tmp_path):
-    monkeypatch.setattr(budget, "ENCODE_SECONDS", 0.01)
+    monkeypatch.setattr(budget, "FIRST_SECONDS", 0.005)
     monkeypatch.setattr(budget, "MIN_ROWS", 100)
     frame = make_frame(3000)
     learned = auto_fit(frame, "y", preset=TINY, folds=2, time_limit=60, verbose=False)

@@ -38,8 +38,8 @@ MIN_VALID_ROWS = 500
 """Rows that every fold holds out at least, if it has them."""
 PROBE_ROWS = 128
 """Rows of each member that the pace is measured on."""
-ENCODE_SHARE, ENCODE_SECONDS = 0.2, 4e-7
-"""Share of a time limit for inferring roles and encoding, and about how long that takes a cell."""
+FIRST_SECONDS = 4e-7
+"""About how long a cell takes until there is a first model: roles, encoding, its validation."""
 MIN_ROWS = 1_000
 """Rows that are read in any case: fewer teach nothing worth the name."""
 MIN_LEVEL_ROWS = 20
@@ -108,7 +108,7 @@ def read_time_limit(time_limit: object) -> Deadlines:
 
 
 def affordable_rows(table: Table, times: Deadlines, folds: object) -> Table:
-    """Return the rows that can be read and encoded in their share of the time.
+    """Return the rows from which a first model can be had in its share of the time.
 
     A random sample, with at least ``MIN_LEVEL_ROWS`` rows of each frequent target value, if it
     has them. Splitters and row positions that the user gave as folds may count the rows: they
@@ -117,7 +117,7 @@ def affordable_rows(table: Table, times: Deadlines, folds: object) -> Table:
     n_rows, n_columns = table.frame.shape
     if times.end is None or read_plan(folds) is None:
         return table
-    wanted = ENCODE_SHARE * (times.end - times.start) / (ENCODE_SECONDS * n_columns)
+    wanted = FIRST_SHARE * (times.end - times.start) / (FIRST_SECONDS * n_columns)
     rows = max(MIN_ROWS, int(wanted))
     if n_rows <= rows:
         return table

@@ -38,6 +38,9 @@ class AttentionTabNet(nn.Module):
     **Shape**: :class:`RawRows` of M members and B rows in, :class:`Output` out.
     """
 
+    uses_goal = False
+    """Its penalties ask what share of the loss is explained: gradients wait for the loss."""
+
     def __init__(
         self,
         config: NetConfig,

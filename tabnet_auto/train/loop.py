@@ -191,7 +191,7 @@ class Trainer:
         for start in range(0, n, self.members_at_once):
             own = slice(start, min(start + self.members_at_once, n))
             given = y[own], None if weight is None else weight[own], active[own]
-            goal = self.targets.goal(*given) if getattr(self.net, "uses_goal", False) else None
+            goal = self.targets.goal(*given) if self.net.uses_goal else None
             with self._standing_still(paused):
                 output = run_members(self.net, own, rows, self.random, inputs.drop_scale, goal)
             if output.objective is not None:

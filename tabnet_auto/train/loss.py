@@ -57,22 +57,19 @@ def row_losses(logits: Tensor, y: Tensor, objective: Objective = SQUARED) -> Ten
     return functional.cross_entropy(logits.permute(0, 2, 1), y, reduction="none")
 
 
-def member_losses(losses: Tensor, weight: Tensor | None, active: Tensor) -> Tensor:
-    """Mean loss of each member over its active rows; ``(M,)``.
+def row_counts(weight: Tensor | None, active: Tensor, dtype: torch.dtype) -> Tensor:
+    """What each row's loss counts in its member's mean over the active rows; ``(M, B)``.
 
-    ``losses (M, B)`` are :func:`row_losses`. ``weight`` has mean 1 over a member's training
-    rows, so that dividing by the number of rows keeps the gradient of a weighted epoch unbiased.
+    ``weight`` has mean 1 over a member's training rows, so that dividing by the number of rows
+    keeps the gradient of a weighted epoch unbiased.
     """
-    share = active.to(losses.dtype)
-    if weight is not None:
-        share = share * weight
-    return (losses * share).sum(1) / active.sum(1).clamp_min(1)
-
-
-def row_counts(weight: Tensor | None, active: Tensor) -> Tensor:
-    """What each row's loss counts in :func:`member_losses`; ``(M, B)``."""
-    counts = active / active.sum(1, keepdim=True).clamp_min(1)
+    counts = active.to(dtype) / active.sum(1, keepdim=True).clamp_min(1)
     return counts if weight is None else counts * weight
+
+
+def member_losses(losses: Tensor, weight: Tensor | None, active: Tensor) -> Tensor:
+    """Mean loss of each member, of :func:`row_losses` ``(M, B)``; ``(M,)``."""
+    return (losses * row_counts(weight, active, losses.dtype)).sum(1)
 
 
 def explained_share(logits: Tensor, losses: Tensor, loss_of: Callable[[Tensor], Tensor]) -> Tensor:

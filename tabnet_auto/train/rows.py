@@ -97,7 +97,7 @@ class Targets:
         """Return what gathered rows are trained for, where a network may be told in advance."""
         if not (self.is_class or self.objective.loss == "squared"):
             return None
-        return Goal(y, row_counts(weight, active))
+        return Goal(y, row_counts(weight, active, torch.float32))
 
     def select(self, members: Sequence[int]) -> None:
         """Keep only some members."""
