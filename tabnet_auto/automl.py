@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -39,6 +39,7 @@ from tabnet_auto.search import Rows, SearchRecord, Terms, check_search, search_s
 from tabnet_auto.table import read_table
 from tabnet_auto.trace import Emit, Trace
 from tabnet_auto.train.device import choose_device
+from tabnet_auto.train.interrupt import stop_on_interrupt
 from tabnet_auto.train.members import Task
 from tabnet_auto.train.memory import fit_into_memory
 from tabnet_auto.view.place import Mode
@@ -62,7 +63,7 @@ def auto_fit(
     class_weight: Mapping[Any, float] | str | None = None,
     preset: str | Preset = "balanced",
     time_limit: float | None = None,
-    companions: Sequence[Any] | str | None = None,
+    companions: Iterable[Any] | str | None = None,
     blend: str = "auto",
     search: bool | Search | None = None,
     pseudo_labels: bool | float = False,
@@ -111,18 +112,20 @@ def auto_fit(
         the best so far. The networks come first, for an epoch or a tenth of the time: from then
         on an interrupt finds a usable model. Companions follow, in a fifth of the time for each,
         half of it for all; what they leave is the networks': time that early stopping spares
-        trains further seeds of every fold, round by round. A note says the plan. Where time is
-        short, fewer rows are learned from and predicted out of fold.
+        trains further seeds of every fold, round by round. A note says the plan. A ``search``
+        comes before all this and takes its share first. Where time is short, fewer rows are
+        learned from and predicted out of fold.
     companions
         What else learns in the same folds and joins the blend: names
         (``"hist_gradient_boosting"``, ``"lightgbm"``, ``"xgboost"``, ``"catboost"``,
         ``"extra_trees"``, ``"random_forest"``, ``"linear"``) and scikit-learn estimators. None
         means the preset's own (``fast`` and ``best`` have ``"hist_gradient_boosting"``, ``best``
         ``"extra_trees"`` as well), ``()`` none, ``"installed"`` the histogram boosting and each
-        booster that is installed. Boosters by name minimise what the networks do, and stop
-        where that loss on the fold's validation rows is best; estimators are fitted as they are
-        set up, on the scale and with the weights that the metric asks for. Folds run side by
-        side under ``joblib.parallel_config(n_jobs=...)``.
+        booster that is installed. Boosters by name minimise what the networks do (CatBoost the
+        squared error in place of Poisson and gamma deviance), and stop where that loss on the
+        fold's validation rows is best; estimators are fitted as they are set up, on the scale
+        and with the weights that the metric asks for. Folds run side by side under
+        ``joblib.parallel_config(n_jobs=...)``.
     blend
         ``"uniform"`` mean of the models, ``"greedy"`` selection (Caruana et al. 2004),
         ``"stack"`` for a ridge or logistic stacker; ``"auto"`` is greedy where there are
@@ -171,14 +174,17 @@ def auto_fit(
     table = read_table(train, target, groups=groups, time=time, weight=weight)
     table = affordable_rows(table, times, folds)
     given = read_given(table, test, task, roles, metric, class_weight)
+    if isinstance(companions, Iterator):
+        companions = tuple(companions)
     named, kind = settings.companions if companions is None else companions, given.schema.task
     recipes, rule = check_companions(named, kind), check_blend(blend)
     pseudo = check_pseudo_labels(pseudo_labels, kind, has_test=test is not None)
-    terms = Terms(check_search(search), settings, computed_on, times.train)
+    sought = check_search(search)
     given = given.after(examine(audit, *given[:4], folds, trace, time_limit))
     split = split_rows(given, folds, settings, times, computed_on, seed)
     trace.note(problem, *given.schema.notes, *fold_notes(given, split, folds))
     split, settings = _fit_into_memory(split, settings, given, recipes, computed_on, trace)
+    terms = Terms(sought, settings, computed_on, times.train)
     encoder, learned = encode(given, split, settings.encode)
     later = encode_test(encoder, given.test, trace)
     resolved = _plan(trace, learned, settings, computed_on, time_limit)
@@ -186,9 +192,10 @@ def auto_fit(
     learned, times = _budget(trace, learned, resolved, computed_on, times, given.test, recipes)
     plan = Plan(resolved, recipes, rule, computed_on, times, found)
     models, learned, encoder = _train(learned, encoder, plan, trace, later, pseudo)
-    fit = _answer(learned, plan, models, given, encoder, trace)
-    fit = replace(fit, about=_about(preset, folds, seed, computed_on, companions, terms.search))
-    fit = _with_evidence(fit, learned, given, models.times.report)
+    with stop_on_interrupt():  # what is left takes seconds, and nothing is lost any more
+        fit = _answer(learned, plan, models, given, encoder, trace)
+        fit = replace(fit, about=_about(preset, folds, seed, computed_on, companions, sought))
+        fit = _with_evidence(fit, learned, given, models.times.report)
     trace.add("done", oof_score=fit.oof_score, seconds=monotonic() - times.start)
     return fit
 
@@ -311,7 +318,7 @@ def _about(
     folds: object,
     seed: int,
     device: torch.device,
-    companions: Sequence[Any] | str | None,
+    companions: Iterable[Any] | str | None,
     search: Search | None,
 ) -> dict[str, str]:
     """Return what a reader needs to reproduce the run."""

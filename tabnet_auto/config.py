@@ -215,7 +215,7 @@ class Preset:
 
     def seeds(self, n_rows: int, n_columns: int) -> int:
         """Networks a fold for a size of data: small data gain most from averaging."""
-        return self.n_seeds or (SMALL_DATA_SEEDS if n_rows * n_columns <= SMALL_DATA else 1)
+        return self.n_seeds or (SMALL_DATA_SEEDS if is_small(n_rows, n_columns) else 1)
 
     def timed_seeds(self) -> int:
         """Networks a fold at most with a time limit."""
@@ -254,6 +254,12 @@ SMALL_DATA_SEEDS = 6
 """One of each kind and two more."""
 TIMED_SEEDS = 16
 """Networks a fold at most where a time limit has room for them: more change little."""
+
+
+def is_small(n_rows: int, n_columns: int) -> bool:
+    """Whether several networks a fold are trained in seconds."""
+    return n_rows * n_columns <= SMALL_DATA
+
 
 PRESETS: dict[str, Preset] = {
     "fast": Preset(

@@ -64,6 +64,8 @@ def infer_schema(
         series = frame[name]
         if name in given:
             column, found = given_role(name, series, given[name])
+            if name in ignored:
+                column = replace(column, reason=f"{column.reason}; {ignored[name]}")
         elif name in ignored:
             column, found = read_levels(series).as_column("drop", ignored[name]), []
         else:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tabnet_auto.config import EncodeConfig, Preset
+from tabnet_auto.config import EncodeConfig, Preset, is_small
 from tabnet_auto.design import UNKNOWN_CODE, Design
 from tabnet_auto.encode.encoder import Encoder, fit_encoder
 from tabnet_auto.folds import Folds, check_fold_weights, ignored_notes, make_folds, split_notes
@@ -92,16 +92,19 @@ def split_rows(
     """Make the folds of the rows with a target, with the seeds that train first.
 
     On a CPU with a time limit that is one: as the first it learns to the end soonest, and what
-    time is left goes to further rounds.
+    time is left goes to further rounds. Of large data, where a fold has few networks, they start
+    from the same weights in all folds.
     """
     table = given.table
     rounds = device.type == "cpu" and times.end is not None
     n_seeds = 1 if rounds else preset.seeds(*given.size)
+    one_start = not is_small(*given.size)
     split = make_folds(
         given.schema.task, given.y, folds=folds, groups=table.groups, time=table.time,
         n_seeds=n_seeds, seed=seed,
     )  # fmt: skip
-    return split.with_kinds([number % preset.net.n_kinds for number in range(n_seeds)])
+    kinds = [number % preset.net.n_kinds for number in range(n_seeds)]
+    return replace(split.with_kinds(kinds), one_start=one_start)
 
 
 def fold_notes(given: Given, split: Folds, folds: object) -> list[str]:

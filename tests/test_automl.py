@@ -9,8 +9,9 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
-from tabnet_auto import Preset, auto_fit
+from tabnet_auto import Preset, auto_fit, config
 from tabnet_auto.config import NetConfig, PaperConfig, TrainConfig
 
 NET = NetConfig(n_steps=1, n_hidden=16, n_layers=1, n_bins=4, n_context=8)
@@ -174,6 +175,17 @@ def test_several_seeds_a_fold(frame):
         "blend", "attention TabNet, seed 1", "attention TabNet, seed 2",
     ]  # fmt: skip
     assert board["weight"].tolist() == [1.0, 0.5, 0.5]
+
+
+def test_of_large_data_the_folds_start_from_the_same_weights(frame, monkeypatch):
+    still = Preset(
+        n_seeds=1, net=TINY.net, train=TrainConfig(max_epochs=1, batch_size=32, lr=1e-12)
+    )
+    for is_large in (False, True):
+        monkeypatch.setattr(config, "SMALL_DATA", 0 if is_large else 10_000)
+        learned = fit(frame, preset=still)
+        keys = learned.net.steps[0].column_key
+        assert torch.allclose(keys[0], keys[1], atol=1e-6) == is_large
 
 
 def test_the_published_network(frame):

@@ -206,7 +206,7 @@ class TestRounds:
             Room(monotonic() + 1.0, 2.0, 8, 0.1),
             Room(monotonic() + 1.0, 0.0, 1, 0.0),
         ):
-            assert train_rounds(course, task, (net, state), room, Trace()) == (net, task)
+            assert train_rounds(course, task, (net, state), room, Trace()) == (net, task, False)
 
     def test_each_kind_has_its_turn_and_then_the_better_one(self):
         folds = make_folds("binary", np.tile([0, 1], 20), folds=2)

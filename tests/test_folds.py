@@ -208,6 +208,18 @@ def test_leave_one_group_out():
     assert [set(group[rows]) for rows in folds.valid] == [{"a"}, {"b"}, {"c"}]
 
 
+def test_networks_of_a_seed_start_alike_where_asked():
+    folds = make_folds("binary", np.arange(60) % 2, folds=3, n_seeds=2, seed=7)
+    assert folds.start == folds.seed
+    assert len(set(folds.seed)) == 6
+    alike = replace(folds, one_start=True)
+    assert alike.start == (7, 1007) * 3
+    assert alike.select((1, 4)).start == (1007, 7)
+    longer, _ = alike.with_seeds((0, 0, 0))
+    assert longer.start == (7, 1007, 2007) * 3
+    assert longer.seed[:2] == folds.seed[:2]
+
+
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("window", ["expanding", "sliding"])
 def test_an_instant_is_never_on_both_sides(seed, window):
@@ -377,6 +389,10 @@ BAD = {
     "one by one": (
         {"folds": "leave_one_group_out", "groups": np.zeros(20)},
         "2 to 100 groups, each trains a network, however: 1",
+    ),
+    "two numbers of folds": (
+        {"folds": FoldPlan(3, "leave_one_group_out"), "groups": np.arange(20) // 5},
+        "Every group is a fold",
     ),
     "seed": ({"seed": -3}, "seed must be a whole number"),
     "seed truth": ({"seed": True}, "seed must be a whole number"),

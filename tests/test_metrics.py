@@ -258,6 +258,7 @@ def test_other_names():
         assert found is not None
         assert found.name == name
     assert get_metric("neg_log_loss", "binary") is METRICS["log_loss"]
+    assert get_metric("mean_pinball_loss", "regression").objective == Objective("pinball", 0.5)
     assert set(ALIASES) & set(METRICS) == set()
 
 

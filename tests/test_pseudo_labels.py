@@ -110,7 +110,7 @@ def test_both_trainings_have_rounds_of_seeds():
 def test_without_confident_rows_nothing_changes():
     learned = fit(test=TEST, pseudo_labels=0.999999)
     assert "for 0 of 80 test rows" in effect(learned)
-    assert effect(learned).endswith(pseudo.KEPT[False])
+    assert effect(learned).endswith("none is sure enough, the first training stays")
     np.testing.assert_array_equal(learned.oof, fit(test=TEST).oof)
 
 

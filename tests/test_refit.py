@@ -118,6 +118,25 @@ def test_a_loaded_model_needs_the_training_table_again(frame, learned, full, tmp
         again.refit_full(flipped)
 
 
+def test_groups_and_columns_that_are_also_learned_from_are_known_again(frame, tmp_path):
+    grouped = frame.assign(owner=np.arange(len(frame)) // 3)
+    learned = fit(grouped, groups="owner", weight="w", roles={"w": "numeric"})
+    assert "w" in {column.name for column in learned.schema.used}
+    full = learned.refit_full()
+    known = grouped["y"].notna().to_numpy()
+    assert len(full.full.groups) == known.sum()
+    assert full.full.groups.max() == grouped["owner"][known].nunique() - 1
+    again = load(learned.save(tmp_path / "model")).refit_full(grouped)
+    np.testing.assert_array_equal(again.predict_proba(grouped), full.predict_proba(grouped))
+
+
+def test_a_companion_leaves_a_refitted_model_that_its_blend_needed_alone(frame, learned):
+    only = replace(learned, blend=Blend((0.0, 0.0, 1.0))).refit_full()
+    left = only.without(["hist_gradient_boosting"])
+    assert left.blend.weights == (0.5, 0.5)
+    assert np.isfinite(left.predict_proba(frame)).all()
+
+
 def test_estimators_of_ones_own_are_refitted_while_they_are_known(frame, tmp_path):
     wanted = [LogisticRegression(), HistGradientBoostingClassifier(max_iter=5)]
     learned = fit(frame.drop(columns="w"), companions=wanted, blend="uniform")

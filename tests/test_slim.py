@@ -117,8 +117,9 @@ def test_refitted_before_and_after(frame, learned, tmp_path):
 def test_refitted_with_the_settings_that_a_search_found_for_the_seeds_kept(frame):
     learned = fit(frame, companions=(), blend=Blend((0.0, 0.0, 1.0)), search=Search(4))
     full = learned.refit_full()
-    np.testing.assert_array_equal(
-        learned.slim().refit_full().predict_proba(frame), full.predict_proba(frame)
+    # One network beside two others, and alone: sums in another order.
+    np.testing.assert_allclose(
+        learned.slim().refit_full().predict_proba(frame), full.predict_proba(frame), rtol=1e-5
     )
 
 

@@ -111,10 +111,12 @@ def _checks(trust: Trust) -> Iterator[Check]:
         f"rank correlation with permutation importance {trust.agreement:.2f}",
     )
     rank, rows = trust.stability.fold_rank, trust.stability.fold_rows
+    chance = trust.stability.chance_rows
     yield Check(
         "stability between folds",
         None if np.isnan(rank) else rank >= STABLE,
-        f"rank correlation between folds {rank:.2f}, cosine on the same row {rows:.2f}",
+        f"rank correlation between folds {rank:.2f}, cosine on the same row {rows:.2f} "
+        f"(on different rows {chance:.2f})",
     )
     controls, n = trust.controls, len(trust.features)
     if controls.decoy_mass is not None:

@@ -97,12 +97,10 @@ def as_arrays(model: Any, classes: NDArray[np.int64], n_classes: int) -> Fitted:
 
     ``classes`` are the positions, among all ``n_classes``, of the classes it was given.
     """
-    for name in (base.__name__ for base in type(model).__mro__[:1]):
-        if name in EXPORTS and type(model).__module__.startswith("sklearn."):
-            found = EXPORTS[name](model, classes, n_classes)
-            if found is not None:
-                return found
-    return Estimator(model, classes, n_classes)
+    export = EXPORTS.get(type(model).__name__)
+    is_known = export is not None and type(model).__module__.startswith("sklearn.")
+    found = export(model, classes, n_classes) if export and is_known else None
+    return Estimator(model, classes, n_classes) if found is None else found
 
 
 def _linear(model: Any, classes: NDArray[np.int64], n_classes: int) -> Fitted | None:

@@ -5,6 +5,7 @@ from tabnet_auto.folds.members import (
     Folds,
     Rows,
     check_fold_weights,
+    group_numbers,
     ignored_notes,
     split_notes,
 )
@@ -15,6 +16,7 @@ __all__ = [
     "Folds",
     "Rows",
     "check_fold_weights",
+    "group_numbers",
     "ignored_notes",
     "make_folds",
     "split_notes",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabnet_auto.errors import InputError, did_you_mean
-from tabnet_auto.folds.members import SEED_STEP, Folds, Rows
+from tabnet_auto.folds.members import SEED_STEP, Folds, Rows, group_numbers
 from tabnet_auto.folds.plan import RULE_NAMES, read_plan
 from tabnet_auto.folds.rules import RULES, Question
 
@@ -50,7 +50,7 @@ def make_folds(
         fold=tuple(i for i in range(len(checked)) for _ in range(n_seeds)),
         seed=tuple(seed + SEED_STEP * s + i for i in range(len(checked)) for s in range(n_seeds)),
         rule=rule,
-        groups=None if groups is None else np.unique(groups, return_inverse=True)[1],
+        groups=group_numbers(groups),
     )
 
 

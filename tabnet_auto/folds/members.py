@@ -27,7 +27,8 @@ class Folds:
     Repeated folds are numbered on. ``groups (n,)`` are numbers of the rows' groups where rows
     must stay together within the training rows too; a saved model does not keep them.
     ``kind[i]`` says which kind of network member i is, of those that its configuration knows
-    (empty: all are of kind 0).
+    (empty: all are of kind 0). ``one_start`` says whether the networks of one seed start from the
+    same weights in all folds.
     """
 
     train: tuple[Rows, ...]
@@ -37,6 +38,18 @@ class Folds:
     rule: str
     groups: NDArray[np.int64] | None = None
     kind: tuple[int, ...] = ()
+    one_start: bool = False
+
+    @property
+    def start(self) -> tuple[int, ...]:
+        """Seeds of the members' first weights; ``(M,)``.
+
+        From one start folds come to read much the same columns: what differs is what their rows
+        say. Their mean then gains less from what differs by chance.
+        """
+        if not self.one_start:
+            return self.seed
+        return tuple(seed - fold for seed, fold in zip(self.seed, self.fold, strict=True))
 
     @property
     def n_members(self) -> int:
@@ -97,6 +110,11 @@ class Folds:
         longer = self.select(source)
         seed = tuple(a + b for a, b in zip(longer.seed, more, strict=True))
         return replace(longer, seed=seed).with_kinds(kinds), np.array(source)
+
+
+def group_numbers(groups: NDArray[Any] | None) -> NDArray[np.int64] | None:
+    """Number the groups that rows are of; ``(n,)``, or None where there are none."""
+    return None if groups is None else np.unique(groups, return_inverse=True)[1]
 
 
 def check_fold_weights(folds: Folds, weight: NDArray[np.floating] | None) -> None:

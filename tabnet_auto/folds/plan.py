@@ -77,6 +77,11 @@ class FoldPlan:
                 f"gap and window are for folds by time, however: rule={rule!r} with "
                 f"gap={self.gap!r}, window={self.window!r}. Leave them out, or pass time=."
             )
+        if rule == "leave_one_group_out" and self.n_folds != FoldPlan.n_folds:
+            raise InputError(
+                f"Every group is a fold with rule={rule!r}, however: folds={self.n_folds}. Leave "
+                "the number out, or pass rule='group'."
+            )
         if self.repeats > 1 and rule in (*FORWARD, "leave_one_group_out"):
             raise InputError(
                 f"Repeats need a rule that shuffles, however: repeats={self.repeats} with "

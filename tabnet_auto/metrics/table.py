@@ -117,6 +117,8 @@ ALIASES: dict[str, str] = {
     "neg_median_absolute_error": "median_absolute_error",
     "neg_root_mean_squared_error": "rmse",
     "neg_root_mean_squared_log_error": "rmsle",
+    "pinball": "pinball@0.5",
+    "mean_pinball_loss": "pinball@0.5",
     "top_k_accuracy": "top_k_accuracy@2",
 }
 """Other names of the same metrics: Kaggle's, and scikit-learn's, whose ``neg_`` only turns the

@@ -97,9 +97,10 @@ def read_time_limit(time_limit: object) -> Deadlines:
     start = monotonic()
     if time_limit is None:
         return Deadlines(start)
-    if not isinstance(time_limit, int | float | np.number) or not time_limit > 0:
+    if not isinstance(time_limit, int | float | np.number) or not 0 < time_limit < np.inf:
         raise InputError(
-            f"time_limit must be positive seconds or None, however: time_limit={time_limit!r}."
+            f"time_limit must be positive seconds, or None for no limit, however: "
+            f"time_limit={time_limit!r}."
         )
     seconds = float(time_limit)
     end = start + seconds

@@ -78,13 +78,18 @@ def train_twice(task: Task, plan: Plan, trace: Trace, test: Design, threshold: f
     _, source = task.folds.with_seeds(first.task.folds.kinds)
     labels = fold_labels(first, replace(test, x_stat=test.x_stat[source]))
     chosen = [_confident(own, threshold) for own in labels]
+    rows = f"{_counted(chosen)} of {test.n_rows} test rows a fold"
+    if first.ended or not any(map(len, chosen)):
+        trace.put_back(since, apart.events)
+        why = "the training was stopped" if first.ended else "none is sure enough"
+        trace.note(f"pseudo-labels for {rows}: {why}, the first training stays")
+        return first
     # The first training was the first usable model: nothing hurries the second one's first epoch.
     rest = replace(plan, times=replace(plan.times, first=plan.times.train))
     again = train_models(_with_labels(task, test, labels, chosen), rest, n_rows, trace)
     gains = is_gain(task.metric, first, again)
     if not gains:
         trace.put_back(since, apart.events)
-    rows = f"{_counted(chosen)} of {test.n_rows} test rows a fold"
     limited = "" if plan.times.train is None else " (in half of the time)"
     trace.note(
         f"pseudo-labels for {rows}: out-of-fold {task.metric.name} {first.scores.total:.4f} "

@@ -80,14 +80,16 @@ class Room:
 
 def train_rounds(
     course: Course, task: Task, first: tuple[nn.Module, TrainState], room: Room, trace: Trace
-) -> tuple[nn.Module, Task]:
+) -> tuple[nn.Module, Task, bool]:
     """Train further seeds while there is room; return all networks as one, and their task.
+
+    Also says whether an interrupt ended them.
 
     ``first`` is the network of the members of ``task``, fully trained, and their state. Each
     round trains as many seeds as the first did. One that is interrupted is left out: its members
     have not learned to the end.
     """
-    at_once, nets = task.folds.n_seeds, [first[0]]
+    at_once, nets, ended = task.folds.n_seeds, [first[0]], False
     kinds = list(task.folds.kinds)
     tried = Tried(course.net.n_kinds, course.train.max_epochs)
     tried.add(task.folds, first[1], course.train.max_epochs)
@@ -105,16 +107,17 @@ def train_rounds(
         training, start = course.of(epochs).training(joining, trace, len(kinds)), monotonic()
         with stop_on_interrupt() as stop:
             net, state = training.finish(deadline=until, stop=stop)
-            if stop():
-                break
+            ended = stop()
+        if ended:
+            break
         nets.append(net)
         kinds += [kind] * more
         tried.add(joining.folds, state, epochs)
         room = room.at_pace((monotonic() - start) * at_once / (more * state.epoch))
     if len(nets) == 1:
-        return nets[0], task
+        return nets[0], task, ended
     whole = task.of_members(*task.folds.with_seeds(kinds))
-    return _as_one(nets, whole, course), whole
+    return _as_one(nets, whole, course), whole, ended
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,8 @@ class Models:
 
     ``net`` holds all network members' best weights, ``task`` says who they are; ``state`` is how
     the first round of them ended; ``held_out`` holds every model's predictions of the rows that
-    its members held out; ``times`` are the plan's deadlines, by what the models need to predict.
+    its members held out; ``times`` are the plan's deadlines, by what the models need to predict;
+    ``ended`` says whether an interrupt ended the training.
     """
 
     net: nn.Module
@@ -79,6 +80,7 @@ class Models:
     chosen: Chosen
     scores: Scores
     times: Deadlines
+    ended: bool
 
 
 def train_models(task: Task, plan: Plan, n_rows: int, trace: Trace) -> Models:
@@ -104,16 +106,17 @@ def train_models(task: Task, plan: Plan, n_rows: int, trace: Trace) -> Models:
         ended = ended or stop()
     if not ended:
         room = plan.room((seconds + monotonic() - start) / state.epoch)
-        net, task = train_rounds(plan.course, task, (net, state), room, trace)
-    held = _held_out(net, task, joined, n_rows)
-    times = plan.times.with_seeds(task.folds.n_seeds)
-    chosen = choose_blend(held, task, plan.blend, n_companions=len(joined), until=times.blend)
+        net, task, ended = train_rounds(plan.course, task, (net, state), room, trace)
+    with stop_on_interrupt():  # what is left takes seconds
+        held = _held_out(net, task, joined, n_rows)
+        times = plan.times.with_seeds(task.folds.n_seeds)
+        chosen = choose_blend(held, task, plan.blend, n_companions=len(joined), until=times.blend)
     scores = score_models(task, held, chosen.oof)
     trace.note(chosen.reason, scores.decision.reason())
     if plan.search is not None:
         trace.note(f"search: {plan.search.outcome(scores.total)}")
-    companions = tuple(one.companion for one in joined)
-    return Models(net, task, state, companions, held, chosen, scores, times)
+    companions = scores.scored(one.companion for one in joined)
+    return Models(net, task, state, companions, held, chosen, scores, times, ended)
 
 
 def _companions_until(plan: Plan) -> float | None:

@@ -9,6 +9,7 @@ import numpy as np
 from tabnet_auto.design import Design
 from tabnet_auto.ensemble.blend import Floats, by_seed
 from tabnet_auto.errors import InputError
+from tabnet_auto.result.reduce import present_models
 from tabnet_auto.train.predict import predict_members
 
 if TYPE_CHECKING:
@@ -45,14 +46,12 @@ def predict_models(fit: FitResult, design: Design) -> Floats:
 
 
 def _check_present(fit: FitResult) -> None:
-    networks = range(fit.n_seeds) if fit.networks is None else fit.networks
-    present = [number in networks for number in range(fit.n_seeds)]
-    present += [bool(one.members) for one in fit.companions]
+    present = present_models(fit)
     missing = [i for i, weight in enumerate(fit.blend.weights) if weight and not present[i]]
     if missing:
         name = fit.leaderboard()["model"].iloc[1 + missing[0]]  # the blend has the first line
         raise InputError(
             f"A blend needs its models, however: {name!r} has weight "
-            f"{fit.blend.weights[missing[0]]:.3g} and is not there: slim() or save() left it out "
-            "when it had none. Blend models of the fit that trained it."
+            f"{fit.blend.weights[missing[0]]:.3g} and is not there: slim(), save() or refit_full() "
+            "left it out when it had none. Blend models of the fit that trained it."
         )

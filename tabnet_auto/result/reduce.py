@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tabnet_auto.companions.train import Companion
 from tabnet_auto.design import Design
-from tabnet_auto.ensemble.blend import AnyBlend, Blend, Stack, uniform
+from tabnet_auto.ensemble.blend import Blend, Stack
 from tabnet_auto.errors import InputError, did_you_mean
 from tabnet_auto.models.scores import score_models
 from tabnet_auto.net.build import net_with_weights
@@ -42,7 +43,7 @@ def without(fit: FitResult, names: Sequence[str]) -> FitResult:
         )
     keep = [i for i in range(fit.n_seeds + len(known))
             if i < fit.n_seeds or known[i - fit.n_seeds] not in names]  # fmt: skip
-    blend = _share(fit.blend, keep)
+    blend = _share(fit, keep)
     held = replace(fit.held_out, own=tuple(fit.held_out.own[i] for i in keep))
     oof = held.combine([blend] * len(held.rows))
     scores = score_models(_scoring(fit), held, oof)
@@ -50,7 +51,7 @@ def without(fit: FitResult, names: Sequence[str]) -> FitResult:
         fit, blend=blend, held_out=held, oof=fit.table.spread(oof),
         oof_score=scores.total, fold_scores=scores.folds, decision=scores.decision,
         member_scores=scores.members,
-        companions=tuple(fit.companions[i - fit.n_seeds] for i in keep[fit.n_seeds :]),
+        companions=scores.scored(fit.companions[i - fit.n_seeds] for i in keep[fit.n_seeds :]),
     )  # fmt: skip
 
 
@@ -74,6 +75,13 @@ def slim(fit: FitResult) -> FitResult:
     )  # fmt: skip
 
 
+def present_models(fit: FitResult) -> NDArray[np.bool_]:
+    """Which of the blend's models the fit holds: seeds, then companions; ``(K,)``."""
+    networks = range(fit.n_seeds) if fit.networks is None else fit.networks
+    present = [number in networks for number in range(fit.n_seeds)]
+    return np.array([*present, *(bool(one.members) for one in fit.companions)])
+
+
 def weighty_companions(fit: FitResult) -> tuple[Companion, ...]:
     """Return the companions, those that have no weight in the blend without their members."""
     weights = fit.blend.weights[fit.n_seeds :]
@@ -83,10 +91,11 @@ def weighty_companions(fit: FitResult) -> tuple[Companion, ...]:
     )
 
 
-def _share(blend: AnyBlend, keep: Sequence[int]) -> Blend:
-    weights = np.array(blend.weights)[list(keep)]
-    if isinstance(blend, Stack) or weights.sum() == 0.0:
-        return uniform(len(keep))
+def _share(fit: FitResult, keep: Sequence[int]) -> Blend:
+    """Blend models by the proportions that they had; those that the model lacks stay out."""
+    weights = np.array(fit.blend.weights)[list(keep)]
+    if isinstance(fit.blend, Stack) or weights.sum() == 0.0:
+        weights = present_models(fit)[list(keep)].astype(float)
     return Blend(tuple((weights / weights.sum()).tolist()))
 
 

@@ -12,7 +12,7 @@ from torch import nn
 from tabnet_auto.companions.train import refit_companion
 from tabnet_auto.encode.encoder import Encoder, fit_encoder
 from tabnet_auto.errors import InputError
-from tabnet_auto.folds import Folds
+from tabnet_auto.folds import Folds, group_numbers
 from tabnet_auto.result.reduce import weighty_companions
 from tabnet_auto.table import Table, read_table
 from tabnet_auto.target import encode_target
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def refit_full(fit: FitResult, train: Any, device: str) -> FitResult:
     """Return a model of one network a seed, and one member a companion, trained on all rows."""
     table = _training_table(fit, train)
-    full = _all_rows(fit)
+    full = _all_rows(fit, table)
     learned = fit.objective.learned(fit.target)
     encoder, design = fit_encoder(table.frame, fit.schema, full, learned, fit.preset.encode)
     classes = np.array(fit.schema.classes) if fit.schema.classes else None
@@ -60,7 +60,7 @@ def _training_table(fit: FitResult, train: Any) -> Table:
         role: column.name
         for role in ("groups", "time", "weight")
         for column in fit.schema
-        if column.reason == f"given as {role}="
+        if column.reason.endswith(f"given as {role}=")
     }
     table = _as_learned(fit, read_table(train, fit.schema.target, **roles))
     y = encode_target(table.frame[table.target], fit.schema)
@@ -83,13 +83,14 @@ def _as_learned(fit: FitResult, table: Table) -> Table:
     return table.take(np.flatnonzero(kept), "the sample of rows that was learned from")
 
 
-def _all_rows(fit: FitResult) -> Folds:
+def _all_rows(fit: FitResult, table: Table) -> Folds:
     """One fold that learns from every row and holds none out; the seeds of the first fold."""
     rows, none = np.arange(len(fit.target)), np.zeros(0, dtype=np.int64)
     n = fit.n_seeds
     return Folds(
-        (rows,) * n, (none,) * n, (0,) * n, fit.folds.seed[:n], "all rows", kind=fit.folds.kinds
-    )
+        (rows,) * n, (none,) * n, (0,) * n, fit.folds.seed[:n], "all rows",
+        group_numbers(table.groups), fit.folds.kinds,
+    )  # fmt: skip
 
 
 def _of_kept(fit: FitResult, task: Task, encoder: Encoder) -> tuple[Task, Encoder]:

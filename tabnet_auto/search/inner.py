@@ -36,7 +36,7 @@ class Rows(NamedTuple):
 def inner_folds(folds: Folds, given: Rows, max_rows: int) -> Folds:
     """Split the training rows of each fold once more: one member a fold.
 
-    By time where there is one (the latest rows judge), by groups, stratified otherwise. Of more
+    By time where there is one (the latest rows judge), and by groups, else stratified. Of more
     than ``max_rows`` rows a random sample is split, the same for all folds.
 
     Raises
@@ -65,7 +65,7 @@ def _split(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Positions within ``rows``: those that learn, and those that judge."""
     time = None if given.time is None else given.time[rows]
-    groups = None if given.groups is None or time is not None else given.groups[rows]
+    groups = None if given.groups is None else given.groups[rows]
     for n_folds in INNER_FOLDS:
         try:
             made = make_folds(

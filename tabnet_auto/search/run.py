@@ -70,29 +70,39 @@ def search_settings(
         filled.preset, task=task.kind, n_rows=n_rows, n_columns=len(task.layout.columns),
         given=search,
     )  # fmt: skip
+    centre = default_settings(filled.preset)
+    default = {name: centre[name] for name in space}
     engines: list[Engine] = [
         ENGINES[search.engine](space, folds.seed[0]) for _ in range(inner.n_folds)
     ]
-    tried = _rounds(filled, search, task, engines)
+    seconds = _seconds(search, terms)
+    limit = "" if seconds is None else f", {seconds:.1f} s at most"
+    trace.note(f"search: {search.n_configurations} configurations a fold{limit}")
+    tried, ended = _rounds(filled, search, task, engines, default)
+    if ended:
+        trace.note("search: stopped on request; training goes on with what it found")
     trials = [trial for own in tried for trial in _ranked(own)]
     return SearchRecord(tuple(trials), task.metric.name, monotonic() - start)
 
 
-def _rounds(terms: Terms, search: Search, task: Task, engines: list[Engine]) -> list[list[_Tried]]:
-    """Ask the engines round by round; what was tried, fold by fold."""
-    default, now = default_settings(terms.preset), monotonic()
+def _rounds(
+    terms: Terms, search: Search, task: Task, engines: list[Engine], default: Settings
+) -> tuple[list[list[_Tried]], bool]:
+    """Ask the engines round by round; what was tried, fold by fold, and whether it was stopped.
+
+    ``default`` are the preset's own values of what is searched.
+    """
+    now, seconds = monotonic(), _seconds(search, terms)
     n_rounds, n = engines[0].rounds, search.n_configurations
-    seconds = None if terms.until is None else search.share * max(0.0, terms.until - now)
     tried: list[list[_Tried]] = [[] for _ in engines]
     for number in range(n_rounds):
         end = None if seconds is None else now + seconds * (number + 1) / n_rounds
         # The first round holds the preset's own configuration, whoever proposes the others.
         first = [default] if number == 0 else []
         size = n * (number + 1) // n_rounds - n * number // n_rounds - len(first)
-        proposed = [
-            [*first, *({**default, **one} for one in engine.propose(size))] for engine in engines
-        ]
-        for fold, found in enumerate(_race(terms, task, proposed, end)):
+        proposed = [[*first, *engine.propose(size)] for engine in engines]
+        raced, ended = _race(terms, task, proposed, default, end)
+        for fold, found in enumerate(raced):
             new = found[len(first) :]
             engines[fold].tell([t.trial.loss for t in new], [t.trial.rung for t in new])
             numbers = range(len(tried[fold]), len(tried[fold]) + len(found))
@@ -100,18 +110,29 @@ def _rounds(terms: Terms, search: Search, task: Task, engines: list[Engine]) -> 
                 replace(t, trial=replace(t.trial, number=i))
                 for i, t in zip(numbers, found, strict=True)
             ]
-    return tried
+        if ended:
+            return tried, True
+    return tried, False
+
+
+def _seconds(search: Search, terms: Terms) -> float | None:
+    """Return how long a search may take from now on; None without a limit."""
+    return None if terms.until is None else search.share * max(0.0, terms.until - monotonic())
 
 
 def _race(
-    terms: Terms, task: Task, proposed: list[list[Settings]], end: float | None
-) -> list[list[_Tried]]:
+    terms: Terms,
+    task: Task,
+    proposed: list[list[Settings]],
+    default: Settings,
+    end: float | None,
+) -> tuple[list[list[_Tried]], bool]:
     """Train all configurations of all folds as members of one network, the worse ones briefly."""
-    n, default = len(proposed[0]), default_settings(terms.preset)
+    n = len(proposed[0])
     many, flat = side_by_side(task, n), [one for own in proposed for one in own]
     kept = [member for member, one in enumerate(flat) if one == default]
     halving = Halving(many.folds.fold, kept)
-    state = race_members(
+    state, ended = race_members(
         many, terms.preset.net, terms.preset.train, settings_of(flat), halving,
         device=terms.device, deadline=end,
     )  # fmt: skip
@@ -125,7 +146,7 @@ def _race(
         )
         for m in range(len(flat))
     ]  # fmt: skip
-    return [found[start : start + n] for start in range(0, len(found), n)]
+    return [found[start : start + n] for start in range(0, len(found), n)], ended
 
 
 def _ranked(tried: list[_Tried]) -> list[Trial]:

@@ -61,7 +61,7 @@ class Task:
         """Build an untrained network of all members."""
         n_outputs = 1 if self.classes is None else len(self.classes)
         folds = self.folds
-        net = build_net(config, self.layout, self.tables, n_outputs, folds.seed, folds.kind)
+        net = build_net(config, self.layout, self.tables, n_outputs, folds.start, folds.kind)
         return net.to(device)
 
     def of_members(self, folds: Folds, source: NDArray[np.int64]) -> Task:
@@ -159,11 +159,14 @@ def race_members(
     *,
     device: torch.device,
     deadline: float | None,
-) -> TrainState:
-    """Train members of different ``settings`` side by side; ``halving`` says who goes on."""
+) -> tuple[TrainState, bool]:
+    """Train members of different ``settings`` side by side; ``halving`` says who goes on.
+
+    Also says whether an interrupt ended it.
+    """
     trainer = _trainer(task, net, train, device, Trace(), settings)
     with stop_on_interrupt() as stop:
-        return trainer.run(deadline=deadline, stop=stop, halving=halving)
+        return trainer.run(deadline=deadline, stop=stop, halving=halving), stop()
 
 
 def _trainer(

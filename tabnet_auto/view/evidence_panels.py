@@ -63,7 +63,7 @@ def score_strip(data: ReportData) -> Strip | None:
         table=Table("Scores over the folds", columns, tuple(cells)),
         note="A dot is a fold's score on its validation rows; "
         f"the bar is their mean; {better}. The number is the mean ± the standard deviation of "
-        "the folds.",
+        "the folds; the score in the headline is of all rows together.",
     )
 
 

@@ -152,7 +152,7 @@ def _rows(data: ReportData) -> str:
         return ""
     lead = (
         f"{len(rows.names):,} of {rows.n_rows:,} training rows, chosen because they tell "
-        "something: the largest errors, close calls, some of each kind, and some at random. "
+        f"something: {escape(', '.join(rows.groups))}. "
         f"Error: {escape(rows.error_label)}, out of fold. Rows count from 0."
     )
     return _lead(lead) + _explorer("rows", f'<div class="ta-card">{table_html(table)}</div>')

@@ -208,8 +208,9 @@ def test_rows_and_columns_turn_over(offline, folder):
     page = opened(offline, folder)
     section = page.locator("#rows")
     table = ".ta-rows-table"
-    section.get_by_role("button", name="next rows").click()
+    section.get_by_role("button", name="next rows").press("Enter")
     assert names(section, table) == DATA.rows.names[15:30]
+    assert page.evaluate("document.activeElement.closest('.ta-rows-table') !== null")
     assert section.get_by_role("button", name="next rows").is_disabled()
     section.get_by_role("button", name="previous rows").click()
     assert names(section, table) == DATA.rows.names[:15]
@@ -251,6 +252,7 @@ def test_one_row_under_two_folds(offline, folder):
     detail.get_by_label("with").select_option("4")
     heads = detail.locator("thead th").all_inner_texts()
     assert heads[2:4] == ["Fold 3", "Fold 5"]
+    assert page.evaluate("document.activeElement.ariaLabel") == "with"
     weights = (sample.peak * (sample.levels[:, :, :, 2] / 255.0) ** 2).mean(axis=(1, 2))
     order = np.argsort(-weights[2])
     assert names(detail) == [DATA.columns[i] for i in order[:12]]
@@ -410,6 +412,9 @@ def test_groups_and_their_difference(offline, folder):
     section.get_by_label("Group rows by").select_option("age")
     assert section.locator("thead th").all_inner_texts()[3:] == ["0 to 20", "21 to 40", "41 to 80"]
     assert section.get_by_label("A", exact=True).input_value() == "12"
+    assert section.locator('[data-at][tabindex="0"]').count() == 1, "one press of Tab reaches it"
+    quiet = section.locator("tbody tr > :nth-child(2):not(.h0)").all_inner_texts()
+    assert all(text.endswith("*") for text in quiet), "what may be chance has no colour"
     section.get_by_label("B", exact=True).select_option("0")
     gap = mean[12] - mean[0]
     order = np.argsort(-np.abs(gap))

@@ -16,7 +16,7 @@ from joblib import parallel_config
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import f1_score, roc_auc_score
 from sklearn.neighbors import KNeighborsClassifier
 
 from tabnet_auto import ArtifactError, InputError, Preset, auto_fit, load
@@ -25,6 +25,7 @@ from tabnet_auto.companions.lesson import Lesson, Rows
 from tabnet_auto.companions.matrix import Matrix, dense_matrix, tree_matrix
 from tabnet_auto.companions.table import COMPANIONS, Recipe, check_companions
 from tabnet_auto.config import PRESETS, NetConfig, TrainConfig
+from tabnet_auto.decisions import row_parts
 from tabnet_auto.errors import NotInstalledError
 from tabnet_auto.result.predict import predict_models
 
@@ -185,6 +186,17 @@ def test_new_rows_are_predicted_by_the_means_of_the_folds_members(frame, learned
     ]
     np.testing.assert_allclose(fits.predict_proba(frame), np.mean(parts, axis=0))
     assert learned.predict_proba(frame[:0]).shape == (0, 2)
+
+
+def test_labels_of_all_models_are_decided_by_the_same_rule(frame):
+    again = fit(frame, companions=iter(["linear"]), metric="f1")
+    assert "companions=['linear']" in again.about["Call"]
+    assert again.decision.rule == "threshold"
+    part = row_parts(again.folds, len(again.target))
+    for fold, rows in enumerate(again.held_out.rows):
+        decided = again.decision.cross_fitted(again.held_out.own[-1][fold], part[rows])
+        expected = f1_score(again.target[rows], decided.argmax(axis=1))
+        assert again.companions[0].scores[fold] == pytest.approx(expected)
 
 
 def test_values_and_many_classes(frame):

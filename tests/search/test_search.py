@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import builtins
 import importlib.util
+import signal
+import threading
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -123,6 +125,15 @@ def test_later_rows_judge_where_there_is_a_time():
         assert time[train].max() < time[valid].min()
 
 
+def test_later_rows_judge_and_groups_stay_together_where_there_are_both():
+    y, time, groups = np.arange(120) % 2, np.arange(120), np.arange(120) // 3 % 20
+    folds = make_folds("binary", y, folds=2, time=time, groups=groups)
+    inner = inner_folds(folds, Rows("binary", y, groups, time, None), 10_000)
+    for train, valid in zip(inner.train, inner.valid, strict=True):
+        assert time[train].max() < time[valid].min()
+        assert not set(groups[train]) & set(groups[valid])
+
+
 def test_of_many_rows_a_sample_is_searched():
     y = np.arange(1000) % 2
     folds = make_folds("binary", y, folds=2)
@@ -203,6 +214,7 @@ def test_the_settings_found_are_those_trained(learned):
     assert len(frame) == 2 * 4
     assert {"lr", "dropout", "rung", "inner loss", "inner roc_auc", "rank"} <= set(frame.columns)
     assert (frame[frame["configuration"] == 0]["lr"] == SLOW.lr).all()
+    assert set(learned.search.trials[0].settings) == {"lr", "dropout"}, "kinds keep the rest"
     assert (frame.groupby("fold")["rank"].max() >= 1).all()
     assert len(set(frame["rung"])) > 1
     plain = fit(make_frame(), preset=TWO_SEEDS, search=None)
@@ -219,9 +231,9 @@ def test_the_same_seed_searches_the_same(learned):
 
 def test_both_scores_are_said(learned, tmp_path):
     notes = [event["text"] for event in learned.trace.of("note") if "search:" in event["text"]]
-    assert len(notes) == 1
+    assert notes[0] == "search: 4 configurations a fold"
     for score in (learned.search.inner_score(), learned.oof_score):
-        assert f"{score:.4f}" in notes[0]
+        assert f"{score:.4f}" in notes[-1]
     page = learned.report(tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Configurations by fold" in page
     assert "1 (preset)" in page
@@ -234,6 +246,23 @@ def test_saved_and_refitted(learned, tmp_path):
     frame = make_frame(30, seed=9)
     np.testing.assert_allclose(loaded.predict_proba(frame), learned.predict_proba(frame))
     assert learned.refit_full().predict_proba(frame).shape == (30, 2)
+
+
+def test_an_interrupt_ends_the_search_and_training_goes_on():
+    frame, pressed = make_frame(), []
+
+    def press(event):
+        if event.kind == "note" and event.data["text"].startswith("search:") and not pressed:
+            pressed.append(threading.Timer(0.3, signal.raise_signal, (signal.SIGINT,)))
+            pressed[0].start()
+
+    long = Search(n_configurations=4, space=FEW.space)
+    endless = Preset(n_seeds=1, net=NET, train=TrainConfig(max_epochs=2_000, batch_size=32))
+    found = fit(frame, preset=endless, search=long, emit=press, time_limit=8.0)
+    notes = [note["text"] for note in found.trace.of("note")]
+    assert any("stopped on request; training goes on" in text for text in notes)
+    assert found.search.seconds < 2.0, "of 3.2"
+    assert np.isfinite(found.oof_score)
 
 
 def test_a_search_ends_in_its_share_of_the_time():

@@ -288,6 +288,22 @@ def test_the_lines_give_every_cohorts_attention(target, n):
             assert near.all(axis=1).any(), (key, name)
 
 
+def test_the_lines_count_rows_whatever_their_labels_are():
+    shuffled = passengers().set_index(np.random.default_rng(0).permutation(120))
+    board = dashboard(shuffled).board
+    open_tab(board, "Cohorts")
+    control(board, "cohort").value = "error"
+    html = board.outputs["Cohorts"].value
+    found = same_in_python(html, shuffled).to_numpy()
+    names = re.findall(r'<th scope="col"[^>]*>(.*?)</th>', html)[1:]
+    features = list(fitted().attention.features)
+    for name in names:
+        shown = shares(html, name)
+        own = found[[features.index(c.replace("&amp;", "&")) for c in shown]]
+        near = np.isclose(own.T, list(shown.values()), rtol=1e-4, atol=1e-6)
+        assert near.all(axis=1).any(), name
+
+
 def test_two_cohorts_are_set_against_each_other():
     board = dashboard().board
     open_tab(board, "Cohorts")
@@ -363,6 +379,15 @@ def test_a_threshold_can_be_judged_on_new_rows():
     expected = (hit & (frame["survived"] == "yes")).sum()
     assert found["truly yes, predicted yes"] == expected
     assert same_in_python(html, frame)[1, 1] == expected
+    frame.loc[3, "survived"] = None
+    board = dashboard(frame).board
+    open_tab(board, "Threshold")
+    control(board, "judged_on").value = "this frame"
+    control(board, "where").value = "age > 30"
+    html = board.outputs["Threshold"].value
+    kept = (frame["age"] > 30) & (frame["survived"] == "yes")
+    assert same_in_python(html, frame)[1, 1] == (hit & kept).sum()
+    assert shares(html, "Value")["truly yes, predicted yes"] == (hit & kept).sum()
 
 
 def test_values_have_no_threshold():

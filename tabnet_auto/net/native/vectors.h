@@ -59,6 +59,8 @@ static inline int any(Whole condition)
 {
 #if defined(__AVX512F__)
     return _mm512_test_epi32_mask((__m512i)condition, (__m512i)condition) != 0;
+#elif defined(__AVX__)
+    return !_mm256_testz_si256((__m256i)condition, (__m256i)condition);
 #else
     int found = 0;
     for (int i = 0; i < LANES; i++)
@@ -150,8 +152,9 @@ static inline Vector log_of(Vector x)
 static inline Vector sigmoid_of(Vector x) { return 1.0f / (1.0f + exp_of(-x)); }
 
 /* to[k] = column k of LANES rows that lie `ld_from` apart, for LANES columns; and the way back,
- * which is the same. */
-#if LANES == 16 && defined(__has_builtin)
+ * which is the same. Vectors trade halves of pairs, pairs of pairs, and so on, where the compiler
+ * has a word for it. */
+#if LANES >= 8 && defined(__has_builtin)
 #if __has_builtin(__builtin_shufflevector)
 #define SHUFFLES 1
 #endif
@@ -160,22 +163,39 @@ static inline void transpose(const float *restrict from, int64_t ld_from, float 
                              int64_t ld_to)
 {
 #ifdef SHUFFLES
-    Vector a[16], b[16];
-#define EACH_PAIR(distance, in, out, ...) \
-    _Pragma("GCC unroll 16") for (int i = 0; i < 16; i++) if (!(i & distance)) { \
-        out[i] = __builtin_shufflevector(in[i], in[i + distance], __VA_ARGS__); \
+    Vector a[LANES], b[LANES];
+#define EACH_PAIR(distance, in, out) \
+    _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) if (!(i & distance)) { \
+        out[i] = __builtin_shufflevector(in[i], in[i + distance], FIRST_##distance); \
         out[i + distance] = __builtin_shufflevector(in[i], in[i + distance], SECOND_##distance); \
     }
+#if LANES == 16
+#define FIRST_1 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30
+#define FIRST_2 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29
+#define FIRST_4 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27
+#define FIRST_8 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23
 #define SECOND_1 1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31
 #define SECOND_2 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31
 #define SECOND_4 4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31
 #define SECOND_8 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31
-    _Pragma("GCC unroll 16") for (int i = 0; i < 16; i++) a[i] = load(from + i * ld_from);
-    EACH_PAIR(1, a, b, 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30)
-    EACH_PAIR(2, b, a, 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29)
-    EACH_PAIR(4, a, b, 0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27)
-    EACH_PAIR(8, b, a, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)
-    _Pragma("GCC unroll 16") for (int i = 0; i < 16; i++) store(to + i * ld_to, a[i]);
+#else
+#define FIRST_1 0, 8, 2, 10, 4, 12, 6, 14
+#define FIRST_2 0, 1, 8, 9, 4, 5, 12, 13
+#define FIRST_4 0, 1, 2, 3, 8, 9, 10, 11
+#define SECOND_1 1, 9, 3, 11, 5, 13, 7, 15
+#define SECOND_2 2, 3, 10, 11, 6, 7, 14, 15
+#define SECOND_4 4, 5, 6, 7, 12, 13, 14, 15
+#endif
+    _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) a[i] = load(from + i * ld_from);
+    EACH_PAIR(1, a, b)
+    EACH_PAIR(2, b, a)
+    EACH_PAIR(4, a, b)
+#if LANES == 16
+    EACH_PAIR(8, b, a)
+    _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) store(to + i * ld_to, a[i]);
+#else
+    _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++) store(to + i * ld_to, b[i]);
+#endif
 #else
     for (int k = 0; k < LANES; k++)
         for (int i = 0; i < LANES; i++)

@@ -123,7 +123,7 @@
   };
 
   // A heat map of named rows. `heads` are { label, title }, `rows` are { name, value: [..] },
-  // and each head says how its cells look: kind "heat", "signed", "bar" or "text".
+  // and each head says how its cells look: kind "heat", "signed" (no colour of `quiet` rows), "bar" or "text".
   // `oncount` is told how many of the rows are drawn, in words, whenever that may have changed.
   class Grid {
     constructor({ label, heads, onopen, oncount, sort }) {
@@ -162,16 +162,21 @@
         row.value.filter((v, i) => this.heads[i].kind === kind && Number.isFinite(v)).map(Math.abs)));
       const peaks = { heat: peak("heat"), signed: peak("signed"), bar: peak("bar") };
       const drawn = this.shown.slice(0, this.limit);
-      const body = el("tbody", {}, ...drawn.map((row, r) => this.row(row, peaks, r === 0)));
+      const body = el("tbody", {}, ...drawn.map((row) => this.row(row, peaks)));
       const table = el("table", { class: "ta-table ta-grid-table", role: "grid", "aria-label": this.label,
         "aria-rowcount": this.rows.length + 1 }, el("thead", {}, this.head()), body);
+      table.querySelector("[data-at]")?.setAttribute("tabindex", "0");
       if (this.onopen) walk(table, (cell) => this.onopen(...cell.dataset.at.split(",").map(Number)));
       const top = this.host.querySelector(".ta-scroll")?.scrollTop ?? 0;
       const scroll = scrolls(el("div", { class: "ta-scroll ta-tall" }, table));
       const left = this.shown.length - drawn.length;
       this.host.replaceChildren(scroll,
         el("div", { class: "ta-below" }, scale(peaks.heat),
-          left ? button(`Show ${left} more`, () => { this.limit = Infinity; this.draw(); }) : null,
+          left ? button(`Show ${left} more`, () => {
+            this.limit = Infinity;
+            this.draw();
+            this.host.querySelector("[aria-sort] button")?.focus();
+          }) : null,
           this.shown.length ? null : el("span", { class: "ta-empty" }, "No column matches.")));
       scroll.scrollTop = top;
       this.oncount?.(this.count(drawn.length));
@@ -193,7 +198,7 @@
         ...this.heads.map((head, i) => cell(head.label, i, head.title, head.kind)));
     }
 
-    row(row, peaks, first) {
+    row(row, peaks) {
       const cells = row.value.map((value, i) => {
         const { kind } = this.heads[i];
         if (kind === "text") return el("td", { class: "ta-num" }, String(row.words?.[i] ?? value));
@@ -203,10 +208,10 @@
           return el("td", { class: "ta-num" }, `${percent(value)}%`,
             el("span", { class: "ta-track", "aria-hidden": "true" }, bar));
         }
-        const css = kind === "heat" ? `h${level(value, peaks.heat)}` : signed(value, peaks.signed);
+        const css = kind === "heat" ? `h${level(value, peaks.heat)}` : signed(row.quiet ? 0 : value, peaks.signed);
         const open = this.onopen && kind === "heat";
         return el("td", { class: `ta-heat ${css}`, "data-at": open ? `${row.id},${i}` : null,
-          tabindex: open ? (first && i === 0 ? 0 : -1) : null,
+          tabindex: open ? -1 : null,
           title: open ? `${row.name}, ${this.heads[i].label}: ${percent(value)}%. Press to see its rows.` : null },
         row.words?.[i] ?? (kind === "signed" ? plusMinus(value) : percent(value)));
       });

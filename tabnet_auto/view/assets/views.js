@@ -76,8 +76,8 @@
     const show = () => grid.show(rows, find.box.value);
     const pick = seedSelect(nApart, (value) => { seed = value; rows = foldRows(seed); show(); });
     const find = search("Find columns", "part of a name", show);
-    mount("folds", [bar(nApart > 1 ? pick.field : null, find.field), grid.host, words]);
     show();
+    mount("folds", [bar(nApart > 1 ? pick.field : null, find.field), grid.host, words]);
   };
 
   // --- steps ------------------------------------------------------------------------------------
@@ -91,7 +91,7 @@
     const grid = new Grid({
       label: "Attention by column and step",
       heads: [...Array.from({ length: nSteps }, (_, s) => ({ label: `Step ${s + 1}`, kind: "heat" })),
-        ...(nSteps > 1 ? [{ label: "Mean of steps", kind: "bar" }] : [])],
+        ...(nSteps > 1 ? [{ label: "All steps", kind: "bar", title: "weighed by the size of what each step adds" }] : [])],
       sort: { column: nSteps > 1 ? nSteps : 0, down: true },
       onopen: openRows ? (column, step) => openRows({ column, step, fold, seed }) : null,
       oncount: (count) => {
@@ -101,10 +101,12 @@
     });
     const show = () => {
       const byFold = seed < 0 ? data.step : data.stepSeeds.map((own) => own[seed]);
+      const whole = seed < 0 ? data.fold : data.foldSeeds.map((own) => own[seed]);
       const shares = (s, i) => fold < 0 ? average(byFold.map((own) => own[s][i])) : byFold[fold][s][i];
+      const all = (i) => fold < 0 ? average(whole.map((own) => own[i])) : whole[fold][i];
       const rows = columns.map((name, i) => {
         const own = Array.from({ length: nSteps }, (_, s) => shares(s, i));
-        return { id: i, name, value: nSteps > 1 ? [...own, average(own)] : own };
+        return { id: i, name, value: nSteps > 1 ? [...own, all(i)] : own };
       });
       grid.show(rows, find.box.value);
       order.replaceChildren(...Array.from({ length: nSteps }, (_, s) => {
@@ -117,8 +119,8 @@
     const pick = select("Read by", [["-1", "all folds, mean"], ...folds.map((label, f) => [`${f}`, label])],
       (value) => { fold = Number(value); show(); });
     const own = seedSelect(nApart, (value) => { seed = value; show(); });
-    mount("steps", [order, bar(pick.field, nApart > 1 ? own.field : null, find.field), grid.host, words]);
     show();
+    mount("steps", [order, bar(pick.field, nApart > 1 ? own.field : null, find.field), grid.host, words]);
   };
 
   // --- rows -------------------------------------------------------------------------------------
@@ -177,10 +179,18 @@
       return columns.map((_, c) => c).filter((c) => match(columns[c])).sort((a, b) => total[b] - total[a]);
     };
 
-    const pager = (label, first, size, total, go) => el("span", { class: "ta-pager" },
-      button("‹", () => go(-1), { "aria-label": `previous ${label}`, disabled: first <= 0 }),
-      `${label} ${total ? first + 1 : 0}–${Math.min(first + size, total)} of ${total}`,
-      button("›", () => go(1), { "aria-label": `next ${label}`, disabled: first + size >= total }));
+    // Buttons are made anew when they are pressed: the new one takes the focus.
+    const pager = (label, first, size, total, go) => {
+      const turn = (words, by, name, disabled) => button(words, () => {
+        go(by);
+        const again = table.querySelector(`button[aria-label="${name}"]`);
+        (again && !again.disabled ? again : table.querySelector('[data-at][tabindex="0"]'))?.focus();
+      }, { "aria-label": name, disabled });
+      return el("span", { class: "ta-pager" },
+        turn("‹", -1, `previous ${label}`, first <= 0),
+        `${label} ${total ? first + 1 : 0}–${Math.min(first + size, total)} of ${total}`,
+        turn("›", 1, `next ${label}`, first + size >= total));
+    };
 
     const part = () =>
       `${state.step < 0 ? "mean of the steps" : `step ${state.step + 1}`}${seedWords(K, state.seed)}`;
@@ -245,7 +255,10 @@
       state.pair = [i, a, b];
       const name = (f) => f === rows.heldOut[i] ? `${folds[f]} (held it out)` : folds[f];
       const pick = (label, f, change) => {
-        const made = select(label, folds.map((_, k) => [`${k}`, name(k)]), (value) => change(Number(value)));
+        const made = select(label, folds.map((_, k) => [`${k}`, name(k)]), (value) => {
+          change(Number(value));
+          detail.querySelector(`select[aria-label="${label}"]`)?.focus();
+        });
         made.box.value = `${f}`;
         return made.field;
       };
@@ -255,8 +268,9 @@
         heads: [{ label: "Value", kind: "text" }, { label: capital(folds[a]), kind: "heat" },
           { label: capital(folds[b]), kind: "heat" },
           { label: "Difference", kind: "signed", title: "first minus second, in percentage points" }],
-        sort: { column: 1, down: true },
+        sort: state.compared?.sort ?? { column: 1, down: true },
       });
+      state.compared = grid;
       grid.limit = 12;
       const said = `In percent (${part()}). Blue: more in ${folds[a]}, orange: more in ${folds[b]}.`;
       const each = folds.map((_, f) => el("li", {}, `${name(f)}: `, el("strong", {}, rows.byFold[f][i])));
@@ -266,7 +280,7 @@
           button("Close", () => { state.row = null; detail.replaceChildren(); draw(); })),
         bar(pick("Compare", a, (f) => compare(i, f, b)), pick("with", b, (f) => compare(i, a, f))),
         el("div", { class: "ta-two" }, el("div", {}, grid.host, el("p", { class: "ta-note" }, said)),
-          el("div", {}, el("h4", { class: "ta-minor" }, "What each fold predicts"), el("ul", { class: "ta-list" }, ...each))));
+          el("div", {}, el("h4", { class: "ta-minor" }, "What each fold's networks predict"), el("ul", { class: "ta-list" }, ...each))));
       grid.show(columns.map((column, c) => {
         const [x, y] = two(c);
         return { id: c, name: column, value: [rows.cells[i][c], x, y, x - y],
@@ -295,9 +309,9 @@
     (value) => change({ sort: value }));
     const find = search("Find rows", "column=value", (value) => change({ find: value }));
     const narrow = search("Find columns", "part of a name", (value) => change({ columns: value }));
+    draw();
     mount("rows", [bar(group.field, fold.field, K > 1 ? seed.field : null, S > 1 ? step.field : null, sort.field, find.field, narrow.field),
       table, words, detail]);
-    draw();
 
     // From a cell of another view: the rows that give most attention to its column.
     return ({ column, fold: f = -1, step: s = -1, seed: asked = -1, group: key = "" }) => {
@@ -327,9 +341,10 @@
     const opensGroups = openRows !== null && cohorts.members.length > 0; // an older model kept none
     const label = (i) => `${cohorts.label[i]} (${cohorts.nRows[i].toLocaleString("en")} rows)`;
     // A difference that counts keeps a digit, however small; the page's means have five decimals.
+    const counts = (gap, noise) => Math.abs(gap) > Math.max(noise, 1.5e-5);
     const starred = (gap, noise) => {
-      const [said, size] = [plusMinus(gap), Math.abs(gap)];
-      if (size <= Math.max(noise, 1.5e-5)) return said;
+      const said = plusMinus(gap);
+      if (!counts(gap, noise)) return said;
       return `${said === "0" ? `${gap < 0 ? "−" : "+"}${Number((100 * size).toPrecision(1))}` : said} *`;
     };
     let shown = by[0];
@@ -347,7 +362,7 @@
         oncount: (count) => {
           words.textContent = `${count}; percent of attention, ${cohorts.total.toLocaleString("en")} rows `
             + `each read by networks that did not learn from it. A: ${cohorts.by[a]} ${label(a)}. B: ${cohorts.by[b]} ${label(b)}. `
-            + `Blue: more in A, orange: more in B; a star: by more than two standard errors.${opensGroups ? opens : ""}`;
+            + `Blue: more in A, orange: more in B, by more than two standard errors (a star).${opensGroups ? opens : ""}`;
         },
       });
       const rows = columns.map((name, c) => {
@@ -355,7 +370,7 @@
         const noise = 2 * Math.hypot(cohorts.error[a][c], cohorts.error[b][c]);
         const means = list.map((i) => cohorts.mean[i][c]);
         return { id: c, name, value: [gap, noise, ...means], sorts: [Math.abs(gap), noise, ...means],
-          words: [starred(gap, noise), percent(noise)] };
+          words: [starred(gap, noise), percent(noise)], quiet: !counts(gap, noise) };
       });
       grid.show(rows, find.box.value);
       host.replaceChildren(grid.host);
@@ -371,8 +386,8 @@
     const second = select("B", choices, (value) => { b = Number(value); draw(); });
     [first.box.value, second.box.value] = [`${a}`, `${b}`];
     const find = search("Find columns", "part of a name", draw);
-    mount("cohorts", [bar(group.field, first.field, second.field, find.field), host, words]);
     draw();
+    mount("cohorts", [bar(group.field, first.field, second.field, find.field), host, words]);
   };
 
   const openRows = exists("rows") ? rowView() : null;

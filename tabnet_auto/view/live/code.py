@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 from tabnet_auto.view.live.cohorts import is_cut
 from tabnet_auto.view.live.rows import Sample
 from tabnet_auto.view.live.source import Source
-from tabnet_auto.view.live.state import OUT_OF_FOLD, View
+from tabnet_auto.view.live.state import View
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ATTEND = "from tabnet_auto.result.dashboard import attend\n"
+NUMBERS = "import numpy as np\nimport pandas as pd\n"
 
 
 def summary_line(source: Source, view: View) -> str:
@@ -56,13 +57,13 @@ def rows_line(view: View, positions: NDArray[np.int64]) -> str:
 
 
 def what_if_line(source: Source, view: View, changed: pd.DataFrame) -> str:
-    """Return the line for the prediction of the changed row."""
+    """Return the lines for attention and prediction of the changed row."""
     predict = "fit.predict_proba" if source.classes else "fit.predict"
     row = f"frame.iloc[[{view.row}]]"
     if view.edits:
         cells = {name: _plain(changed[name].iloc[0]) for name, _ in view.edits}
         row += f".assign(**{cells!r})"
-    return f"{predict}({row})"
+    return f"{ATTEND}row = {row}\nattention = attend(fit, row){_pick(view)}\n{predict}(row)"
 
 
 def _plain(cell: Any) -> Any:
@@ -76,17 +77,22 @@ def _plain(cell: Any) -> Any:
 
 def cohort_line(source: Source, view: View, sample: Sample) -> str:
     """Return the lines for the mean attention of the cohorts, ``(column, cohort)``."""
-    frame = "frame"
+    return (
+        f"{NUMBERS}{ATTEND}rows = {_sampled(view, sample)}\n"
+        f"weights = pd.DataFrame(attend(fit, rows){_pick(view)}, columns=fit.attention.features)\n"
+        f"weights.groupby({_group(source, view, sample)}, observed=True).mean().T"
+    )
+
+
+def _sampled(view: View, sample: Sample) -> str:
+    """Return the expression of a sample's rows, numbered as out-of-fold predictions are."""
+    frame = "frame.reset_index(drop=True)"
     if view.where.strip():
         frame += f".query({view.where!r}, engine='python')"
     if len(sample.position) < sample.n_all:
         rows = f"np.linspace(0, {sample.n_all - 1}, {len(sample.position)}).astype(int)"
         frame += f".iloc[{rows}]"
-    return (
-        f"{ATTEND}rows = {frame}\n"
-        f"weights = pd.DataFrame(attend(fit, rows){_pick(view)}, columns=fit.attention.features)\n"
-        f"weights.groupby({_group(source, view, sample)}, observed=True).mean().T"
-    )
+    return frame
 
 
 def _group(source: Source, view: View, sample: Sample) -> str:
@@ -110,14 +116,17 @@ def _group(source: Source, view: View, sample: Sample) -> str:
     return f"pd.qcut({predicted}, 4, duplicates='drop')"
 
 
-def threshold_line(view: View) -> str:
-    """Return the lines for the confusion matrix at the threshold."""
-    if view.judged_on == OUT_OF_FOLD:
-        truth, score = "fit.target", "fit.oof[fit.has_target][:, 1]"
-    else:
-        truth = "pd.Series(frame[fit.schema.target]).map(list(fit.classes_).index)"
-        score = "fit.predict_proba(frame)[:, 1]"
+def threshold_line(view: View, sample: Sample | None) -> str:
+    """Return the lines for the confusion matrix at the threshold.
+
+    It is judged on the rows of ``sample`` whose truth is known; without, out of fold.
+    """
+    rows, truth, score = "", "fit.target", "fit.oof[fit.has_target][:, 1]"
+    if sample is not None:
+        rows = f"{NUMBERS}rows = {_sampled(view, sample)}.dropna(subset=[fit.schema.target])\n"
+        truth = "rows[fit.schema.target].map(list(fit.classes_).index)"
+        score = "fit.predict_proba(rows)[:, 1]"
     return (
-        "from sklearn.metrics import confusion_matrix\n"
+        f"from sklearn.metrics import confusion_matrix\n{rows}"
         f"confusion_matrix({truth}, {score} >= {view.threshold:g})"
     )

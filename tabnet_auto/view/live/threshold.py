@@ -95,7 +95,8 @@ def threshold_panel(source: Source, rows: Rows | None, view: View) -> Panel:
     )  # fmt: skip
     notes = (note, EVERY_ROW) if view.where.strip() and not flatters else (note,)
     pictures = from_figure(confusion), from_figure(_curves(judged, view.threshold, table))
-    return Panel(tuple(tiles), pictures, table, code.threshold_line(view), notes)
+    sample = rows.sample(view.where) if rows is not None and flatters else None
+    return Panel(tuple(tiles), pictures, table, code.threshold_line(view, sample), notes)
 
 
 def _judged(source: Source, rows: Rows | None, view: View) -> Judged:
