@@ -345,7 +345,7 @@
     const starred = (gap, noise) => {
       const said = plusMinus(gap);
       if (!counts(gap, noise)) return said;
-      return `${said === "0" ? `${gap < 0 ? "−" : "+"}${Number((100 * size).toPrecision(1))}` : said} *`;
+      return `${said === "0" ? `${gap < 0 ? "−" : "+"}${Number((100 * Math.abs(gap)).toPrecision(1))}` : said} *`;
     };
     let shown = by[0];
     let [a, b] = [of(shown).at(0), of(shown).at(-1)];
