@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -63,7 +63,7 @@ def auto_fit(
     class_weight: Mapping[Any, float] | str | None = None,
     preset: str | Preset = "balanced",
     time_limit: float | None = None,
-    companions: Iterable[Any] | str | None = None,
+    companions: Sequence[Any] | str | None = None,
     blend: str = "auto",
     search: bool | Search | None = None,
     pseudo_labels: bool | float = False,
@@ -174,8 +174,6 @@ def auto_fit(
     table = read_table(train, target, groups=groups, time=time, weight=weight)
     table = affordable_rows(table, times, folds)
     given = read_given(table, test, task, roles, metric, class_weight)
-    if isinstance(companions, Iterator):
-        companions = tuple(companions)
     named, kind = settings.companions if companions is None else companions, given.schema.task
     recipes, rule = check_companions(named, kind), check_blend(blend)
     pseudo = check_pseudo_labels(pseudo_labels, kind, has_test=test is not None)
@@ -184,22 +182,21 @@ def auto_fit(
     split = split_rows(given, folds, settings, times, computed_on, seed)
     trace.note(problem, *given.schema.notes, *fold_notes(given, split, folds))
     split, settings = _fit_into_memory(split, settings, given, recipes, computed_on, trace)
-    terms = Terms(sought, settings, computed_on, times.train)
     encoder, learned = encode(given, split, settings.encode)
     later = encode_test(encoder, given.test, trace)
     resolved = _plan(trace, learned, settings, computed_on, time_limit)
-    found = _search(terms, learned, given, trace)
+    found = _search(Terms(sought, settings, computed_on, times.train), learned, given, trace)
     learned, times = _budget(trace, learned, resolved, computed_on, times, given.test, recipes)
     plan = Plan(resolved, recipes, rule, computed_on, times, found)
     models, learned, encoder = _train(learned, encoder, plan, trace, later, pseudo)
-    with stop_on_interrupt():  # what is left takes seconds, and nothing is lost any more
-        fit = _answer(learned, plan, models, given, encoder, trace)
-        fit = replace(fit, about=_about(preset, folds, seed, computed_on, companions, sought))
-        fit = _with_evidence(fit, learned, given, models.times.report)
+    fit = _answer(learned, plan, models, given, encoder, trace)
+    fit = replace(fit, about=_about(preset, folds, seed, computed_on, companions, sought))
+    fit = _with_evidence(fit, learned, given, models.times.report)
     trace.add("done", oof_score=fit.oof_score, seconds=monotonic() - times.start)
     return fit
 
 
+@stop_on_interrupt()  # it takes seconds: nothing that was trained is lost
 def _answer(
     task: Task,
     plan: Plan,
@@ -224,6 +221,7 @@ def _answer(
     )  # fmt: skip
 
 
+@stop_on_interrupt()
 def _with_evidence(fit: FitResult, task: Task, given: Given, end: float | None) -> FitResult:
     """Add what the report shows of single rows, groups of rows and the test rows, if in time."""
     if end is not None and monotonic() >= end:
@@ -318,7 +316,7 @@ def _about(
     folds: object,
     seed: int,
     device: torch.device,
-    companions: Iterable[Any] | str | None,
+    companions: Sequence[Any] | str | None,
     search: Search | None,
 ) -> dict[str, str]:
     """Return what a reader needs to reproduce the run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabnet_auto.attention.controls import Controls
+from tabnet_auto.attention.stability import Stability
 from tabnet_auto.attention.summary import AttentionSummary
 from tabnet_auto.attention.trust import trust_of
 from tabnet_auto.auditing.record import Audit
@@ -166,6 +168,21 @@ def trust_panel(attention: AttentionSummary, n_columns: int = 20) -> Trust:
     )
 
 
+def agreements(own: Stability) -> tuple[tuple[str, float], ...]:
+    """Say how far folds, seeds and rows agree on one common set of rows; what is known of it."""
+    said = (
+        ("folds: rank correlation of their mean attention", own.fold_rank),
+        (f"folds: shared among their {own.top} most-read columns (Jaccard)", own.fold_top),
+        ("folds: cosine of the weights of the same row", own.fold_rows),
+        ("folds: cosine of the weights of different rows (chance)", own.chance_rows),
+        ("seeds: rank correlation of their mean attention", own.seed_rank),
+        (f"seeds: shared among their {own.top} most-read columns (Jaccard)", own.seed_top),
+        ("seeds: cosine of the weights of the same row", own.seed_rows),
+        ("rows: divergence from the mean row, in bits (0: all are read alike)", own.spread),
+    )
+    return tuple((words, value) for words, value in said if math.isfinite(value))
+
+
 SHORT_ORDERS = {"mean attention": FOLD_MEAN, "permutation importance": "permutation"}
 """Names of orders that a legend has room for."""
 
@@ -244,6 +261,7 @@ def report_data(
         reproduce=reproduce,
         trust=trust_panel(attention),
         trust_curves=trust_curves(attention),
+        agreements=agreements(attention.common),
     )
 
 

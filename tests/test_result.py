@@ -120,6 +120,8 @@ def test_report(learned, tmp_path):
         "kind",
         "2 rows have no value of the target",
         "fit = auto_fit(",
+        "Agreement on one common set of rows",
+        "seeds: cosine of the weights of the same row",
     ):
         assert word in page
     assert not re.search(r"(src|href)=.https?:", page)

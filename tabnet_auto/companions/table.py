@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -96,7 +96,7 @@ def check_companions(companions: object, task: str) -> tuple[Recipe, ...]:
     """
     if companions == INSTALLED:
         companions = [INSTALLED]
-    if isinstance(companions, str) or not isinstance(companions, Iterable):
+    if isinstance(companions, str) or not isinstance(companions, Collection):
         raise InputError(
             "companions must be a list of names and estimators, however: "
             f"companions={companions!r}. Put it into a list: companions=[...], or say "

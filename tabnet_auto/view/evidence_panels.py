@@ -223,6 +223,15 @@ def trust_chart(curves: TrustCurves, metric: str) -> Chart:
     )
 
 
+def agreement_table(data: ReportData) -> Table:
+    """Return how far folds, seeds and rows agree."""
+    return Table(
+        "Agreement on one common set of rows",
+        (TableColumn("Of what"), TableColumn("Value", "score")),
+        data.agreements,
+    )
+
+
 # --- drift ------------------------------------------------------------------------------------
 
 

@@ -222,7 +222,8 @@ class ReportData:
     ``(fold, step, column)``; both are empty where no network was trained. ``seed_attention``
     ``(fold, seed, column)`` and ``seed_steps`` ``(fold, seed, step, column)`` are the same before
     the mean over seeds.
-    ``stability`` is the mean Spearman correlation between the folds' attention.
+    ``stability`` is the mean Spearman correlation between the folds' attention; ``agreements``
+    are more figures of how far folds, seeds and rows agree, each with what it is of.
     ``schema_rows`` has one record a column: ``name, role, reason, dtype, n_unique, missing``.
     ``plan`` is what was to be trained.
     ``predictions``, ``trust``, ``trust_curves``, ``step_work``, ``rows``, ``cohorts``,
@@ -252,6 +253,7 @@ class ReportData:
     drift: Drift | None = None
     search: SearchTrials | None = None
     audit: AuditTable | None = None
+    agreements: tuple[tuple[str, float], ...] = ()
     seed_attention: Floats = field(default_factory=lambda: np.empty((0, 0, 0)))
     seed_steps: Floats = field(default_factory=lambda: np.empty((0, 0, 0, 0)))
 

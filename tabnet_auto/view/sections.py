@@ -9,6 +9,7 @@ from tabnet_auto.view.class_panels import class_table
 from tabnet_auto.view.draw import figure_html
 from tabnet_auto.view.draw_maps import HALF_CLASSES
 from tabnet_auto.view.evidence_panels import (
+    agreement_table,
     cohort_heat,
     drift_bars,
     drift_histogram,
@@ -186,7 +187,14 @@ def _trust(data: ReportData) -> str:
         + (_callout(*verdicts) if verdicts else "")
         + (wide(bars) if bars is not None else "")
         + (_grid(curves) if curves else "")
+        + _agreements(data)
     )
+
+
+def _agreements(data: ReportData) -> str:
+    if not data.agreements:
+        return ""
+    return f'<div class="ta-card">{table_html(agreement_table(data))}</div>'
 
 
 def _drift(data: ReportData) -> str:

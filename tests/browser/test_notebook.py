@@ -202,7 +202,7 @@ def try_judged_on(board):
     board.shows("Out-of-fold: no row is judged by a network that learned from it.", "120 rows")
     board.choose("Judged on", "this frame")
     board.shows("If the model learned from these rows, they flatter it.", "60 rows")
-    assert "fit.predict_proba(frame)" in board.python()
+    assert "fit.predict_proba(rows)" in board.python()
 
 
 def test_every_control_in_jupyterlab(page, server):

@@ -189,7 +189,7 @@ def test_new_rows_are_predicted_by_the_means_of_the_folds_members(frame, learned
 
 
 def test_labels_of_all_models_are_decided_by_the_same_rule(frame):
-    again = fit(frame, companions=iter(["linear"]), metric="f1")
+    again = fit(frame, companions=["linear"], metric="f1")
     assert "companions=['linear']" in again.about["Call"]
     assert again.decision.rule == "threshold"
     part = row_parts(again.folds, len(again.target))
