@@ -24,6 +24,8 @@ PILOT = 0.1
 """Share of a fold's rows on which a companion is timed first."""
 SHORT = 0.1
 """Share of a companion's time up to which that took so little that twice as many rows are timed."""
+LEAST_SECONDS = 1.0
+"""Share of the time from which a companion is tried: importing its library takes about that."""
 PROBE_ROWS = 1_000
 """Rows on which a companion's prediction is timed."""
 PILOT_CELLS = 1_000_000
@@ -108,6 +110,11 @@ def train_companions(
         # The first of the list comes first where time is short: half for it, half for the others.
         parts = min(2, len(recipes) - number)
         seconds = None if until is None else max(0.0, until - monotonic()) / parts
+        if seconds is not None and seconds < LEAST_SECONDS:
+            _leave_out(
+                trace, recipe, f"its share of the time, {seconds:.1f} s, is too short to try"
+            )
+            continue
         trace.add("companion", name=recipe.name, state="started", n_folds=task.folds.n_folds)
         try:
             # Around the folds' own limits: side by side, they would restore each other's.

@@ -20,7 +20,7 @@ from sklearn.metrics import f1_score, roc_auc_score
 from sklearn.neighbors import KNeighborsClassifier
 
 from tabnet_auto import ArtifactError, InputError, Preset, auto_fit, load
-from tabnet_auto.companions import table
+from tabnet_auto.companions import table, train
 from tabnet_auto.companions.lesson import Lesson, Rows
 from tabnet_auto.companions.matrix import Matrix, dense_matrix, tree_matrix
 from tabnet_auto.companions.table import COMPANIONS, Recipe, check_companions
@@ -377,8 +377,13 @@ def test_how_long_a_companion_takes(monkeypatch, fixed, by_row, enough, short, e
     assert n_rows == [10, 20][:n_timed]
 
 
-def test_boosters_end_in_time(frame):
-    learned = fit(make_frame(3000), companions=["hist_gradient_boosting"], time_limit=2)
+def test_boosters_end_in_time(monkeypatch):
+    given = {"companions": ["hist_gradient_boosting"], "time_limit": 2}
+    short = fit(make_frame(3000), **given)
+    assert short.trace.of("companion")[0]["state"] == "left out"
+    assert any("too short to try" in note["text"] for note in short.trace.of("note"))
+    monkeypatch.setattr(train, "LEAST_SECONDS", 0.0)
+    learned = fit(make_frame(3000), **given)
     assert np.isfinite(learned.oof_score)
     assert learned.trace.of("companion")[0]["state"] == "started"
 
