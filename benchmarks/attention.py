@@ -28,7 +28,6 @@ import argparse
 import json
 import os
 import platform
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -39,6 +38,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from command import command_line
 from data import DEFAULT, Split, read_split
 from sklearn.metrics import roc_auc_score
 from synthetic import NAMES, make_synthetic
@@ -275,7 +275,7 @@ def about() -> dict[str, object]:
         "python": platform.python_version(),
         **{name: version(name.replace("_", "-")) for name in names},
         "cores": os.cpu_count(),
-        "command": " ".join(["python", "benchmarks/attention.py", *sys.argv[1:]]),
+        "command": command_line(),
     }
 
 

@@ -26,6 +26,7 @@ from pathlib import Path
 import lightgbm
 import numpy as np
 import pandas as pd
+from command import command_line
 from data import DEFAULT, Split, read_split
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.impute import SimpleImputer
@@ -195,7 +196,7 @@ def about() -> dict[str, object]:
         **{name: version(name.replace("_", "-")) for name in names},
         "cores": os.cpu_count(),
         "load": os.getloadavg()[0],
-        "command": " ".join(["python", "benchmarks/first_run.py", *sys.argv[1:]]),
+        "command": command_line(),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -17,6 +18,7 @@ if not BENCHMARKS.exists():
     pytest.skip("the benchmarks travel with the repository only", allow_module_level=True)
 sys.path.insert(0, str(BENCHMARKS))
 
+from command import command_line  # noqa: E402
 from engine_parts import gpu, machine, ours, plot, report, step, tasks, train  # noqa: E402
 
 from tabnet_auto.net.layers import MemberRandom  # noqa: E402
@@ -201,3 +203,14 @@ class TestGpu:
         (row,) = gpu.measure_loss(gpu.PRESETS[preset](64), task, torch.device("cpu"))
         assert row["loss_cpu"] == row["loss_gpu"] == row["loss_gpu_float32"] > 0.0
         assert gpu.epoch_seconds(task, gpu.PRESETS[preset](64), torch.device("cpu")) > 0.0
+
+
+def test_a_command_names_no_folder_of_this_machine(monkeypatch):
+    given = ["/here/benchmarks/engine.py", "--quick", "--json", "/here/out/found.json", "a/b.json"]
+    monkeypatch.setattr(sys, "argv", given)
+    expected = "python benchmarks/engine.py --quick --json found.json a/b.json"
+    assert command_line() == expected
+    for path in (BENCHMARKS / "results").glob("*.json"):
+        text = path.read_text(encoding="utf-8")
+        commands = re.findall(r'"command": "([^"]*)"', text)
+        assert not [word for line in commands for word in line.split() if word.startswith("/")]

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
+from command import command_line
 
 PACKAGES = ("tabnet-auto", "torch", "numpy", "pandas", "scikit-learn", "pytorch-tabnet")
 
@@ -51,7 +52,7 @@ def about(threads: int) -> dict[str, object]:
     return {
         "cpu": cpu_name(), "cores": cores(), "threads": threads, "gpu": device,
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "command": " ".join(["python", *sys.argv]), "versions": versions(),
+        "command": command_line(), "versions": versions(),
     }  # fmt: skip
 
 

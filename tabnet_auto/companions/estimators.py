@@ -97,9 +97,9 @@ def as_arrays(model: Any, classes: NDArray[np.int64], n_classes: int) -> Fitted:
 
     ``classes`` are the positions, among all ``n_classes``, of the classes it was given.
     """
-    export = EXPORTS.get(type(model).__name__)
-    is_known = export is not None and type(model).__module__.startswith("sklearn.")
-    found = export(model, classes, n_classes) if export and is_known else None
+    is_known = type(model).__module__.startswith("sklearn.")
+    export = EXPORTS.get(type(model).__name__) if is_known else None
+    found = None if export is None else export(model, classes, n_classes)
     return Estimator(model, classes, n_classes) if found is None else found
 
 

@@ -99,7 +99,7 @@ def read_time_limit(time_limit: object) -> Deadlines:
         return Deadlines(start)
     if not isinstance(time_limit, int | float | np.number) or not 0 < time_limit < np.inf:
         raise InputError(
-            f"time_limit must be positive seconds, or None for no limit, however: "
+            "time_limit must be positive seconds, or None for no limit, however: "
             f"time_limit={time_limit!r}."
         )
     seconds = float(time_limit)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ATTEND = "from tabnet_auto.result.dashboard import attend\n"
-NUMBERS = "import numpy as np\nimport pandas as pd\n"
+IMPORTS = "import numpy as np\nimport pandas as pd\n"
 
 
 def summary_line(source: Source, view: View) -> str:
@@ -78,7 +78,7 @@ def _plain(cell: Any) -> Any:
 def cohort_line(source: Source, view: View, sample: Sample) -> str:
     """Return the lines for the mean attention of the cohorts, ``(column, cohort)``."""
     return (
-        f"{NUMBERS}{ATTEND}rows = {_sampled(view, sample)}\n"
+        f"{IMPORTS}{ATTEND}rows = {_sampled(view, sample)}\n"
         f"weights = pd.DataFrame(attend(fit, rows){_pick(view)}, columns=fit.attention.features)\n"
         f"weights.groupby({_group(source, view, sample)}, observed=True).mean().T"
     )
@@ -123,7 +123,7 @@ def threshold_line(view: View, sample: Sample | None) -> str:
     """
     rows, truth, score = "", "fit.target", "fit.oof[fit.has_target][:, 1]"
     if sample is not None:
-        rows = f"{NUMBERS}rows = {_sampled(view, sample)}.dropna(subset=[fit.schema.target])\n"
+        rows = f"{IMPORTS}rows = {_sampled(view, sample)}.dropna(subset=[fit.schema.target])\n"
         truth = "rows[fit.schema.target].map(list(fit.classes_).index)"
         score = "fit.predict_proba(rows)[:, 1]"
     return (
