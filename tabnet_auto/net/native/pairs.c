@@ -1,8 +1,26 @@
 /* How fast products in bf16 pairs are, and how exact. */
-#define _POSIX_C_SOURCE 199309L /* for clock_gettime */
+#define _GNU_SOURCE /* for clock_gettime and syscall */
 #include <math.h>
 #include <time.h>
+#if defined(__AMX_BF16__) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #include "pairs.h"
+
+/* Linux keeps the tiles of processes that ask for them (arch_prctl), once and for all threads. */
+int tiles_are_usable(void)
+{
+#if defined(__AMX_BF16__) && defined(__linux__)
+    enum { ASK_FOR = 0x1023, TILES = 18, UNKNOWN = -1 };
+    static int allowed = UNKNOWN;
+    if (allowed == UNKNOWN)
+        allowed = syscall(SYS_arch_prctl, ASK_FOR, TILES) == 0;
+    return allowed;
+#else
+    return 0;
+#endif
+}
 
 enum { ROWS = 128, DEPTH = 128, COLUMNS = 128, TRIES = 10 };
 

@@ -1,6 +1,7 @@
 """Whether products of numbers rounded to bf16 are faster on this CPU than single precision.
 
-Measured rather than looked up. Of the CPUs met so far those with AVX512_BF16 are twice as fast.
+Measured rather than looked up. Of the CPUs met so far AMD's with AVX512_BF16 are twice as fast, and
+Intel's with a matrix unit (AMX) eight times, rounding included three to four times.
 """
 
 from __future__ import annotations

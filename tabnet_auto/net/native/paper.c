@@ -148,10 +148,17 @@ static void lay_out(Net *net, const Shape *s, Weight *weights, Norm *norms)
 /* A member's packed parameters are its weights, then all norms' weights, then their biases. */
 static inline int64_t parameters(const Net *net) { return net->packed + 2 * net->channels; }
 
+/* What gated layers need on the way there, in training. */
+static inline int64_t gated_product_scratch(const Net *net, int64_t rows)
+{
+    return parts_scratch(net->ld_z, rows, larger_of(net->shape.features, net->width));
+}
+
 static inline int64_t forward_scratch(const Net *net, int64_t rows)
 {
     return rows * (2 * net->ld_x + 2 * net->ld_columns + net->ld_decision + net->ld_outputs)
-           + rows * (net->ld_z + net->ld_h + net->ld_columns) + 8 * LANES * net->ld_columns;
+           + rows * (net->ld_z + net->ld_h + net->ld_columns) + 8 * LANES * net->ld_columns
+           + gated_product_scratch(net, rows);
 }
 
 /* Of it, what gated layers need on the way back. */
@@ -540,8 +547,21 @@ static void fetch_layer(const Net *net, const Tape *tape, int64_t t, int64_t lay
         __builtin_prefetch(logits_of(tape, t) + k, 0, 2);
 }
 
+/* z of a gated layer: where the CPU has tiles, wide networks are trained with both factors in two
+ * parts of bf16. */
+static void gated_product(const Net *net, const Weight *w, const float *packed, const float *in,
+                          int64_t ld_in, float *z, int64_t rows, float *scratch)
+{
+    if (w->in_pairs && tiles_are_usable())
+        product_of_parts(in, ld_in, packed + w->at, w->ld, z, net->ld_z, rows, 2 * w->padded,
+                         w->depth, scratch);
+    else
+        product(in, ld_in, 1, packed + w->at, w->ld, z, net->ld_z, rows, 2 * w->padded, w->depth,
+                0);
+}
+
 static void transform(const Net *net, const float *packed, float *statistics, const Tape *tape,
-                      int64_t t, const float *x, int64_t rows)
+                      int64_t t, const float *x, int64_t rows, float *scratch)
 {
     float scale[net->ld_z], shift[net->ld_z];
     for (int64_t layer = 0; layer < net->layers; layer++) {
@@ -549,8 +569,8 @@ static void transform(const Net *net, const float *packed, float *statistics, co
         const Norm *norm = net->norms + gated_norm(net, t, layer);
         const float *before = layer ? h_of(net, tape, t, layer - 1) : NULL;
         float *z = z_of(net, tape, t, layer);
-        product(layer ? before : x, layer ? net->ld_h : net->ld_x, 1, packed + w->at, w->ld, z,
-                net->ld_z, rows, 2 * w->padded, w->depth, 0);
+        gated_product(net, w, packed, layer ? before : x, layer ? net->ld_h : net->ld_x, z, rows,
+                      scratch);
         if (net->shape.training)
             take_statistics(z, net->ld_z, rows, 2 * w->padded, statistics + norm->at,
                             net->channels);
@@ -983,11 +1003,11 @@ static double forward_rows(const Net *net, Selecting how, const Tensors *tensors
     float *x = scratch, *masked = x + rows * net->ld_x, *weights = masked + padded * net->ld_x;
     float *prior = weights + padded * ld, *total = prior + padded * ld;
     float *outputs = total + rows * net->ld_decision, *block = outputs + rows * net->ld_outputs;
-    float scale[ld], shift[ld];
+    float *of_product = block + 8 * LANES * ld, scale[ld], shift[ld];
     double entropy = 0.0;
     int64_t first = m * s->batch + start;
     normalise_input(net, packed, input_statistics, tensors->x + first * s->features, x, rows);
-    transform(net, packed, statistics, &tape, 0, x, rows);
+    transform(net, packed, statistics, &tape, 0, x, rows, of_product);
     apply_share(net, tensors->share, x, rows);
     memset(total, 0, (size_t)(rows * net->ld_decision) * sizeof(float));
     for (int64_t k = 0; k < padded * ld; k++)
@@ -1007,7 +1027,7 @@ static double forward_rows(const Net *net, Selecting how, const Tensors *tensors
                                   masked, block, rows);
         narrow(weights, ld, tensors->masks + row * s->columns, s->columns, rows);
         mask_features(net, s->one_to_one ? weights : masked, x, masked, rows);
-        transform(net, packed, statistics, &tape, t, masked, rows);
+        transform(net, packed, statistics, &tape, t, masked, rows, of_product);
         add_decision(net, last_h(net, &tape, t), total, tensors->sizes + row, rows);
     }
     const Weight *w = net->weights + head_weight(net);
