@@ -11,6 +11,8 @@ PINS := pyproject.toml constraints.txt
 FAST  := not slow and not gpu and not notebook and not browser
 CHECK ?=
 PYTEST_ARGS ?=
+# A process a core, each with one thread; a file's tests stay together, for they share fits.
+PARALLEL := -n auto --dist loadfile
 
 # IPython warns of an environment that is active in the shell and is not ours.
 unexport VIRTUAL_ENV
@@ -25,7 +27,7 @@ demo: $(VENV)/.demo  ## Fit the Titanic end to end and write a report into demo-
 	$(BIN)/tabnet-auto demo --out $(OUT)
 
 test: $(VENV)/.dev  ## Run the fast tests, doctests and README blocks
-	$(BIN)/python -m pytest -m "$(FAST)" $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PARALLEL) -m "$(FAST)" $(PYTEST_ARGS)
 
 check: lint  ## Run the whole gate: format, lint, types, floors, every test, coverage
 	$(BIN)/python -m pytest -m "$(CHECK)" --cov --cov-report=term $(PYTEST_ARGS)

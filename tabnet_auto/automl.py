@@ -231,8 +231,9 @@ def _with_evidence(fit: FitResult, task: Task, given: Given, end: float | None) 
         some = test.iloc[sample_positions(len(test))]
         predicted = fit.predict_proba(some) if fit.schema.classes else fit.predict(some)
         drift = measure_drift(fit.schema, table.frame, test, predicted)
-    oof = fit.oof[table.has_target]
-    return replace(fit, evidence=collect_evidence(fit.net, task, oof, table, fit.schema, drift))
+    oof, threshold = fit.oof[table.has_target], fit.decision.threshold
+    evidence = collect_evidence(fit.net, task, oof, table, fit.schema, drift, threshold)
+    return replace(fit, evidence=evidence)
 
 
 def _fit_into_memory(

@@ -65,6 +65,11 @@ class Decision:
         """Class positions of new rows; ``(n, n_classes)`` probabilities to ``(n,)``."""
         return decide(self.rule, p, self.values)
 
+    @property
+    def threshold(self) -> float:
+        """Probability from which the second of two classes is predicted."""
+        return self.values[0] if self.rule == "threshold" and self.values else 0.5
+
     def cross_fitted(self, p: Floats, part: Positions) -> Floats:
         """Return each row's label, decided by the rule of its part, as certain probabilities.
 

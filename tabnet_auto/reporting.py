@@ -131,11 +131,12 @@ def _curve(
 
 
 def out_of_fold_sample(
-    schema: Schema, y: NDArray[Any], oof: Floats, decided: Floats
+    schema: Schema, y: NDArray[Any], oof: Floats, decided: Floats, threshold: float = 0.5
 ) -> Predictions | None:
     """Return the out-of-fold predictions in the form that the report draws.
 
-    ``decided`` are greatest at the labels, where a rule of their own decides them.
+    ``decided`` are greatest at the labels, where a rule of their own decides them; the second of
+    two classes is predicted from the ``threshold``.
     """
     rows = np.flatnonzero(~np.isnan(oof.reshape(len(oof), -1)[:, 0]))
     if len(rows) == 0:
@@ -152,13 +153,13 @@ def out_of_fold_sample(
     if schema.task == "regression":
         return RegressionPredictions(oof[rows], y[rows].astype(np.float64), n_rows)
     negative, positive = labels
-    return BinaryPredictions(positive, negative, oof[rows, 1], y[rows], n_rows)
+    return BinaryPredictions(positive, negative, oof[rows, 1], y[rows], n_rows, threshold)
 
 
-def trust_panel(attention: AttentionSummary, n_columns: int = 20) -> Trust:
-    """Set attention beside permutation importance for the columns with the most attention."""
+def trust_panel(attention: AttentionSummary) -> Trust:
+    """Set attention beside permutation importance, the columns with the most attention first."""
     mean = attention.per_fold.mean(axis=0)
-    order = [int(i) for i in np.argsort(-mean) if not np.isnan(attention.harm[i])][:n_columns]
+    order = [int(i) for i in np.argsort(-mean) if not np.isnan(attention.harm[i])]
     return Trust(
         columns=[attention.features[i] for i in order],
         attention=[float(mean[i]) for i in order],

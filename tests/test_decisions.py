@@ -210,6 +210,11 @@ def test_rows_of_weight_zero_do_not_tune():
     assert a == b
 
 
+def test_the_threshold_of_two_classes():
+    assert Decision("threshold", (0.25,)).threshold == 0.25
+    assert Decision("threshold").threshold == Decision().threshold == 0.5
+
+
 def test_rules_in_words():
     classes = ("no", "yes", "maybe")
     said = {

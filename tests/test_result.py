@@ -6,12 +6,14 @@ import ast
 import json
 import pickle
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import make_scorer, mean_absolute_error, roc_auc_score
 
+import tabnet_auto.view
 from tabnet_auto import InputError, Preset, auto_fit
 from tabnet_auto.config import (
     PRESETS,
@@ -125,6 +127,15 @@ def test_report(learned, tmp_path):
     ):
         assert word in page
     assert not re.search(r"(src|href)=.https?:", page)
+
+
+def test_what_a_page_has_no_room_for_is_where_it_says(learned):
+    view = Path(tabnet_auto.view.__file__).parent
+    code = "".join(path.read_text(encoding="utf-8") for path in view.glob("*.py"))
+    sources = set(re.findall(r'source="([^"]+)"', code))
+    assert {"fit.attention.per_fold", "fit.schema.rows()"} < sources
+    for source in sources - {"fit.search.to_frame()"}:  # there was no search
+        eval(source, {"fit": learned})
 
 
 def test_the_trace_is_plain(learned):

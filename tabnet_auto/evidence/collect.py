@@ -15,18 +15,25 @@ from tabnet_auto.train.members import Task
 
 
 def collect_evidence(
-    net: nn.Module, task: Task, oof: Floats, table: Table, schema: Schema, drift: Drift | None
+    net: nn.Module,
+    task: Task,
+    oof: Floats,
+    table: Table,
+    schema: Schema,
+    drift: Drift | None,
+    threshold: float = 0.5,
 ) -> Evidence:
     """Read held-out rows with the trained networks.
 
-    ``oof`` are the blend's out-of-fold predictions of the rows of ``table``.
+    ``oof`` are the blend's out-of-fold predictions of the rows of ``table``, the second of two
+    classes is predicted from the ``threshold``.
     """
     survey = survey_rows(net, task)
     rows = survey.rows.ravel()
     attention = survey.attention.reshape(len(rows), -1).astype(np.float64)
     origin = np.flatnonzero(table.has_target)
     n_steps = survey.steps.size.shape[1]
-    sample = sample_rows(net, task, oof, table.frame, origin, n_steps)
+    sample = sample_rows(net, task, oof, table.frame, origin, n_steps, threshold)
     truth = task.design.y
     cohorts = None
     if truth is not None:

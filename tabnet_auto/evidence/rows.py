@@ -56,6 +56,7 @@ def choose_groups(
     names: tuple[str, ...],
     n: int,
     seed: int = 0,
+    threshold: float = 0.5,
 ) -> dict[str, Rows]:
     """Return groups of rows worth a look, at most about ``n`` rows together.
 
@@ -72,6 +73,8 @@ def choose_groups(
         Size of all groups together.
     seed
         Of the random groups.
+    threshold
+        Probability from which the second of two classes is predicted.
     """
     error = row_errors(predicted, truth)
     known = np.flatnonzero(~np.isnan(error))
@@ -79,9 +82,11 @@ def choose_groups(
     worst = known[np.argsort(-error[known], kind="stable")]
     groups = {"largest errors": worst[: n // 4]}
     if names:
+        two = len(names) == 2
         top = np.sort(predicted[known], axis=1)[:, -2:]
-        close = known[np.argsort(top[:, 1] - top[:, 0], kind="stable")]
-        groups["near the threshold" if len(names) == 2 else "closest calls"] = close[: n // 6]
+        gap = np.abs(predicted[known, 1] - threshold) if two else top[:, 1] - top[:, 0]
+        close = known[np.argsort(gap, kind="stable")]
+        groups["near the threshold" if two else "closest calls"] = close[: n // 6]
     parts = _truth_parts(truth, known, names)
     each = max(n // (4 * max(len(parts), 1)), 4)
     for name, rows in parts.items():
@@ -114,11 +119,13 @@ def sample_rows(
     frame: pd.DataFrame,
     origin: Rows,
     n_steps: int,
+    threshold: float = 0.5,
 ) -> RowSample | None:
     """Choose rows, and read them with the networks of every fold.
 
     ``oof`` are the blend's out-of-fold predictions of the rows of ``frame``, ``origin (n,)``
-    their positions in the user's frame. None where no row has an out-of-fold prediction.
+    their positions in the user's frame, ``threshold`` as in :func:`choose_groups`. None where no
+    row has an out-of-fold prediction.
     """
     truth = task.design.y
     if truth is None:
@@ -127,7 +134,7 @@ def sample_rows(
     columns = task.layout.columns
     n_seeds = task.folds.n_members // task.folds.n_folds
     n, kept = sample_size(task.folds.n_folds, n_seeds, n_steps, len(columns))
-    chosen = choose_groups(oof, truth, names, n)
+    chosen = choose_groups(oof, truth, names, n, threshold=threshold)
     if not chosen:
         return None
     rows = np.unique(np.concatenate(list(chosen.values())))

@@ -11,12 +11,17 @@ from tabnet_auto.view.report_data import (
     BinaryPredictions,
     Cohorts,
     Drift,
+    MulticlassPredictions,
     Predictions,
     RegressionPredictions,
     RowSample,
     StepWork,
 )
+from tabnet_auto.view.svg import shorten
 from tabnet_auto.view.tables import DASH
+
+CLASS_LETTERS = 40
+"""Letters of a class beside a row, at most."""
 
 
 def shown_rows(evidence: Evidence, schema: Schema, n_rows: int) -> RowSample | None:
@@ -44,7 +49,7 @@ def shown_rows(evidence: Evidence, schema: Schema, n_rows: int) -> RowSample | N
 
 def _truths(truth: NDArray[np.generic], schema: Schema) -> list[str]:
     if schema.classes:
-        return [str(schema.classes[int(position)]) for position in truth]
+        return [shorten(schema.classes[int(position)], CLASS_LETTERS) for position in truth]
     return [target_number(float(value)) for value in truth]
 
 
@@ -54,7 +59,7 @@ def _predictions(predicted: Floats, schema: Schema) -> list[str]:
         return [target_number(float(value)) for value in predicted]
     best = predicted.argmax(axis=1)
     return [
-        f"{schema.classes[label]} ({row[label]:.0%})"
+        f"{shorten(schema.classes[label], CLASS_LETTERS)} ({row[label]:.0%})"
         for label, row in zip(best, predicted, strict=True)
     ]
 
@@ -106,13 +111,16 @@ def shown_drift(evidence: Evidence, predictions: Predictions | None) -> Drift | 
     drift = evidence.drift
     if drift is None:
         return None
-    train, test, of_class = np.empty(0), np.empty(0), ""
+    train, test, of_class, classes = np.empty(0), np.empty(0), "", list[str]()
     if isinstance(predictions, BinaryPredictions):
         train, test, of_class = (
             predictions.probability, drift.predicted[:, 1], predictions.positive,
         )  # fmt: skip
     elif isinstance(predictions, RegressionPredictions):
         train, test = predictions.predicted, drift.predicted
+    elif isinstance(predictions, MulticlassPredictions) and len(predictions.truth):
+        train, test = predictions.probability.mean(axis=0), drift.predicted.mean(axis=0)
+        classes = list(predictions.labels)
     return Drift(
         columns=list(drift.columns),
         shift=[float(v) for v in drift.shift],
@@ -121,4 +129,5 @@ def shown_drift(evidence: Evidence, predictions: Predictions | None) -> Drift | 
         test=test,
         of_class=of_class,
         n_test=drift.n_test,
+        classes=classes,
     )

@@ -102,6 +102,10 @@ class DeviceRandom(MemberRandom):
         """Return the byte below which an event of a rate happens; whole numbers ``(M,)``."""
         return (256.0 * rates.values).round_().long()
 
+    def happens(self, rates: DeviceRates, *shape: int) -> Tensor:  # type: ignore[override]
+        """Independent events of a rate a member (to the nearest 1/256); bool ``(M, *shape)``."""
+        return self.bytes(rates, *shape) < self.below(rates).view(-1, *[1] * len(shape))
+
     def keep(self, rates: DeviceRates) -> Tensor:  # type: ignore[override]
         """Return the factor that makes up for what is dropped at a rate; ``(M,)``."""
         return (1.0 / (1.0 - rates.values)).float()

@@ -81,11 +81,12 @@ class MemberRandom:
         A member to whom nothing happens (rate 0) draws nothing, as it would alone.
         """
         size = math.prod(shape)
-        drawn = [
-            np.frombuffer(g.bytes(size) if rate > 0.0 else bytes(size), np.uint8)
-            for g, rate in zip(self.generators, rates, strict=True)
-        ]
-        return torch.from_numpy(np.stack(drawn).reshape(-1, *shape))
+        drawn = np.zeros((self.n_members, -(-size // 8)), np.uint64)
+        for own, generator, rate in zip(drawn, self.generators, rates, strict=True):
+            if rate > 0.0:
+                own[:] = generator.bit_generator.random_raw(len(own))
+        numbers = np.ascontiguousarray(drawn.view(np.uint8)[:, :size])
+        return torch.from_numpy(numbers.reshape(-1, *shape))
 
     def below(self, rates: Rates) -> Tensor:
         """Return the byte below which an event of a rate happens; whole numbers ``(M,)``."""
@@ -97,8 +98,12 @@ class MemberRandom:
 
     def happens(self, rates: Rates, *shape: int) -> Tensor:
         """Independent events of a rate a member (to the nearest 1/256); bool ``(M, *shape)``."""
-        below = self.below(rates).view(-1, *[1] * len(shape))
-        return self.bytes(rates, *shape) < below
+        drawn = self.bytes(rates, *shape).numpy()
+        happened = np.zeros(drawn.shape, np.bool_)
+        for own, numbers, below in zip(happened, drawn, np.rint(256.0 * rates), strict=True):
+            if below > 0:  # as bytes: numbers of other types would be copied first
+                np.less_equal(numbers, np.uint8(below - 1), out=own)
+        return torch.from_numpy(happened)
 
     def dropout(self, rates: Rates, *shape: int) -> Dropout | None:
         """Draw what is dropped, each member's units at its own rate; None where nothing is."""

@@ -49,7 +49,8 @@ class Output(NamedTuple):
         Penalties that count by the share of its loss that a member explains. None: there are none.
     ``objective``
         ``(M,)``: each member's loss and penalty, of a network that was told its :class:`Goal` and
-        took gradients on the way. It alone leads back to the parameters then. None: it did not.
+        took gradients on the way. It alone leads back to the parameters then, and masks and sizes
+        are of no step (S = 0). None: it did not.
     """
 
     logits: Tensor

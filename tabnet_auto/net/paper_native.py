@@ -117,11 +117,15 @@ def run(network: Network, x: Tensor, starts: list[int]) -> Output:
 
 
 def train(network: Network, x: Tensor, starts: list[int], goal: Goal) -> Output:
-    """Train as :func:`run`, both ways at once: only the objective leads back."""
-    logits, masks, sizes, penalty, objective = _Trained.apply(
+    """Train as :func:`run`, both ways at once: only the objective leads back.
+
+    Masks and sizes do not outlive their virtual batch: of no step are they put out.
+    """
+    logits, penalty, objective = _Trained.apply(
         network, starts, goal, x.contiguous(), *network.parameters()
     )
-    return Output(logits, masks, sizes, penalty, objective=objective)
+    masks = x.new_empty(0, *x.shape[:2], network.weights[-2].shape[2])
+    return Output(logits, masks, masks[..., 0], penalty, objective=objective)
 
 
 def evaluate(network: Network, x: Tensor) -> Output:
@@ -140,16 +144,16 @@ class _Sizes:
     def __init__(self, shape: Shape, starts: Sequence[int], threads: int) -> None:
         self.shape = torch.tensor(astuple(shape))
         self.starts = torch.tensor(starts)
-        found = torch.zeros(6, dtype=torch.int64)
+        found = torch.zeros(7, dtype=torch.int64)
         most = max(end - start for start, end in itertools.pairwise(starts))
         library.call("paper_sizes", self.shape, found, most)
-        self.parameters, self.transposed, self.channels, self.tape_row, *self.scratch = (
+        self.parameters, self.transposed, self.channels, tape_row, masks_row, *self.scratch = (
             found.tolist()
         )
         self.threads = threads
         n_statistics = shape.members * 3 * self.channels
         slack = _SLACK * (shape.columns + 32)
-        tape = shape.members * shape.batch * self.tape_row + slack if shape.training else 0
+        tape = shape.members * shape.batch * tape_row + slack if shape.training else 0
         virtual = shape.virtual if shape.training else 1
         self.record = [
             shape.members * self.parameters, virtual * n_statistics, n_statistics, tape,
@@ -158,7 +162,7 @@ class _Sizes:
         self.back = [
             shape.members * self.transposed, shape.members * self.groups * self.parameters,
         ]  # fmt: skip
-        self.tape = most * self.tape_row + slack
+        self.tape, self.masks = most * tape_row + slack, most * masks_row + slack
 
 
 @functools.lru_cache(maxsize=16)
@@ -194,37 +198,45 @@ def _forward(
 def _train(
     network: Network, shape: Shape, starts: list[int], x: Tensor, goal: Goal, grads: list[Tensor],
     of_x: Tensor | None,
-) -> tuple[Tensor, ...]:  # fmt: skip
-    """Run the kernel of both ways; return the outputs and the objective."""
+) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    """Run the kernel of both ways; return the logits, the penalty and the objective."""
     config, sizes = network.config, _sizes(shape, starts)
-    *outputs, entropies = _outputs(shape, x)
-    losses = torch.empty_like(entropies)
-    n_scratch = max(sizes.scratch)
+    logits, entropies = _logits(shape, x), _entropies(shape)
+    losses, n_scratch = torch.empty_like(entropies), max(sizes.scratch)
     parts = [*sizes.record[:-1], *sizes.back, sizes.threads * sizes.tape,
-             sizes.threads * n_scratch]  # fmt: skip
+             sizes.threads * sizes.masks, sizes.threads * n_scratch]  # fmt: skip
     scratch = network.scratch.take(sum(parts))
     y = goal.y.contiguous()
     classes, values = (None, y) if y.is_floating_point() else (y, None)
     of_entropy = _of_entropy(network, shape)
     library.call(
         "paper_train", sizes.shape, sizes.starts, *_tables(network, grads), x, network.groups,
-        network.share, classes, values, goal.counts.contiguous(), *outputs, entropies, losses,
-        torch.empty_like(outputs[0]), of_x, *_parts(scratch, parts),
+        network.share, classes, values, goal.counts.contiguous(), logits, entropies, losses,
+        torch.empty_like(logits), of_x, *_parts(scratch, parts),
         config.gamma, config.epsilon, config.momentum, network.norms[0].momentum, of_entropy,
-        sizes.threads, sizes.tape, n_scratch, sizes.groups,
+        sizes.threads, sizes.tape, sizes.masks, n_scratch, sizes.groups,
     )  # fmt: skip
     network.scratch.give(scratch)
     penalty = entropies.sum(1) * of_entropy
-    return *outputs, penalty.float(), (losses.sum(1) + penalty).float()
+    return logits, penalty.float(), (losses.sum(1) + penalty).float()
+
+
+def _logits(shape: Shape, x: Tensor) -> Tensor:
+    return x.new_empty(*x.shape[:2], shape.outputs)
+
+
+def _entropies(shape: Shape) -> Tensor:
+    """Return memory for the sums of each virtual batch."""
+    return torch.empty(shape.members, shape.virtual, dtype=torch.float64)
 
 
 def _outputs(shape: Shape, x: Tensor) -> tuple[Tensor, ...]:
     """Return memory for logits, masks, step sizes and the virtual batches' entropies."""
     return (
-        x.new_empty(*x.shape[:2], shape.outputs),
+        _logits(shape, x),
         x.new_empty(shape.steps, *x.shape[:2], shape.columns),
         x.new_empty(shape.steps, *x.shape[:2]),
-        x.new_empty(shape.members, shape.virtual, dtype=torch.float64),
+        _entropies(shape),
     )
 
 

@@ -281,7 +281,9 @@ class FitResult:
         oof = decided = self.oof[self.has_target]
         if self.task == "multiclass":  # the confusion matrix is of labels
             decided = self.decision.cross_fitted(oof, row_parts(self.folds, len(oof)))
-        predictions = out_of_fold_sample(self.schema, self.target, oof, decided)
+        predictions = out_of_fold_sample(
+            self.schema, self.target, oof, decided, self.decision.threshold
+        )
         data = report_data(
             self.schema, self.metric, self.trace, self.attention_summary, self._leaderboard(),
             predictions, summary, self._reproduce(),

@@ -42,6 +42,7 @@ Points = Callable[[Floats, NDArray[np.int64]], tuple[Floats, Floats, float]]
 def confusion(predictions: MulticlassPredictions, n_classes: int = N_CLASSES) -> Confusion:
     """Return the confusion matrix; beyond ``n_classes`` the rarer classes become one."""
     counts, labels = np.asarray(predictions.counts), list(predictions.labels)
+    right = share_right(counts)  # before rare classes become one, and confusing them seems right
     note = "Counts; colour is the share of the true class (row)."
     if len(labels) > n_classes:
         order = np.argsort(-counts.sum(axis=1), kind="stable")
@@ -52,7 +53,6 @@ def confusion(predictions: MulticlassPredictions, n_classes: int = N_CLASSES) ->
         place[keep] = np.arange(n_classes - 1)
         np.add.at(folded, (place[:, None], place[None, :]), counts)
         counts, labels = folded, [*(labels[i] for i in keep), f"{len(rest)} others"]
-    right = share_right(counts)
     columns = (
         TableColumn("True class"),
         *(TableColumn(f"as {label}", "count") for label in labels),
@@ -61,8 +61,8 @@ def confusion(predictions: MulticlassPredictions, n_classes: int = N_CLASSES) ->
         (label, *(int(v) for v in row)) for label, row in zip(labels, counts, strict=True)
     ]
     return Confusion(
-        title=f"Confusion matrix: {right:.1%} on the diagonal",
-        alt=f"Confusion matrix of {len(labels)} classes, {right:.1%} on the diagonal",
+        title=f"Confusion matrix: {right:.1%} right",
+        alt=f"Confusion matrix of {len(labels)} classes, {right:.1%} right",
         labels=tuple(labels),
         counts=tuple(tuple(int(v) for v in row) for row in counts),
         table=Table("True class by predicted class", columns, tuple(rows)),
@@ -105,7 +105,7 @@ def class_table(predictions: MulticlassPredictions) -> Table:
         rows = [(*row, *pair) for row, pair in zip(rows, areas, strict=True)]
         caption += " Areas below the curves, the class against the rest: AUC, of the ROC curve; "
         caption += "AP, average precision."
-    return Table(caption, tuple(columns), tuple(rows))
+    return Table(caption, tuple(columns), tuple(rows), source="fit.oof")
 
 
 def _areas(predictions: MulticlassPredictions, i: int) -> tuple[float, float]:

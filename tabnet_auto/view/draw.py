@@ -50,7 +50,7 @@ _CLOUD_LAYERS = 6
 _DOT_WIDTH = 9.0
 _LEGEND_ROW = 20.0
 _RIGHT = 26.0  # so that half of a tick's label fits right of the frame
-_N_NUMBERS_INLINE = 200  # rows of the table below a picture
+_PRINTED = (25, 8)  # rows and columns of a table that is printed though it is closed
 
 
 # --- figures ----------------------------------------------------------------------------------
@@ -88,11 +88,11 @@ def picture_svg(figure: Figure) -> tuple[str, int, int]:
 def _numbers(table: Table) -> str:
     if not table.rows:
         return ""
-    rows = table.rows[:_N_NUMBERS_INLINE]
-    more = len(table.rows) - len(rows)
-    caption = f"{table.caption} (first {len(rows)} of {len(table.rows)})" if more else table.caption
-    small = Table(caption, table.columns, rows, table.lead)
-    return f'<details class="ta-details"><summary>Numbers</summary>{table_html(small)}</details>'
+    brief = len(table.rows) <= _PRINTED[0] and len(table.columns) <= _PRINTED[1]
+    return (
+        f'<details class="ta-details{" ta-brief" if brief else ""}"><summary>Numbers</summary>'
+        f"{table_html(table, css='ta-sortable')}</details>"
+    )
 
 
 # --- charts -----------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ def _scatter(scatter: Scatter) -> Drawing:
 def _paired(paired: Paired) -> Drawing:
     row, left, top, width = 22.0, 172.0, 34.0, 310.0
     second = left + width + 90
-    most = max(paired.left, default=0.0) or 1.0
+    most = max((paired.left_full, *paired.left)) or 1.0
     low = min((0.0, *paired.right))
     reach = max((paired.right_full, *paired.right, *paired.right_mark)) - low or 1.0
     zero = second + width * -low / reach

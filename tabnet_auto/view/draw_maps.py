@@ -12,6 +12,7 @@ from tabnet_auto.view.svg import (
     NAME_WIDTH,
     Drawing,
     bare_percent,
+    letters,
     level,
     line,
     rect,
@@ -20,6 +21,10 @@ from tabnet_auto.view.svg import (
     text,
 )
 
+LETTER = 7.5
+"""Width of a small letter that few are wider than."""
+LABEL = 18
+"""Letters of a cell's label, at most."""
 HALF_CLASSES = 8
 """A confusion matrix of up to so many classes fits half the page's width."""
 
@@ -27,15 +32,16 @@ HALF_CLASSES = 8
 def draw_heat(heat: Heat) -> Drawing:
     """Return one row of shaded cells a column of the data, with the mean and its range beside."""
     n_cells = sum(len(labels) for _, labels in heat.groups)
-    many = len(heat.groups) > 1
-    cell = min(58.0, max(9.0, (FULL - 220 if many else 320.0) / max(n_cells, 1)))
+    room = FULL - 220 if len(heat.groups) > 1 else 320.0
+    rise = _rise(heat, _cell_width(room, n_cells))
+    cell = _cell_width(room - rise, n_cells)
     row = 22.0 if len(heat.rows) <= 24 else 19.0
-    left, top, gap = 172.0, 44.0, 14.0
+    left, top, gap = 172.0, 30.0 + max(rise, 14.0), 14.0
     starts = _starts(heat.groups, left, cell, gap)
     right = left + n_cells * cell + (len(heat.groups) - 1) * gap
     known = [v for values in heat.values for v in values if math.isfinite(v)]
     peak = max(known, default=0.0) or 1.0
-    parts = _heat_head(heat, starts, cell, top)
+    parts = _heat_head(heat, starts, cell, top, slanted=rise > 0)
     for r, (name, values) in enumerate(zip(heat.rows, heat.values, strict=True)):
         y = top + r * row
         parts.append(text(left - 10, y + row / 2 + 4, shorten(name, NAME_WIDTH), "end"))
@@ -47,9 +53,12 @@ def draw_heat(heat: Heat) -> Drawing:
                 at = (x + cell / 2 - 0.75, y + row / 2 + 3.5)
                 parts.append(text(*at, bare_percent(value), f"mid small t{shade}"))
     if heat.mean:
-        width = max(FULL - right - 110, 150.0)
-        parts += _mean_bars(heat, (right + 32, top), (width, row))
-        right += 32 + width + 72
+        aside = max(32.0, rise)
+        width = max(FULL - right - aside - 78, 150.0)
+        parts += _mean_bars(heat, (right + aside, top), (width, row))
+        right += aside + width + 72
+    else:
+        right += rise
     height = top + len(heat.rows) * row
     parts += scale(left, height + 14, peak)
     return max(right + 6, 480.0), height + 44, parts
@@ -64,15 +73,37 @@ def _starts(
     return out
 
 
-def _heat_head(heat: Heat, starts: Sequence[float], cell: float, top: float) -> list[str]:
+def _cell_width(room: float, n_cells: int) -> float:
+    return min(58.0, max(9.0, room / max(n_cells, 1)))
+
+
+def _label_every(cell: float, *, slanted: bool) -> int:
+    """Return of how many cells one has its label printed, where they are narrow."""
+    return math.ceil((16 if slanted else 20) / cell)
+
+
+def _rise(heat: Heat, cell: float) -> float:
+    """Return how high labels rise that are too long to stand level beside each other; or 0."""
+    longest = max((sum(letters(label)) for _, labels in heat.groups for label in labels), default=0)
+    if longest * LETTER <= cell * _label_every(cell, slanted=False):
+        return 0.0
+    return (min(longest, LABEL) * LETTER + 11) * math.sqrt(0.5)
+
+
+def _heat_head(
+    heat: Heat, starts: Sequence[float], cell: float, top: float, *, slanted: bool
+) -> list[str]:
     parts, done = [], 0
+    every = _label_every(cell, slanted=slanted)
+    ends = [*starts, max(starts[-1] + cell, 480.0)] if starts else []
     for title, labels in heat.groups:
-        parts.append(text(starts[done], 16, title, "quiet small"))
-        every = math.ceil(20 / cell)  # so narrow cells do not print their labels over each other
-        for i, label in enumerate(labels):
-            if i % every == 0:
-                x = starts[done + i] + cell / 2 - 0.75
-                parts.append(text(x, top - 8, label, "mid small"))
+        room = ends[done + len(labels)] - starts[done]
+        parts.append(text(starts[done], 16, shorten(title, int(room / LETTER)), "quiet small"))
+        for i in range(0, len(labels), every):
+            x = starts[done + i] + cell / 2 - 0.75
+            said = shorten(labels[i], LABEL)
+            css = "small" if slanted else "mid small"
+            parts.append(text(x, top - 8, said, css, slanted=slanted))
         done += len(labels)
     return parts
 
@@ -106,9 +137,9 @@ def draw_confusion(confusion: Confusion) -> Drawing:
     for i, label in enumerate(confusion.labels):
         middle = top + i * cell + cell / 2
         parts.append(text(left - 10, middle + 4, shorten(label, 18), "end"))
-        letters = max(3, int((cell - 5) / 7))
+        fit = max(3, int((cell - 5) / 7))
         x = left + i * cell + cell / 2
-        parts.append(text(x, top - 10, shorten(label, letters), "mid small"))
+        parts.append(text(x, top - 10, shorten(label, fit), "mid small"))
     for r, counts in enumerate(confusion.counts):
         total = sum(counts) or 1
         for c, count in enumerate(counts):

@@ -17,7 +17,7 @@ from tabnet_auto.view.figures import (
     Table,
     TableColumn,
 )
-from tabnet_auto.view.panels import N_STEP_ROWS, top_columns
+from tabnet_auto.view.panels import N_STEP_ROWS, shown_note, top_columns
 from tabnet_auto.view.report_data import FOLD_MEAN, Drift, ReportData, TrustCurves
 from tabnet_auto.view.tables import format_cell
 
@@ -82,8 +82,8 @@ def step_bars(data: ReportData) -> Paired | None:
         TableColumn("Share of the hidden state", "share"),
         TableColumn("Prediction moves by", "score"),
         TableColumn("Loss rises by", "score"),
-        TableColumn("in folds (lowest", "score"),
-        TableColumn("highest)", "score"),
+        TableColumn("Lowest fold", "score"),
+        TableColumn("Highest fold", "score"),
     )
     low, high = work.harm.min(axis=0), work.harm.max(axis=0)
     rows: tuple[tuple[Cell, ...], ...] = tuple(
@@ -97,7 +97,7 @@ def step_bars(data: ReportData) -> Paired | None:
         f"means that its choice adds nothing. The prediction then moves by {_list(change)} "
         f"({work.unit})."
         if measured
-        else "How much of what all steps add to the output comes from the step."
+        else "How much of what all steps add to the hidden state comes from the step."
     )
     right = tuple(float(v) if measured else 0.0 for v in harm)
     return Paired(
@@ -145,7 +145,9 @@ def rows_table(data: ReportData) -> Table | None:
             f"{data.columns[c]} = {rows.cells[i][c] or 'missing'} ({own[c]:.0%})" for c in top
         )
         made.append((rows.names[i], rows.truth[i], rows.predicted[i], rows.error[i], seen))
-    return Table(f"Rows with the {name} out of fold", columns, tuple(made))
+    more = len(chosen) - len(made)
+    some = f": {len(made)} of {len(chosen)}" if more else ""
+    return Table(f"Rows with the {name} out of fold{some}", columns, tuple(made))
 
 
 # --- cohorts ----------------------------------------------------------------------------------
@@ -168,6 +170,7 @@ def cohort_heat(data: ReportData, n_rows: int = N_STEP_ROWS) -> Heat | None:
         *(TableColumn(f"{cohorts.by[i]}: {cohorts.label[i]}", "share") for i in shown),
     )
     every = top_columns(data, len(data.columns))
+    rows = tuple((data.columns[c], *(float(cohorts.mean[i, c]) for i in shown)) for c in every)
     return Heat(
         title=f"Attention by {' and by '.join(first_two)}",
         alt=f"Mean attention of {len(shown)} groups of rows to {len(top)} columns",
@@ -175,12 +178,16 @@ def cohort_heat(data: ReportData, n_rows: int = N_STEP_ROWS) -> Heat | None:
         groups=tuple((by, tuple(cohorts.label[i] for i in part)) for by, part in parts.items()),
         values=tuple(tuple(float(cohorts.mean[i, c]) for i in shown) for c in top),
         table=Table(
-            "Mean attention by group of rows",
-            columns,
-            tuple((data.columns[c], *(float(cohorts.mean[i, c]) for i in shown)) for c in every),
+            "Mean attention by group of rows", columns, rows, source="fit.evidence.cohorts"
         ),
-        note=f"Means over {cohorts.total:,} rows, each read by networks new to it.",
+        note=f"Means over {cohorts.total:,} rows, each read by networks new to it."
+        f"{shown_note(len(top), len(every))}{_elsewhere(len(cohorts.by) - len(shown))}",
     )
+
+
+def _elsewhere(n: int) -> str:
+    """Say where the groups are that a picture has no room for."""
+    return f" {n} more groups are in this page's explorer: it needs scripts." if n else ""
 
 
 # --- trust ------------------------------------------------------------------------------------
@@ -271,11 +278,12 @@ def drift_bars(data: ReportData, n_rows: int = N_STEP_ROWS) -> Paired | None:
         right_form="share",
         right_full=CLEAR_SHIFT,
         right_mark=tuple(drift.chance[i] for i in top),
-        table=Table("Attention and shift of every column", columns, rows),
+        table=Table("Attention and shift by column", columns, rows, source="fit.evidence.drift"),
         note="Shift: the largest difference of the distribution functions of a number, half the "
         "sum of the differences of all shares of a category; 0% is none, 100% is complete. The "
         "line is what random dealing reaches in 19 of 20 cases: a pale bar ends before it. Columns "
-        f"that are read and shifted come first. A full bar is {CLEAR_SHIFT:.0%}, or the largest.",
+        f"that are read and shifted come first. A full bar is {CLEAR_SHIFT:.0%}, or the largest."
+        f"{shown_note(len(top), len(order), 'first')}",
     )
 
 
@@ -297,8 +305,42 @@ def drift_sentence(drift: Drift) -> str:
     )
 
 
+def drift_classes(drift: Drift, n_rows: int = N_STEP_ROWS) -> Paired | None:
+    """Return the mean probability of every class in training rows beside that in test rows."""
+    if not drift.classes:
+        return None
+    pairs = zip(drift.classes, map(float, drift.train), map(float, drift.test), strict=True)
+    rows = sorted(pairs, key=lambda row: -max(row[1:]))
+    top = rows[:n_rows]
+    columns = (
+        TableColumn("Class"),
+        TableColumn("Training rows", "share"),
+        TableColumn("Test rows", "share"),
+    )
+    furthest = max(rows, key=lambda row: abs(row[1] - row[2]))
+    says = f"Furthest apart: {furthest[0]!r}, {furthest[1]:.1%} and {furthest[2]:.1%}."
+    some = f" The {len(top)} likeliest of {len(rows)} classes are shown." * (len(top) < len(rows))
+    longest = max(max(row[1:]) for row in rows)
+    return Paired(
+        title="Predictions of training and test rows",
+        alt=f"Mean predicted probability of {len(top)} classes in training and test rows. {says}",
+        rows=tuple(row[0] for row in top),
+        left_label="training rows, out of fold",
+        left=tuple(row[1] for row in top),
+        left_full=longest,
+        right_label="test rows",
+        right=tuple(row[2] for row in top),
+        right_form="share",
+        right_full=longest,
+        table=Table("Mean probability by class", columns, tuple(rows), source="fit.oof"),
+        note=f"Mean predicted probability of each class. {says}{some}",
+    )
+
+
 def drift_histogram(drift: Drift, n_bins: int = 30) -> Histogram | None:
     """Return how out-of-fold and test predictions are spread over the same bins."""
+    if drift.classes:
+        return None
     train, test = drift.train[np.isfinite(drift.train)], drift.test[np.isfinite(drift.test)]
     if not len(train) or not len(test):
         return None

@@ -29,13 +29,15 @@ class TableColumn:
 class Table:
     """Rows of plain cells; ``None`` and NaN are shown as a dash.
 
-    ``lead`` is the position of the row to point out (the best model), if any.
+    ``lead`` is the position of the row to point out (the best model), if any. ``source`` is the
+    Python that has all rows, for a table that is too long to be shown.
     """
 
     caption: str
     columns: tuple[TableColumn, ...]
     rows: tuple[tuple[Cell, ...], ...]
     lead: int | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -146,9 +148,9 @@ class Confusion:
 class Paired:
     """Two bars a row on scales of their own: what is read, and what is lost without it.
 
-    ``right`` may be negative; its zero line is drawn. A bar of ``right_full`` is as long as can be,
-    so that small values look small; without it the largest is. ``right_mark`` has a line for each
-    bar, which is pale where it does not reach it.
+    ``right`` may be negative; its zero line is drawn. A bar of ``left_full`` or ``right_full`` is
+    as long as can be, so that small values look small; without it the largest is. ``right_mark``
+    has a line for each bar, which is pale where it does not reach it.
     """
 
     title: str
@@ -161,6 +163,7 @@ class Paired:
     table: Table
     note: str = ""
     right_form: Form = "score"
+    left_full: float = 0.0
     right_full: float = 0.0
     right_mark: tuple[float, ...] = ()
 

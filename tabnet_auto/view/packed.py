@@ -13,15 +13,11 @@ from numpy.typing import NDArray
 
 from tabnet_auto.view.report_data import Cohorts, ReportData, RowSample
 
-MAX_SEED_MEANS = 160_000
-"""Means of single seeds that a page holds, some 2 bytes each; of more only the mean over seeds.
 
-Folds x seeds x (steps + 1) x columns.
-"""
-
-
-def pack(data: ReportData) -> str:
+def pack(data: ReportData, *, effort: int = 9) -> str:
     """Return the numbers of the explorers as base64 text; equal data give equal text.
+
+    With less ``effort`` (of gzip, 1 to 9) it is made sooner, and longer.
 
     The bytes below are gzip: the length of the JSON text (4 bytes, little endian), the text,
     then the levels of the rows' masks ``(fold, seed, step, row, column)``, one byte each. Means are
@@ -32,7 +28,7 @@ def pack(data: ReportData) -> str:
         "fold": _rounded(data.attention),
         "step": _rounded(data.attention_steps),
         **_seeds(data),
-        "rows": None if data.rows is None else _rows(data.rows),
+        "rows": None if data.rows is None else _rows(data.rows, len(data.columns)),
         "cohorts": None if data.cohorts is None else _cohorts(data.cohorts, data.rows),
     }
     text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -40,19 +36,19 @@ def pack(data: ReportData) -> str:
     body = text.encode("utf-8", errors="replace")
     levels = b"" if data.rows is None else data.rows.levels.astype(np.uint8).tobytes()
     plain = len(body).to_bytes(4, "little") + body + levels
-    return base64.b64encode(gzip.compress(plain, 9, mtime=0)).decode()
+    return base64.b64encode(gzip.compress(plain, effort, mtime=0)).decode()
 
 
 def _seeds(data: ReportData) -> dict[str, Any]:
-    n_means = data.seed_attention.size + data.seed_steps.size
-    if data.seed_attention.shape[1] < 2 or n_means > MAX_SEED_MEANS:
+    if data.seed_attention.shape[1] < 2:
         return {}
     return {"foldSeeds": _rounded(data.seed_attention), "stepSeeds": _rounded(data.seed_steps)}
 
 
-def _rows(rows: RowSample) -> dict[str, Any]:
+def _rows(rows: RowSample, n_columns: int) -> dict[str, Any]:
     return {
         "shape": list(rows.levels.shape),
+        "columns": rows.columns or list(range(n_columns)),
         "peak": rows.peak,
         "sizes": _rounded(rows.sizes, 3),
         "names": rows.names,

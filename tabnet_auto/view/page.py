@@ -6,13 +6,15 @@ import base64
 import hashlib
 from functools import cache
 
-from tabnet_auto.view.packed import pack
 from tabnet_auto.view.panels import attention_heat, leaderboard_table, stability_sentence
 from tabnet_auto.view.report_data import ReportData
+from tabnet_auto.view.room import PAGE, fit_explorers
 from tabnet_auto.view.sections import HONEST, SECTIONS, tiles, wide
 from tabnet_auto.view.svg import asset, cell_css, escape
 from tabnet_auto.view.tables import table_html
 
+FRAME = 100_000
+"""Bytes of a page that are neither sections nor packed numbers: scripts, styles, titles."""
 _SCRIPTS = ("grid.js", "page.js", "views.js")
 
 
@@ -39,12 +41,17 @@ def render_page(data: ReportData) -> str:
         f'<li><a class="ta-nav-link" href="#{section.name}">{section.word}</a></li>'
         for section, _ in shown
     )
+    packed, left_out = "", dict[str, str]()
+    if data.has_attention:
+        size = sum(len(body.encode()) for _, body in shown)
+        packed, left_out = fit_explorers(data, PAGE - FRAME - size)
     main = "".join(
         f'<section class="ta-section" id="{section.name}" aria-labelledby="{section.name}-title">'
-        f'<h2 class="ta-heading" id="{section.name}-title">{section.title}</h2>{body}</section>'
+        f'<h2 class="ta-heading" id="{section.name}-title">{section.title}</h2>{body}'
+        f"{_left_out(left_out.get(section.name))}</section>"
         for section, body in shown
     )
-    packed = f'<div id="ta-data" hidden>{pack(data)}</div>' if data.has_attention else ""
+    held = f'<div id="ta-data" hidden>{packed}</div>' if packed else ""
     return (
         f'<!DOCTYPE html>\n<html lang="en" class="ta-root">\n<head>\n{_head(data.title)}</head>\n'
         f'<body class="ta-report ta-page"><a class="ta-skip" href="#overview">Skip to content</a>'
@@ -54,8 +61,12 @@ def render_page(data: ReportData) -> str:
         f'<ul class="ta-nav-list">{links}</ul></div></nav>'
         f'<main class="ta-wrap">{main}'
         f'<footer class="ta-footer">{HONEST}</footer></main>'
-        f"{packed}<script>{_script()}</script></body>\n</html>\n"
+        f"{held}<script>{_script()}</script></body>\n</html>\n"
     )
+
+
+def _left_out(words: str | None) -> str:
+    return f'<p class="ta-note">{escape(words)}</p>' if words else ""
 
 
 def render_fragment(data: ReportData) -> str:

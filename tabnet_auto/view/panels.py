@@ -1,16 +1,15 @@
-"""The panels of overview, learning curves and attention: pure functions of the report's data."""
+"""The panels of overview and attention: pure functions of the report's data."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tabnet_auto.view.figures import Cell, Chart, Heat, Paired, Series, Table, TableColumn
-from tabnet_auto.view.report_data import AuditTable, Curve, ReportData, SearchTrials
+from tabnet_auto.view.figures import Cell, Heat, Paired, Table, TableColumn
+from tabnet_auto.view.report_data import AuditTable, ReportData, SearchTrials
 
 HEADLINE = ("score", "metric", "task", "target", "rows", "columns")
 """Summary entries that are shown large, in this order, where a key ends with the word."""
@@ -94,7 +93,7 @@ def search_table(search: SearchTrials, metric_name: str) -> Table:
         )
         for trial in search.trials
     )  # fmt: skip
-    return Table("Configurations by fold", columns, rows)
+    return Table("Configurations by fold", columns, rows, source="fit.search.to_frame()")
 
 
 def audit_table(audit: AuditTable) -> Table:
@@ -127,7 +126,8 @@ def schema_table(data: ReportData) -> Table:
         TableColumn("Missing", "share"),
         TableColumn("Attention", "share", bar=True),
     )
-    return Table("Every column: what it was taken for, and why", columns, rows)
+    caption = "Columns: what each was taken for, and why"
+    return Table(caption, columns, rows, source="fit.schema.rows()")
 
 
 def _mean_by_name(data: ReportData) -> dict[str, float]:
@@ -135,106 +135,6 @@ def _mean_by_name(data: ReportData) -> dict[str, float]:
         return {}
     means = data.attention.mean(axis=0)
     return {name: float(mean) for name, mean in zip(data.columns, means, strict=True)}
-
-
-# --- learning curves --------------------------------------------------------------------------
-
-
-def curve_table(curves: Sequence[Curve], metric_name: str) -> Table:
-    """Return one row a member: how long it learned, and where it was best."""
-    columns = (
-        TableColumn("Member"),
-        TableColumn("Epochs", "count"),
-        TableColumn("Best epoch", "count"),
-        TableColumn("Training loss there", "score"),
-        TableColumn("Validation loss there", "score"),
-        TableColumn(f"{metric_name} there", "score"),
-    )
-    rows = tuple(
-        (
-            curve.label,
-            len(curve.epochs),
-            curve.best_epoch,
-            _at(curve, curve.train_loss),
-            _at(curve, curve.valid_loss),
-            _at(curve, curve.score),
-        )
-        for curve in curves
-    )
-    return Table("Every member at its best epoch", columns, rows)
-
-
-def _at(curve: Curve, values: Sequence[float]) -> float | None:
-    """Return the value at the member's best epoch."""
-    found = [v for epoch, v in zip(curve.epochs, values, strict=False) if epoch == curve.best_epoch]
-    return float(found[0]) if found else None
-
-
-def curve_charts(data: ReportData) -> tuple[Chart, ...]:
-    """Return the loss of all members over the epochs, and their score, best epochs marked."""
-    if not data.curves:
-        return ()
-    table = curve_table(data.curves, data.metric_name)
-    best = [curve.best_epoch for curve in data.curves]
-    best_text = f"best epochs {min(best)} to {max(best)}" if min(best) < max(best) else (
-        f"best epoch {best[0]}"
-    )  # fmt: skip
-    own = [curve.fold for curve in data.curves if curve.fold is not None]
-    seeds = " Lines of one colour: the seeds of a fold." if len(set(own)) < len(own) else ""
-    loss = _loss_chart(data.curves, table, best_text, seeds)
-    scores = tuple(_series(curve, curve.score, i) for i, curve in enumerate(data.curves))
-    score = Chart(
-        title=f"{data.metric_name} on each member's validation rows",
-        alt=f"{data.metric_name} by epoch for {len(data.curves)} members; {best_text}",
-        x_label="epoch",
-        y_label=data.metric_name,
-        series=scores,
-        table=table,
-        note=f"{'Higher' if data.greater_is_better else 'Lower'} is better. "
-        f"A dot marks the epoch that was kept.{seeds}",
-    )
-    return (loss, score) if any(_finite(s.y) for s in scores) else (loss,)
-
-
-def _loss_chart(curves: Sequence[Curve], table: Table, best_text: str, seeds: str) -> Chart:
-    series: list[Series] = []
-    for i, curve in enumerate(curves):
-        series.append(_series(curve, curve.train_loss, i, dashed=True))
-        series.append(_series(curve, curve.valid_loss, i))
-    settled = [v for s in series for v in _finite(s.y[max(1, len(s.y) // 20) :])]
-    everything = [v for s in series for v in _finite(s.y)]
-    ceiling = None
-    if settled and max(everything) > max(settled) + 0.5 * (max(settled) - min(settled)):
-        ceiling = max(settled)
-    cut = " The first epochs leave the frame at the top." if ceiling is not None else ""
-    return Chart(
-        title="Loss",
-        alt=f"Training and validation loss by epoch for {len(curves)} members; {best_text}",
-        x_label="epoch",
-        y_label="loss",
-        series=tuple(series),
-        table=table,
-        note="Solid: validation. Dashed: training. A dot marks the epoch that was kept."
-        f"{seeds}{cut}",
-        ceiling=ceiling,
-    )
-
-
-def _series(curve: Curve, values: Sequence[float], group: int, *, dashed: bool = False) -> Series:
-    best = None if dashed else _at(curve, values)
-    marked = best is not None and math.isfinite(best)
-    return Series(
-        label=curve.label if curve.fold is None else f"fold {curve.fold + 1}",
-        x=tuple(float(epoch) for epoch in curve.epochs),
-        y=tuple(float(value) for value in values),
-        group=group if curve.fold is None else curve.fold,
-        style="dashed" if dashed else "line",
-        mark=(float(curve.best_epoch), float(best)) if marked and best is not None else None,
-    )
-
-
-def _finite(values: Sequence[float]) -> list[float]:
-    return [value for value in values if math.isfinite(value)]
 
 
 # --- attention --------------------------------------------------------------------------------
@@ -274,6 +174,11 @@ def top_columns(data: ReportData, n: int) -> NDArray[np.int64]:
     return order[:n].astype(np.int64)
 
 
+def shown_note(n: int, total: int, which: str = "most-read") -> str:
+    """Say that a picture shows ``n`` of ``total`` columns, where it does not show all."""
+    return f" The {n} {which} of {total:,} columns are shown." if n < total else ""
+
+
 def attention_heat(data: ReportData, n_rows: int = N_HEAT_ROWS) -> Heat | None:
     """Return folds by columns with mean and range, the most-read columns first."""
     if not data.has_attention:
@@ -286,10 +191,7 @@ def attention_heat(data: ReportData, n_rows: int = N_HEAT_ROWS) -> Heat | None:
     note = "Share of the attention a fold gives to a column, in percent."
     if len(top) < len(data.columns):
         rest = 1.0 - float(mean[top].sum())
-        note += (
-            f" The {len(top)} most-read of {len(data.columns)} columns are shown; "
-            f"the others share {rest:.1%}."
-        )
+        note += f"{shown_note(len(top), len(data.columns))} The others share {rest:.1%}."
     return Heat(
         title="Attention by fold",
         alt=f"Attention of {n_folds} folds to {len(top)} columns; most read: {first}",
@@ -317,7 +219,8 @@ def attention_table(data: ReportData) -> Table:
         (data.columns[i], float(mean[i]), *(float(v) for v in data.attention[:, i]))
         for i in top_columns(data, len(data.columns))
     )
-    return Table("Share of attention by column and fold", columns, rows)
+    caption = "Share of attention by column and fold"
+    return Table(caption, columns, rows, source="fit.attention.per_fold")
 
 
 def step_heat(data: ReportData, n_rows: int = N_STEP_ROWS) -> Heat | None:
@@ -339,15 +242,16 @@ def step_heat(data: ReportData, n_rows: int = N_STEP_ROWS) -> Heat | None:
     head = (TableColumn("Column"), *(TableColumn(f"Step {s + 1}", "share") for s in range(n_steps)))
     every = top_columns(data, len(data.columns))
     rows = tuple((data.columns[i], *(float(v) for v in by_step[:, i])) for i in every)
-    shown = f" The {len(top)} most-read columns are shown." if len(top) < len(every) else ""
+    caption = "Share of attention by column and step, mean over folds"
     return Heat(
         title="Attention by decision step",
         alt=f"Attention of {n_steps} steps to {len(top)} columns; {first}",
         rows=tuple(data.columns[i] for i in top),
         groups=tuple((f"step {s + 1}", labels) for s in range(n_steps)),
         values=tuple(tuple(float(v) for v in cube[:, :, i].ravel()) for i in top),
-        table=Table("Share of attention by column and step, mean over folds", head, rows),
-        note=("Within a step, one cell a fold." if each else "Means over the folds.") + shown,
+        table=Table(caption, head, rows, source="fit.attention.per_step"),
+        note=("Within a step, one cell a fold." if each else "Means over the folds.")
+        + shown_note(len(top), len(every)),
     )
 
 
@@ -364,6 +268,7 @@ def trust_bars(data: ReportData, n_rows: int = N_STEP_ROWS) -> Paired | None:
         TableColumn("Lost without it", "score"),
     )
     rows = tuple((trust.columns[i], trust.attention[i], trust.harm[i]) for i in order)
+    caption = "Attention, and what is lost without the column"
     agreement = "Their rank correlation cannot be measured."
     if math.isfinite(trust.agreement):
         agreement = f"Rank correlation of the two: {trust.agreement:.2f}."
@@ -375,6 +280,6 @@ def trust_bars(data: ReportData, n_rows: int = N_STEP_ROWS) -> Paired | None:
         left=tuple(trust.attention[i] for i in top),
         right_label="lost without it",
         right=tuple(trust.harm[i] for i in top),
-        table=Table("Attention, and what is lost without the column", columns, rows),
-        note=f"What is lost: {trust.method}. {agreement}",
+        table=Table(caption, columns, rows, source="fit.attention.trust().harm"),
+        note=f"What is lost: {trust.method}. {agreement}{shown_note(len(top), len(order))}",
     )

@@ -102,14 +102,18 @@ def precision_chart(predictions: BinaryPredictions) -> Chart:
     )
 
 
-def threshold_confusion(predictions: BinaryPredictions, threshold: float = 0.5) -> Confusion:
-    """Return the confusion matrix of flagging every row at or above the threshold."""
+def threshold_confusion(predictions: BinaryPredictions) -> Confusion:
+    """Return the confusion matrix of flagging every row at or above the model's threshold."""
+    threshold = predictions.threshold
     flagged = (predictions.probability >= threshold).astype(np.int64)
     counts = np.zeros((2, 2), dtype=np.int64)
     np.add.at(counts, (predictions.truth.astype(np.int64), flagged), 1)
     made = confusion(MulticlassPredictions([predictions.negative, predictions.positive], counts))
-    note = f"{made.note} Flagged from a probability of {threshold:g}." + _sampled(predictions)
-    title = f"Confusion at {threshold:g}: {share_right(counts):.1%} right"
+    note = (
+        f"{made.note} As the model decides: {predictions.positive!r} from a probability of "
+        f"{threshold:.3g}.{_sampled(predictions)}"
+    )
+    title = f"Confusion at {threshold:.3g}: {share_right(counts):.1%} right"
     return replace(made, title=title, note=note, large=True)
 
 

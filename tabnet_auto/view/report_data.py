@@ -34,6 +34,7 @@ class BinaryPredictions:
     """Out-of-fold probabilities of ``positive`` and whether each row truly is (1) or not (0).
 
     ``n_rows`` is the number of rows the sample was drawn from; 0 means it is no sample.
+    ``threshold`` is the probability from which ``positive`` is predicted.
     """
 
     positive: str
@@ -41,6 +42,7 @@ class BinaryPredictions:
     probability: Floats
     truth: NDArray[np.int64]
     n_rows: int = 0
+    threshold: float = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +135,8 @@ class RowSample:
     what it is. ``levels (fold, seed, step, n, column)`` uint8: a weight is
     ``peak * (level / 255) ** 2``; ``sizes (fold, seed, step, n)`` is each step's share in the
     row's mean; there is one seed where only the mean over seeds was kept. ``groups`` names
-    positions in a telling order. ``n_rows`` rows were to choose from.
+    positions in a telling order. ``n_rows`` rows were to choose from. ``columns`` are the positions
+    of the columns that ``cells`` and ``levels`` have, nothing where they have all.
     """
 
     names: list[str]
@@ -149,6 +152,7 @@ class RowSample:
     sizes: Floats
     groups: dict[str, list[int]]
     n_rows: int
+    columns: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +178,8 @@ class Drift:
     """Distance of test from training rows by column, what chance would reach, and predictions.
 
     ``train`` and ``test`` are predictions of either side to compare: of the class
-    ``of_class``, or values where it is empty.
+    ``of_class``, or values where it is empty. Of several ``classes`` they are the mean
+    probability of each.
     """
 
     columns: list[str]
@@ -184,6 +189,7 @@ class Drift:
     test: Floats
     of_class: str
     n_test: int
+    classes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -259,18 +265,21 @@ class ReportData:
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit the column names: a shifted label would go unseen."""
-        arrays: list[tuple[str, NDArray[Any]]] = [("attention", self.attention)]
-        arrays.append(("steps", self.attention_steps))
-        arrays.append(("attention of seeds", self.seed_attention))
-        arrays.append(("steps of seeds", self.seed_steps))
+        n = len(self.columns)
+        arrays: list[tuple[str, NDArray[Any], int]] = [
+            ("attention", self.attention, n),
+            ("steps", self.attention_steps, n),
+            ("attention of seeds", self.seed_attention, n),
+            ("steps of seeds", self.seed_steps, n),
+        ]
         if self.rows is not None:
-            arrays.append(("rows", self.rows.levels))
+            arrays.append(("rows", self.rows.levels, len(self.rows.columns) or n))
         if self.cohorts is not None:
-            arrays.append(("cohorts", self.cohorts.mean))
-        for name, array in arrays:
-            if array.size and array.shape[-1] != len(self.columns):
+            arrays.append(("cohorts", self.cohorts.mean, n))
+        for name, array, width in arrays:
+            if array.size and array.shape[-1] != width:
                 raise InputError(
-                    f"{name} must have one value a column ({len(self.columns)}), however: its "
+                    f"{name} must have one value a column ({width}), however: its "
                     f"shape is {array.shape}. Pass `columns` in the order of the last axis."
                 )
 

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tabnet_auto.view.class_panels import class_table
+from tabnet_auto.view.curve_panels import curve_charts
 from tabnet_auto.view.draw import figure_html
 from tabnet_auto.view.draw_maps import HALF_CLASSES
 from tabnet_auto.view.evidence_panels import (
     agreement_table,
     cohort_heat,
     drift_bars,
+    drift_classes,
     drift_histogram,
     drift_sentence,
     rows_table,
@@ -19,11 +21,10 @@ from tabnet_auto.view.evidence_panels import (
     step_bars,
     trust_chart,
 )
-from tabnet_auto.view.figures import Figure, Histogram
+from tabnet_auto.view.figures import Figure, Histogram, Table
 from tabnet_auto.view.panels import (
     attention_heat,
     audit_table,
-    curve_charts,
     leaderboard_table,
     schema_table,
     search_table,
@@ -35,7 +36,7 @@ from tabnet_auto.view.panels import (
 from tabnet_auto.view.prediction_panels import prediction_figures
 from tabnet_auto.view.report_data import MulticlassPredictions, ReportData
 from tabnet_auto.view.svg import escape
-from tabnet_auto.view.tables import table_html
+from tabnet_auto.view.tables import ROOM, table_html
 
 HONEST = (
     "Attention weights show what the model reads. They are not by themselves proof of what "
@@ -46,6 +47,8 @@ _UNTESTED = (
     "This report holds no test of what is lost without each column, so take the ranking as a "
     "description of the model, not of the world."
 )
+SCHEMA_ROOM = 330_000
+"""Bytes of the table of columns: the one place of the page that names them all."""
 LONG_FACT = 60
 """Letters from which a fact has a line of its own, below the others."""
 
@@ -90,8 +93,7 @@ def _leaderboard(data: ReportData) -> str:
         "Every model on the same folds. The blend averages the models by their weights; its fold "
         "scores are of rows that none of the averaged models learned from."
     )
-    table = table_html(board, css="ta-sortable ta-models")
-    return _lead(lead) + f'<div class="ta-card">{table}</div>'
+    return _lead(lead) + _card(board, "ta-models")
 
 
 def _search(data: ReportData) -> str:
@@ -103,10 +105,8 @@ def _search(data: ReportData) -> str:
         "chose; the scores of the leaderboard are of rows that had no part in their fold's search. "
         "Used: what a fold went on with, the best first."
     )
-    table = table_html(
-        search_table(data.search, data.metric_name), css="ta-sortable ta-trials", sticky=True
-    )
-    return _lead(lead) + _callout(data.search.words) + f'<div class="ta-card">{table}</div>'
+    table = search_table(data.search, data.metric_name)
+    return _lead(lead) + _callout(data.search.words) + _card(table, "ta-trials", sticky=True)
 
 
 def _curves(data: ReportData) -> str:
@@ -156,7 +156,9 @@ def _rows(data: ReportData) -> str:
         f"something: {escape(', '.join(rows.groups))}. "
         f"Error: {escape(rows.error_label)}, out of fold. Rows count from 0."
     )
-    return _lead(lead) + _explorer("rows", f'<div class="ta-card">{table_html(table)}</div>')
+    elsewhere = '<p class="ta-note">The others are in this page\'s explorer: it needs scripts.</p>'
+    some = len(table.rows) < len(rows.names)
+    return _lead(lead) + _explorer("rows", _card(table) + elsewhere * some)
 
 
 def _cohorts(data: ReportData) -> str:
@@ -194,14 +196,14 @@ def _trust(data: ReportData) -> str:
 def _agreements(data: ReportData) -> str:
     if not data.agreements:
         return ""
-    return f'<div class="ta-card">{table_html(agreement_table(data))}</div>'
+    return _card(agreement_table(data))
 
 
 def _drift(data: ReportData) -> str:
     drift, bars = data.drift, drift_bars(data)
     if drift is None or bars is None:
         return ""
-    histogram = drift_histogram(drift)
+    predictions = drift_classes(drift) or drift_histogram(drift)
     lead = (
         "Where test rows differ from training rows in a column that the networks read, scores "
         "out of fold may promise too much."
@@ -210,7 +212,7 @@ def _drift(data: ReportData) -> str:
         _lead(lead)
         + _callout(drift_sentence(drift))
         + wide(bars)
-        + (wide(histogram) if histogram is not None else "")
+        + (wide(predictions) if predictions is not None else "")
     )
 
 
@@ -223,7 +225,7 @@ def _audit(data: ReportData) -> str:
     )
     if not data.audit.findings:
         return _lead(lead) + _callout("Nothing was found.")
-    return _lead(lead) + f'<div class="ta-card">{table_html(audit_table(data.audit))}</div>'
+    return _lead(lead) + _card(audit_table(data.audit))
 
 
 def _predictions(data: ReportData) -> str:
@@ -242,8 +244,7 @@ def _predictions(data: ReportData) -> str:
 def _classes(predictions: MulticlassPredictions, figures: list[Figure]) -> str:
     """Return the confusion matrix and its classes, side by side where both fit, then curves."""
     matrix, *curves = figures
-    table = table_html(class_table(predictions), css="ta-sortable ta-classes", sticky=True)
-    card = f'<div class="ta-card">{table}</div>'
+    card = _card(class_table(predictions), "ta-classes", sticky=True)
     if len(predictions.labels) <= HALF_CLASSES:
         head = f'<div class="ta-grid">{figure_html(matrix)}{card}</div>'
     else:
@@ -254,15 +255,8 @@ def _classes(predictions: MulticlassPredictions, figures: list[Figure]) -> str:
 def _columns(data: ReportData) -> str:
     if not data.schema_rows:
         return ""
-    # Hidden until the script that makes it work has run.
-    search = (
-        '<div class="ta-filter" data-filter="ta-schema" hidden><label>Filter columns '
-        '<input type="search" autocomplete="off" placeholder="name, role or reason"></label>'
-        '<span class="ta-count" role="status"></span></div>'
-    )
-    table = table_html(schema_table(data), css="ta-sortable ta-schema", sticky=True)
     lead = "What each column was taken for, and why. Roles can be overridden by name."
-    return _lead(lead) + search + f'<div class="ta-card">{table}</div>'
+    return _lead(lead) + _card(schema_table(data), "ta-schema", sticky=True, room=SCHEMA_ROOM)
 
 
 def _reproduce(data: ReportData) -> str:
@@ -279,6 +273,12 @@ def _reproduce(data: ReportData) -> str:
 
 def _lead(text: str) -> str:
     return f'<p class="ta-lead-text">{text}</p>'
+
+
+def _card(table: Table, css: str = "", *, sticky: bool = False, room: int = ROOM) -> str:
+    """Return a table on a card of its own."""
+    made = table_html(table, css=f"ta-sortable {css}".strip(), sticky=sticky, room=room)
+    return f'<div class="ta-card">{made}</div>'
 
 
 def _callout(*sentences: str) -> str:

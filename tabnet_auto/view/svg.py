@@ -40,10 +40,15 @@ def escape(value: object) -> str:
     return html.escape(_NOT_XML.sub("\ufffd", str(value)), quote=True)
 
 
+def letters(text: str) -> list[int]:
+    """Return the width of every letter: 2 of a wide one, 1 of a Latin one."""
+    return [2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text]
+
+
 def shorten(value: object, width: int) -> str:
     """Return the text cut in its middle to ``width`` Latin letters; wide letters count double."""
     text = " ".join(str(value).split()) or "(blank)"
-    sizes = [2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text]
+    sizes = letters(text)
     if sum(sizes) <= width:
         return text
     # Column names differ at their ends as often as at their starts, so both are kept.
@@ -208,10 +213,11 @@ def data_uri(svg: str) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
 
 
-def text(x: float, y: float, value: object, css: str = "") -> str:
-    """Return one line of text."""
-    name = f' class="{css}"' if css else ""
-    return f'<text x="{number(x)}" y="{number(y)}"{name}>{escape(value)}</text>'
+def text(x: float, y: float, value: object, css: str = "", *, slanted: bool = False) -> str:
+    """Return one line of text, level or slanted, rising to the right."""
+    look = f' class="{css}"' if css else ""
+    look += f' transform="rotate(-45 {number(x)} {number(y)})"' if slanted else ""
+    return f'<text x="{number(x)}" y="{number(y)}"{look}>{escape(value)}</text>'
 
 
 def line(x: float, y: float, to: tuple[float, float], css: str) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from tabnet_auto.view.figures import Cell, Form, Table, TableColumn
 from tabnet_auto.view.svg import escape, minus
 
+ROOM = 100_000
+"""Bytes that the rows of a table may take: a page with many tables stays small."""
 DASH = "–"
 """What a table says where there is no number."""
 
@@ -83,8 +85,8 @@ def cell_number(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-def table_html(table: Table, *, css: str = "", sticky: bool = False) -> str:
-    """Return a table; the page's script makes ``ta-sortable`` ones sortable.
+def table_html(table: Table, *, css: str = "", sticky: bool = False, room: int = ROOM) -> str:
+    """Return a table; the page's script sorts ``ta-sortable`` ones, and searches them.
 
     Parameters
     ----------
@@ -94,29 +96,48 @@ def table_html(table: Table, *, css: str = "", sticky: bool = False) -> str:
         Further class names.
     sticky
         Whether the rows scroll below a standing header.
+    room
+        Bytes that its rows may take; the caption says how many there are of more.
     """
-    peaks = [_peak(table, i) for i in range(len(table.columns))]
+    rows = _rows(table, room)
     head = "".join(
         f'<th scope="col"{_align(column)}>{_breakable(column.label)}</th>'
         for column in table.columns
     )
-    body = "".join(
-        f"<tr{_lead(table, r)}>"
-        + "".join(
-            _cell(value, column, peak, first=c == 0)
-            for c, (value, column, peak) in enumerate(zip(row, table.columns, peaks, strict=True))
-        )
-        + "</tr>"
-        for r, row in enumerate(table.rows)
-    )
-    caption = f"<caption>{escape(table.caption)}</caption>" if table.caption else ""
+    words = escape(_caption(table, len(rows)))
+    caption = f"<caption>{words}</caption>" if words else ""
     wrap = "ta-scroll ta-tall" if sticky else "ta-scroll"
-    label = escape(table.caption or "table")
+    label = words or "table"
     return (
         f'<div class="{wrap}" role="group" aria-label="{label}" tabindex="0">'
         f'<table class="ta-table {css}">{caption}'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
+
+
+def _rows(table: Table, room: int) -> list[str]:
+    """Return the markup of the rows, as many as have room."""
+    peaks = [_peak(table, i) for i in range(len(table.columns))]
+    made: list[str] = []
+    for r, row in enumerate(table.rows):
+        cells = "".join(
+            _cell(value, column, peak, first=c == 0)
+            for c, (value, column, peak) in enumerate(zip(row, table.columns, peaks, strict=True))
+        )
+        markup = f"<tr{_lead(table, r)}>{cells}</tr>"
+        room -= len(markup.encode())
+        if room < 0:
+            break
+        made.append(markup)
+    return made
+
+
+def _caption(table: Table, shown: int) -> str:
+    """Return what the table is, how many of its rows are shown, and where the others are."""
+    if shown == len(table.rows):
+        return table.caption
+    source = f"; all of them: {table.source}" if table.source else ""
+    return f"{table.caption} (the first {shown:,} of {len(table.rows):,}{source})"
 
 
 def _breakable(label: str) -> str:
@@ -144,9 +165,9 @@ def _cell(value: Cell, column: TableColumn, peak: float, *, first: bool) -> str:
     shown = format_cell(value, column.form)
     shown = escape(shown if isinstance(value, str) else minus(shown))
     tag, scope = ("th", ' scope="row"') if first else ("td", "")
-    sort = ""
+    sort = _align(column)
     if isinstance(value, int | float) and math.isfinite(value):
         sort = f' data-v="{value:.6g}"'
         if peak > 0 and value > 0:
             shown += f'<i class="ta-bar" style="--w:{value / peak:.3f}" aria-hidden="true"></i>'
-    return f"<{tag}{scope}{_align(column)}{sort}>{shown}</{tag}>"
+    return f"<{tag}{scope}{sort}>{shown}</{tag}>"

@@ -1,11 +1,12 @@
 """A dashboard on a page as its user handles it, and the notebooks that show one."""
 
+import re
 import struct
 from pathlib import Path
 
 from browser import jupyter
 from playwright.sync_api import expect
-from view.live_samples import fitted, passengers
+from view.live_samples import fit_to, six_columns
 
 OPEN = """\
 import pandas as pd
@@ -13,6 +14,7 @@ from tabnet_auto import load
 frame = pd.read_csv("rows.csv")
 fit = load("model")
 fit.dashboard(frame)"""
+SECOND = "fit.dashboard(frame.head(60))"
 TRAIN = """\
 import pandas as pd
 from tabnet_auto import auto_fit
@@ -26,6 +28,12 @@ board.TABS["Cohorts"] = lambda *_: 1 / 0
 """
 LOCAL = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:", "file:")
 LOAD = 60_000
+NAMES = """root => [...root.querySelectorAll('button, input, select, summary, a[download]')]
+  .filter(x => x.checkVisibility({visibilityProperty: true}))
+  .map(x => (x.labels?.[0]?.innerText || x.innerText).trim())"""
+# Where a slider's handle is: noUiSlider of ipywidgets 8 says it, of jQuery's in 7 it is the style.
+PLACE = """x => Number(x.querySelector('[aria-valuetext]')?.ariaValueText
+  ?? parseFloat(x.querySelector('.ui-slider-handle').style.left) / 100)"""
 
 
 def ours(complaints, known):
@@ -35,39 +43,67 @@ def ours(complaints, known):
 
 def write_books(folder):
     """Write a model, rows, and the notebooks that the tests open."""
-    fitted().save(folder / "model")
-    passengers().to_csv(folder / "rows.csv", index=False)
-    jupyter.write_notebook(folder / "two.ipynb", OPEN, "fit.dashboard(frame.head(60))")
+    fit_to(six_columns(), "survived").save(folder / "model")
+    six_columns().to_csv(folder / "rows.csv", index=False)
+    jupyter.write_notebook(folder / "two.ipynb", OPEN, SECOND)
     jupyter.write_notebook(folder / "broken.ipynb", BREAK + OPEN)
     jupyter.write_notebook(folder / "one.ipynb", OPEN)
     jupyter.write_notebook(folder / "train.ipynb", TRAIN, "print(fit.predict(frame).shape)")
 
 
 class Board:
-    """One dashboard on a page, as its user handles it."""
+    """One dashboard on a page, as its user handles it; it knows which controls were used."""
 
     def __init__(self, page, number=0):
         self.page, self.root = page, page.locator(".ta-board").nth(number)
+        self.seen, self.used = set(), set()
         # A PNG is offered as soon as a picture is drawn.
         expect(self.root.get_by_text("(PNG)").first).to_be_visible(timeout=LOAD)
 
+    def look(self):
+        """Note which controls can be seen; pictures of one panel are alike."""
+        self.seen |= {re.sub(r" \d", "", name) for name in self.root.evaluate(NAMES)}
+
+    def _used(self, name):
+        self.used.add(re.sub(r" \d", "", name))
+
+    def unused(self):
+        """Controls that were seen on any of the tabs, and not used."""
+        self.look()
+        return self.seen - self.used
+
     def open(self, title):
+        self.look()
         self.root.get_by_role("tab", name=title, exact=True).click()
 
     def control(self, label):
         return self.root.get_by_label(label, exact=True).locator("visible=true").first
 
     def choose(self, label, entry):
+        self._used(label)
         self.control(label).select_option(label=entry)
 
-    def type(self, label, text):
+    def type(self, label, text, key="Enter"):
+        self._used(label)
         box = self.control(label)
         box.fill(text)
-        box.press("Enter")
+        box.press(key)
+
+    def press(self, name):
+        self._used(name)
+        self.root.get_by_role("button", name=name).click()
+
+    def unfold(self, title):
+        self._used(title)
+        self.root.locator("summary:visible", has_text=title).click()
 
     def drag(self, start, end):
-        """Drag the handle on a slider from ``start``, where it is, to ``end``: shares of it."""
-        track = self.root.locator(".ta-slider .noUi-target, .ta-slider .ui-slider").bounding_box()
+        """Drag the slider's handle from ``start``, where it is, to ``end``: shares of it.
+
+        Returns the value that it was let go at.
+        """
+        slider = self.root.locator(".ta-slider .noUi-target, .ta-slider .ui-slider")
+        track = slider.bounding_box()
         x, width = track["x"], track["width"]
         y = track["y"] + track["height"] / 2
         hit = "([x, y]) => document.elementFromPoint(x, y).closest('[class*=-handle]') !== null"
@@ -76,17 +112,7 @@ class Board:
         self.page.mouse.down()
         self.page.mouse.move(x + end * width, y, steps=5)
         self.page.mouse.up()
-
-    def settles(self, label):
-        """Wait until a control stands still for a second: what a drag sent has been answered."""
-        last = None
-        for _ in range(20):
-            value = self.control(label).input_value()
-            if value == last:
-                return
-            last = value
-            self.page.wait_for_timeout(1_000)
-        raise AssertionError(f"{label} goes on moving, at {last}")
+        return slider.evaluate(PLACE)
 
     def nameless(self):
         """What can be reached or is read out, and has no name."""
@@ -111,6 +137,7 @@ class Board:
         return self.root.locator("pre:visible").last.inner_text()
 
     def save(self, what, kind="a"):
+        self._used(what)
         with self.page.expect_download() as caught:
             self.root.locator(f"{kind}:visible", has_text=what).first.click()
         return Path(caught.value.path()), caught.value.suggested_filename

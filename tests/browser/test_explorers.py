@@ -473,6 +473,52 @@ def test_a_difference_that_counts_is_never_said_to_be_zero(offline, tmp_path):
     assert said == ["+0.04 *", "−0.003 *", "0", "0", "+2.0 *", "+10 *"]
 
 
+def test_a_search_of_groups_keeps_their_order(offline, folder):
+    page = opened(offline, folder)
+    section = page.locator("#cohorts .ta-explore")
+    section.get_by_role("button", name="Column").click()
+    assert names(section) == sorted(DATA.columns)
+    section.get_by_label("Find columns").fill("a")
+    assert names(section) == sorted(name for name in DATA.columns if "a" in name)
+    section.get_by_label("Group rows by").select_option("age")
+    assert names(section) != sorted(names(section)), "other groups begin with their differences"
+
+
+def test_columns_that_rows_have_no_room_for_do_not_open(offline, tmp_path, monkeypatch):
+    monkeypatch.setattr("tabnet_auto.view.page.PAGE", 700_000)
+    data = replace(WIDE, cohorts=None)
+    text = render_page(data)
+    assert len(text.encode()) < 700_000
+    (tmp_path / "cut.html").write_text(text, encoding="utf-8")
+    page = opened(offline, tmp_path, "cut")
+    said = re.search(r"explorer of rows holds the (\d+) that", page.locator("#rows").inner_text())
+    kept = int(said[1])
+    assert 5 < kept < 300
+    folds = page.locator("#attention .ta-explore")
+    folds.get_by_role("button", name="Show 240 more").click()
+    assert folds.locator("tbody tr").count() == 300
+    assert folds.locator("tbody tr:has([data-at])").count() == kept
+    assert "if they hold its column" in folds.get_by_role("status").inner_text()
+    # Arrow keys pass over what does not open; a cell that does, opens the rows of its column.
+    opens = folds.locator("tbody tr").evaluate_all(
+        "x => x.map(r => !!r.querySelector('[data-at]'))"
+    )
+    at = next(i for i in range(300) if opens[i] and not opens[i + 1])
+    first, second = (folds.locator("tbody tr").nth(i) for i in (at, opens.index(True, at + 1)))
+    first.locator("[data-at]").first.click()
+    opened_column = page.locator("#rows .ta-rows-table thead th").nth(4).inner_text()
+    assert opened_column == first.locator("th").inner_text()
+    first.locator("[data-at]").first.focus()
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.closest('tr').firstChild.textContent") == (
+        second.locator("th").inner_text()
+    )
+    c = data.columns.index(opened_column)
+    cell = page.locator("#rows .ta-rows-table tbody td.ta-heat").first
+    row = data.rows.names.index(page.locator("#rows .ta-rows-table tbody th").first.inner_text())
+    assert cell.inner_text() == data.rows.cells[row][c]
+
+
 def test_without_a_way_to_unpack_the_pictures_stay(offline, folder):
     page = offline.new_page()
     page.add_init_script("delete window.DecompressionStream")

@@ -1,8 +1,6 @@
 """The dashboard and the live training in JupyterLab, Notebook 7, Voila, and after nbconvert."""
 
-import csv
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -10,8 +8,8 @@ import sys
 import pytest
 from browser import jupyter
 from browser.board import LOAD, LOCAL, OPEN, Board, ours, write_books
+from browser.walk import use_every_control
 from playwright.sync_api import expect
-from view.live_samples import passengers
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 pytest.importorskip("jupyterlab")
@@ -78,148 +76,9 @@ def page(context, server, guard):
     assert ours(complaints, NOTEBOOK) == []
 
 
-def try_networks_and_columns(board):
-    """Fold, seed, step, columns; what can be saved."""
-    board.choose("Fold", "fold 2")
-    board.shows("What the networks look at: fold 2, all seeds, mean over steps")
-    board.choose("Seed", "seed 1")
-    board.choose("Step", "step 2")
-    board.shows("What the networks look at: fold 2, seed 1, step 2")
-    assert "member_steps[2, 1]" in board.python()
-    for label, entry in (("Fold", "all folds"), ("Seed", "all seeds"), ("Step", "all steps")):
-        board.choose(label, entry)
-    board.shows("What the networks look at: all folds, all seeds, mean over steps")
-    board.type("named", "age")
-    board.shows("1 of 4 columns are shown")
-    board.type("named", "")
-    expect(board.root.get_by_text("columns are shown")).to_have_count(0, timeout=15_000)
-    board.choose("Columns", "5 most read")
-    path, _ = board.save("Save Table")
-    assert len(path.read_text("utf-8-sig").splitlines()) == 1 + 4, "there are no more than four"
-    board.pictures_are_drawn()
-    path, name = board.save("Save Table")
-    assert name == "attention.csv"
-    with path.open(encoding="utf-8-sig") as file:
-        assert next(csv.reader(file)) == ["Column", "Mean", "fold 1", "fold 2"]
-    path, name = board.save("Save Picture")
-    assert name == "attention.svg"
-    assert path.read_text("utf-8").startswith("<svg")
-    assert board.save_png("Save Picture") == "attention.png"
-
-
-def try_rows(board):
-    """Order, screen, query, and the way to another tab."""
-    board.open("Rows")
-    board.choose("Order", "as they come")
-    board.shows("Rows as they come")
-    board.type("Screen", "3")
-    board.shows("Screen 3 of 8")
-    assert "iloc[[30, 31," in board.python()
-    board.type("Rows where", "age >> old")
-    board.shows("must be a pandas query")
-    board.type("Rows where", "age > 60")
-    board.shows("Screen 1 of")
-    expect(board.root.get_by_role("alert")).to_have_count(0)
-    board.type("Rows where", "")
-    board.shows("Screen 1 of 8")
-    board.choose("Take row", "row 4")
-    board.root.get_by_role("button", name="What if …").click()
-
-
-def try_what_if(board):
-    """A changed cell, a wrong one, and back."""
-    board.shows("Row 4: all folds")
-    sex = passengers()["sex"][4]
-    changed = {"male": "female", "female": "male"}[sex]
-    expect(board.control("sex")).to_have_value(sex)
-    before = board.alts()
-    board.type("sex", changed)
-    board.shows("With the changes", "P(yes) moves by")
-    assert board.alts() != before
-    assert f".assign(**{{'sex': '{changed}'}})" in board.python()
-    board.type("age", "old")
-    board.shows("must be a number or blank")
-    board.root.get_by_role("button", name="Put all back").click()
-    expect(board.root.get_by_text("With the changes")).to_have_count(0)
-    expect(board.control("age")).not_to_have_value("old")
-
-
-def try_pairs_and_cohorts(board):
-    """Two rows, and two groups of rows."""
-    board.open("Compare")
-    board.type("with row", "7")
-    board.shows("Rows 4 and 7: all folds", "Attention in common")
-    board.type("Row", "5")
-    board.shows("Rows 5 and 7: all folds", "Prediction, row 5")
-    assert "iloc[[5, 7]]" in board.python()
-    board.choose("Seed", "seed 2")
-    board.shows("Rows 5 and 7: all folds, seed 2")
-    board.choose("Seed", "all seeds")
-    path, name = board.save("Save Table")
-    assert name == "compare.csv"
-    heads = path.read_text("utf-8-sig").splitlines()[0]
-    assert heads == "Column,value row 5,value row 7,attention row 5,attention row 7"
-    board.open("Rows")
-    board.choose("Take row", "row 8")
-    board.root.get_by_role("button", name="Compare with …").click()
-    board.shows("Rows 5 and 8: all folds")
-    board.open("Cohorts")
-    board.choose("Group by", "column sex")
-    board.choose("Show", "male")
-    board.choose("against", "male")
-    expect(board.root.locator("img:visible")).to_have_count(1)
-    board.choose("against", "female")
-    board.shows("male against female")
-    board.pictures_are_drawn()
-
-
-def try_threshold(board):
-    """The number by keyboard, the slider by pointer."""
-    board.open("Threshold")
-    board.shows("Confusion at 0.50")
-    for label in ("Fold", "Seed", "Step", "Columns", "named"):
-        expect(board.control(label)).to_be_disabled()
-    board.drag(0.5, 0.8)
-    board.settles("Threshold")
-    expect(board.control("Threshold")).to_have_value(re.compile("0.[78]"))
-    board.type("Threshold", "0.544")
-    board.shows("Confusion at 0.54")
-    expect(board.control("Threshold")).to_have_value("0.54")
-    board.page.keyboard.press("ArrowUp")
-    board.shows("Confusion at 0.55")
-    assert ">= 0.55)" in board.python()
-    assert board.nameless() == []
-    assert board.root.get_by_label("Judged on").count() == 0, "training rows are judged out of fold"
-    board.root.locator("summary:visible").click()
-    board.shows("Matthews correlation")
-    board.pictures_are_drawn()
-    assert board.save_png("Save Picture 2 (PNG)", 1) == "threshold-2.png"
-
-
-def try_judged_on(board):
-    """Rows of a frame with a target that is not the training frame."""
-    board.open("Threshold")
-    board.shows("Out-of-fold: no row is judged by a network that learned from it.", "120 rows")
-    board.choose("Judged on", "this frame")
-    board.shows("If the model learned from these rows, they flatter it.", "60 rows")
-    assert "fit.predict_proba(rows)" in board.python()
-
-
 def test_every_control_in_jupyterlab(page, server):
     jupyter.run_all(page, f"{server}/lab/tree/two.ipynb?reset")
-    other = Board(page, 1)
-    untouched = other.root.inner_html()
-    board = Board(page)
-    assert page.locator(".ta-fragment:visible").count() == 0, "the live view hides the page"
-    try_networks_and_columns(board)
-    try_rows(board)
-    try_what_if(board)
-    try_pairs_and_cohorts(board)
-    try_threshold(board)
-    assert other.root.inner_html() == untouched, "dashboards do not disturb each other"
-    kept = board.root.inner_html()
-    try_judged_on(other)
-    assert board.root.inner_html() == kept, "nor the other way round"
+    use_every_control(page)
 
 
 def test_an_error_in_a_callback_is_shown(page, server):
@@ -235,27 +94,17 @@ def test_an_error_in_a_callback_is_shown(page, server):
     expect(alert).to_have_count(0)
 
 
-def test_notebook_7_and_a_saved_copy(page, server, books):
-    jupyter.run_all(page, f"{server}/notebooks/one.ipynb")
-    board = Board(page)
-    board.choose("Fold", "fold 1")
-    board.shows("What the networks look at: fold 1")
-    board.open("What if")
-    board.type("Row", "9")
-    board.shows("Row 9: fold 1")
-    box = board.control("age")
-    box.fill("33")
-    box.press("Tab")
-    board.shows("With the changes")
+def test_every_control_in_notebook_7_and_a_saved_copy(page, server, books):
+    jupyter.run_all(page, f"{server}/notebooks/two.ipynb")
+    use_every_control(page)
     page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
-    assert page.locator(".ta-fragment:visible").count() == 0
-    saved = json.loads((books / "one.ipynb").read_text())
+    saved = json.loads((books / "two.ipynb").read_text())
     kinds = [set(output["data"]) for output in saved["cells"][0]["outputs"]]
     assert any("text/html" in kind for kind in kinds), "the page survives in the file"
 
     # Opened again with a new kernel there are no widgets: the page shows.
     jupyter.end_sessions(server)
-    page.goto(f"{server}/notebooks/one.ipynb")
+    page.goto(f"{server}/notebooks/two.ipynb")
     expect(page.locator(".ta-fragment img").first).to_be_visible(timeout=LOAD)
 
 
@@ -286,19 +135,13 @@ def test_the_stop_button_ends_the_training_with_the_best_so_far(page, server, bo
     expect(page.locator(".ta-live progress")).to_be_visible()
 
 
-def test_voila(context, guard, books, tmp_path):
+def test_every_control_in_voila(context, guard, books, tmp_path):
     pytest.importorskip("voila")
     complaints = guard(context, LOCAL)
     with jupyter.serving([*jupyter.VOILA, str(books / "two.ipynb")], tmp_path) as url:
         page = context.new_page()
         page.goto(url, timeout=LOAD)
-        board = Board(page)
-        assert page.locator(".ta-fragment:visible").count() == 0
-        board.choose("Fold", "fold 2")
-        board.shows("What the networks look at: fold 2")
-        board.open("What if")
-        board.type("age", "41")
-        board.shows("With the changes")
+        use_every_control(page)
         page.close()
     assert ours(complaints, VOILA) == []
 

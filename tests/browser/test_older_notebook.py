@@ -5,14 +5,14 @@ nbconvert 6.4.
 """
 
 import json
-import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from browser import jupyter, older
-from browser.board import LOAD, LOCAL, OPEN, Board, ours, write_books
+from browser.board import LOAD, LOCAL, OPEN, SECOND, Board, ours, write_books
+from browser.walk import use_every_control
 from playwright.sync_api import expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -44,7 +44,7 @@ def python(request):
 def books(tmp_path_factory):
     folder = tmp_path_factory.mktemp("older-books")
     write_books(folder)
-    jupyter.write_notebook(folder / "two.ipynb", VERSIONS, OPEN, "fit.dashboard(frame)")
+    jupyter.write_notebook(folder / "two.ipynb", VERSIONS, OPEN, SECOND)
     return folder
 
 
@@ -74,45 +74,10 @@ def saved(page, path):
     return json.loads(path.read_text("utf-8"))
 
 
-def test_every_tab_in_the_classic_notebook(page, server, books):
+def test_every_control_in_the_classic_notebook(page, server, books):
     older.run_all(page, f"{server}/notebooks/two.ipynb")
-    board, other = Board(page), Board(page, 1)
-    expect(page.get_by_text("ipywidgets 7.7.")).to_be_visible()
-    untouched = other.root.inner_html()
-    assert page.locator(".ta-fragment:visible").count() == 0, "the live view hides the page"
-    board.choose("Fold", "fold 2")
-    board.shows("What the networks look at: fold 2, all seeds, mean over steps")
-    board.type("named", "age")
-    board.shows("1 of 4 columns are shown")
-    board.type("named", "")
-    board.open("Rows")
-    board.type("Rows where", "age >> old")
-    board.shows("must be a pandas query")
-    board.type("Rows where", "")
-    expect(board.root.get_by_role("alert")).to_have_count(0)
-    board.type("Screen", "3")
-    board.shows("Screen 3 of 8")
-    board.open("What if")
-    board.type("Row", "9")
-    board.shows("Row 9: fold 2")  # and the editors hold that row
-    board.type("age", "33")
-    board.shows("With the changes", "P(yes) moves by")
-    board.open("Compare")
-    board.type("with row", "7")
-    board.shows("Rows 9 and 7: fold 2", "Attention in common")
-    board.open("Cohorts")
-    board.choose("Group by", "column sex")
-    board.shows("male against female")
-    board.open("Threshold")
-    board.shows("Confusion at 0.50")
-    board.drag(0.5, 0.8)
-    board.settles("Threshold")
-    expect(board.control("Threshold")).to_have_value(re.compile("0.[78]"))
-    board.type("Threshold", "0.51")
-    board.shows("Confusion at 0.51")
-    assert board.nameless() == []
-    board.pictures_are_drawn()
-    assert other.root.inner_html() == untouched, "dashboards do not disturb each other"
+    expect(page.get_by_text("ipywidgets 7.7.")).to_be_visible(timeout=LOAD)
+    use_every_control(page)
     outputs = saved(page, books / "two.ipynb")["cells"][1]["outputs"]
     assert any("text/html" in output["data"] for output in outputs), "the page is in the file"
 

@@ -107,8 +107,43 @@ def test_the_filter_keeps_rows_that_hold_all_words(offline, folder):
     shown = page.locator("table.ta-schema tbody tr:visible")
     assert shown.count() == 3
     assert page.locator("#columns").get_by_role("status").inner_text() == "3 of 301 columns"
+    page.emulate_media(media="print")
+    assert shown.count() == 301, "paper does not show what was searched for"
+    page.emulate_media(media="screen")
     box.fill("")
     assert shown.count() == 301
+
+
+def test_numbers_below_pictures_are_sorted_and_searched(offline, folder):
+    page = _open(offline, folder, "wide")
+    figure = page.locator("#drift figure").first
+    figure.locator("summary").click()
+    rows = figure.locator("tbody tr:visible")
+    assert rows.count() == 300
+    figure.get_by_role("button", name="Shift").click()
+    assert rows.first.locator("th").inner_text() == "sensor_001_b", "the one that moved"
+    figure.get_by_role("button", name="Column").click()
+    assert rows.first.locator("th").inner_text() == "sensor_000_a"
+    figure.get_by_label("Filter rows").fill("sensor_29 no")
+    assert rows.count() == 10
+    assert figure.get_by_role("status").inner_text() == "10 of 300 rows"
+    steps = page.locator("#steps > .ta-wide figure")
+    steps.locator("summary").click()
+    steps.get_by_role("button", name="Loss rises by").click()
+    assert steps.locator("tbody th").all_inner_texts() == ["step 1", "step 2", "step 3"]
+    steps.get_by_role("button", name="Loss rises by").click()
+    assert steps.locator("tbody th").all_inner_texts() == ["step 3", "step 2", "step 1"]
+    assert steps.get_by_label("Filter rows").count() == 0, "three rows need no search"
+    trust = _open(offline, folder, "full").locator("#trust")
+    trust.locator("summary").first.click()
+    trust.get_by_role("button", name="Lost without it").click()
+    lost = (
+        trust.locator("figure")
+        .first.locator("tbody tr > :nth-child(3)")
+        .evaluate_all("all => all.map(x => Number(x.dataset.v))")
+    )
+    assert lost == sorted(lost, reverse=True)
+    assert len(lost) == 14
 
 
 def test_search_and_findings(offline, folder):
@@ -191,6 +226,21 @@ def test_on_paper_all_is_black_on_white_and_fits(offline, folder):
     assert faded == 0
 
 
+def test_on_paper_short_tables_are_shown_and_long_ones_are_not_promised(offline, folder):
+    page = _open(offline, folder, "wide", width=720, height=1000)
+    short = page.locator("#steps > .ta-wide figure .ta-table")
+    long = page.locator("#drift figure").first.locator(".ta-table")
+    assert not short.is_visible()
+    page.emulate_media(media="print")
+    assert short.is_visible()
+    assert short.bounding_box()["height"] > 60
+    assert not long.is_visible()
+    assert page.get_by_text("Numbers", exact=True).filter(visible=True).count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= 720
+    said = page.locator('[data-view="cohorts"] .ta-note').inner_text()
+    assert "3 more groups are in this page's explorer: it needs scripts." in said
+
+
 @pytest.mark.parametrize("width", [1100, 420])
 @pytest.mark.parametrize("name", ["full", "wide", "classes", "hostile", "fragment"])
 def test_no_sideways_scrolling(offline, folder, name, width):
@@ -204,7 +254,10 @@ def test_without_scripts_everything_remains(scriptless, folder):
     page = _open(scriptless, folder, "binary")
     assert page.locator("table.ta-schema tbody tr:visible").count() == 15
     assert page.locator("h2:visible").count() == 12
-    assert not page.get_by_label("Filter columns").is_visible(), "no control that does nothing"
+    assert page.locator("input").count() == 0, "no control that does nothing"
+    said = page.locator('[data-view="rows"]').inner_text()
+    assert "Rows with the largest errors out of fold: 12 of 30" in said
+    assert "The others are in this page's explorer: it needs scripts." in said
     page.locator("summary").first.click()
     assert page.locator("details table").first.is_visible()
     page.set_viewport_size({"width": 420, "height": 900})

@@ -16,12 +16,14 @@ from tabnet_auto.config import NetConfig, PaperConfig, TrainConfig
 from tabnet_auto.evidence.cohorts import MAX_VALUES, _number, measure_cohorts
 from tabnet_auto.evidence.drift import shift_of
 from tabnet_auto.evidence.read import survey_rows
-from tabnet_auto.evidence.record import Evidence
+from tabnet_auto.evidence.record import Drift, Evidence
 from tabnet_auto.evidence.rows import _short, choose_groups, row_errors, sample_size
+from tabnet_auto.evidence.shown import shown_drift
 from tabnet_auto.infer import infer_schema
 from tabnet_auto.metrics import get_metric
 from tabnet_auto.result.dashboard import attend
 from tabnet_auto.train.members import Task
+from tabnet_auto.view.report_data import MulticlassPredictions
 
 NET = NetConfig(n_steps=2, n_hidden=24, n_layers=1, n_bins=4, n_context=8)
 TRAIN = TrainConfig(max_epochs=8, batch_size=32)
@@ -101,6 +103,9 @@ def test_groups_are_what_their_names_say():
     assert np.all(np.diff(error[worst]) <= 0)
     near = np.abs(p - 0.5)[groups["near the threshold"]]
     assert near.max() <= np.sort(np.abs(p - 0.5))[30]
+    tuned = choose_groups(predicted, truth, ("no", "yes"), 100, threshold=0.2)
+    near = np.abs(p - 0.2)[tuned["near the threshold"]]
+    assert near.max() <= np.sort(np.abs(p - 0.2))[30], "the threshold of the model"
     assert set(truth[groups["truly yes"]]) == {1}
     assert not set(np.concatenate(list(groups.values()))) & set(range(5)), "never held out"
     values = choose_groups(p, rng.normal(size=500), (), 100)
@@ -110,6 +115,20 @@ def test_groups_are_what_their_names_say():
         "random",
     ]  # fmt: skip
     assert choose_groups(np.full(9, np.nan), np.zeros(9), (), 100) == {}
+
+
+def test_drift_of_several_classes_compares_their_mean_probabilities():
+    rng = np.random.default_rng(0)
+    p, test = rng.dirichlet(np.ones(3), 50), rng.dirichlet(np.ones(3), 20)
+    truth = rng.integers(0, 3, 50)
+    predictions = MulticlassPredictions(list("abc"), np.eye(3, dtype=np.int64), p, truth, truth)
+    drift = Drift(["x"], np.array([0.1]), np.array([0.2]), test, 20)
+    shown = shown_drift(Evidence(drift=drift), predictions)
+    assert shown.classes == ["a", "b", "c"]
+    np.testing.assert_allclose(shown.train, p.mean(axis=0))
+    np.testing.assert_allclose(shown.test, test.mean(axis=0))
+    bare = MulticlassPredictions(list("abc"), np.eye(3, dtype=np.int64))
+    assert shown_drift(Evidence(drift=drift), bare).classes == []
 
 
 def test_the_sample_shrinks_with_folds_seeds_steps_and_columns():

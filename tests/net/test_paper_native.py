@@ -392,7 +392,8 @@ def towards(goal, config, groups, *, told):
         objective = (of_row * counts).sum(1) + out.penalty
     (objective * torch.arange(1.0, M + 1.0)).sum().backward()
     found = {"objective": objective.detach(), "logits": out.logits.detach(), "x": x.grad}
-    found |= {"masks": out.masks.detach(), "penalty": out.penalty.detach()}
+    assert len(out.masks) == len(out.step_size) == (0 if told else config.n_steps)
+    found |= {"penalty": out.penalty.detach()}
     found |= {f"gradient of {n}": p.grad for n, p in net.named_parameters()}
     return found | {n: b for n, b in net.named_buffers() if "running" in n}
 

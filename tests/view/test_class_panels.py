@@ -27,6 +27,9 @@ def test_confusion_folds_rare_classes_without_losing_rows():
     assert shown.labels[-1] == "11 others"
     kept = [data.labels.index(label) for label in shown.labels[:-1]]
     assert (counts[:-1, :-1] == data.counts[np.ix_(kept, kept)]).all()
+    right = np.trace(data.counts) / data.counts.sum()
+    assert right < np.trace(counts) / counts.sum(), "rare classes hide their confusions"
+    assert shown.title == f"Confusion matrix: {right:.1%} right"
 
 
 def test_class_table_is_recall_and_precision():

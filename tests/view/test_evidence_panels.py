@@ -1,8 +1,5 @@
 """The numbers behind scores, steps, rows, groups, trust and drift, and how they are packed."""
 
-import base64
-import gzip
-import json
 import re
 from dataclasses import replace
 
@@ -10,17 +7,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 from view import samples
+from view.samples import unpack
 
 from tabnet_auto.view import draw, evidence_panels, prediction_panels, rates
-from tabnet_auto.view.packed import MAX_SEED_MEANS, pack
+from tabnet_auto.view.packed import pack
 from tabnet_auto.view.page import render_page
 from tabnet_auto.view.report_data import BinaryPredictions
-
-
-def unpack(text):
-    plain = gzip.decompress(base64.b64decode(text))
-    size = int.from_bytes(plain[:4], "little")
-    return json.loads(plain[4 : 4 + size]), np.frombuffer(plain[4 + size :], np.uint8)
 
 
 def test_what_is_packed_comes_out():
@@ -39,16 +31,14 @@ def test_what_is_packed_comes_out():
     assert pack(data) == pack(samples.binary())
 
 
-def test_seeds_are_packed_where_there_are_several_and_room():
+def test_seeds_are_packed_where_there_are_several():
     data = samples.binary(n_seeds=3)
     found, _ = unpack(pack(data))
     np.testing.assert_allclose(found["foldSeeds"], data.seed_attention, atol=1e-5)
     np.testing.assert_allclose(found["stepSeeds"], data.seed_steps, atol=1e-5)
     np.testing.assert_allclose(np.mean(found["foldSeeds"], axis=1), found["fold"], atol=2e-5)
-    n_most = MAX_SEED_MEANS // (5 * 8 * 4)
-    for n_columns, n_seeds, kept in ((n_most, 8, True), (n_most + 1, 8, False), (9, 1, False)):
-        found, _ = unpack(pack(samples.regression(n_columns=n_columns, n_seeds=n_seeds)))
-        assert ("foldSeeds" in found, "stepSeeds" in found) == (kept, kept)
+    found, _ = unpack(pack(samples.regression(n_columns=9)))
+    assert not {"foldSeeds", "stepSeeds"} & set(found)
 
 
 def test_text_without_utf8_and_numbers_without_value_are_packed():
@@ -118,6 +108,7 @@ def test_the_row_table_names_what_the_rows_own_fold_looked_at():
     assert table.rows[0][0] == "row 0"
     assert table.rows[0][4].startswith(f"cabin_deck = {data.rows.cells[0][5]} (90%)")
     assert len(table.rows) == evidence_panels.N_TABLE_ROWS
+    assert table.caption == "Rows with the largest errors out of fold: 12 of 30"
 
 
 def test_group_heat_shows_the_first_two_groupings():
@@ -126,6 +117,7 @@ def test_group_heat_shows_the_first_two_groupings():
     assert [title for title, _ in heat.groups] == ["true class", "error, by tenths"]
     top = data.columns.index(heat.rows[0])
     assert heat.values[0] == pytest.approx(data.cohorts.mean[:12, top])
+    assert "3 more groups are in this page's explorer" in heat.note
 
 
 def test_drift_puts_first_what_is_read_and_moved():
@@ -144,6 +136,23 @@ def test_drift_puts_first_what_is_read_and_moved():
     histogram = evidence_panels.drift_histogram(data.drift)
     for _, shares in histogram.series:
         assert sum(shares) == pytest.approx(1.0)
+
+
+def test_predictions_of_several_classes_are_compared_class_by_class():
+    data = samples.multiclass()
+    drift = replace(
+        data.drift, of_class="", classes=["a", "b", "c"], train=np.array([0.2, 0.5, 0.3]),
+        test=np.array([0.1, 0.3, 0.6]),
+    )  # fmt: skip
+    bars = evidence_panels.drift_classes(drift)
+    assert bars.rows == ("c", "b", "a")
+    assert (bars.left, bars.right) == ((0.3, 0.5, 0.2), (0.6, 0.3, 0.1))
+    assert bars.left_full == bars.right_full == 0.6, "both sides have one scale"
+    assert "Furthest apart: 'c', 30.0% and 60.0%." in bars.note
+    assert evidence_panels.drift_histogram(drift) is None
+    page = render_page(replace(data, drift=drift))
+    assert page.count("Predictions of training and test rows") == 1
+    assert evidence_panels.drift_classes(data.drift) is None
 
 
 def test_a_tiny_shift_has_a_tiny_bar():
@@ -195,4 +204,8 @@ def test_the_confusion_of_two_classes_is_at_the_threshold():
     made = prediction_panels.threshold_confusion(predictions)
     assert made.counts == ((1, 1), (1, 1))
     assert made.labels == ("no", "yes")
+    tuned = prediction_panels.threshold_confusion(replace(predictions, threshold=0.3))
+    assert tuned.counts == ((1, 1), (0, 2))
+    assert tuned.title == "Confusion at 0.3: 75.0% right"
+    assert "'yes' from a probability of 0.3." in tuned.note
     assert made.title == "Confusion at 0.5: 50.0% right"

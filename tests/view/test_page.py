@@ -6,13 +6,14 @@ import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from view import samples
 
-from tabnet_auto.view import draw, panels, svg, tables
-from tabnet_auto.view.figures import Confusion, Strip, Table, TableColumn
+from tabnet_auto.view import curve_panels, draw, panels, svg, tables
+from tabnet_auto.view.figures import Confusion, Heat, Strip, Table, TableColumn
 from tabnet_auto.view.page import HONEST, render_fragment, render_page
 
 HOSTILE = "<script>alert('x')</script>&\"\x00\ud800"
@@ -165,7 +166,7 @@ def test_any_number_of_folds_can_be_drawn(n_folds):
 
 
 def test_gaps_in_curves_break_the_line():
-    chart = panels.curve_charts(samples.binary())[1]
+    chart = curve_panels.curve_charts(samples.binary())[1]
     series = chart.series[0]
     holes = tuple(float("nan") if i in (3, 4) else y for i, y in enumerate(series.y))
     frame = svg.Frame(0, 0, 100, 100, (1, 60), (0, 1))
@@ -233,6 +234,58 @@ def test_a_large_confusion_is_as_tall_as_the_charts_beside_it():
     large = replace(small, large=True)
     heights = [draw.picture_svg(figure)[2] for figure in (small, large)]
     assert heights[0] < 300 < heights[1] <= 420
+
+
+def test_a_table_that_is_too_long_says_how_many_are_left_out_and_where_they_are():
+    rows = tuple((f"<column {i}>", i) for i in range(500))
+    columns = (TableColumn("a"), TableColumn("b", "count"))
+    table = Table("What", columns, rows, source="fit.attention.per_fold")
+    page = tables.table_html(table, room=10_000)
+    n = page.count("<tr>") - 1
+    assert 50 < n < 500
+    assert len(page) < 11_000
+    assert f"<caption>What (the first {n} of 500; all of them: fit.attention.per_fold)<" in page
+    assert f"column {n - 1}&gt;" in page
+    assert f"column {n}&gt;" not in page
+    assert "<caption>What</caption>" in tables.table_html(table)
+
+
+def test_labels_of_a_heat_map_do_not_overlap():
+    names = [
+        "a very long name of a category",
+        "広い名前の分類広い名前",
+        "10 (largest)",
+        "b",
+        "W" * 30,
+    ]
+    for n in (1, 2, 5, 12, 24):
+        labels = tuple(f"{names[i % 5]} {i}" for i in range(n))
+        groups = (("true class, by its long name", labels), ("error, by tenths", labels))
+        values = (tuple(0.1 for _ in range(2 * n)),)
+        heat = Heat("t", "a", ("column",), groups, values, EMPTY)
+        picture, width, _ = draw.picture_svg(heat)
+        _labels_are_apart(picture, width, n_labels=2 * n)
+
+
+def _labels_are_apart(picture, width, n_labels):
+    texts = list(ET.fromstring(picture).iter(f"{{{XMLNS}}}text"))
+    slanted = [t for t in texts if t.get("transform")]
+    assert 2 <= len(slanted) <= n_labels
+    reach = [7 * sum(svg.letters(t.text)) * np.sqrt(0.5) for t in slanted]
+    at = [float(t.get("x")) for t in slanted]
+    # Lines at 45 degrees: letters are 11 high.
+    assert all((b - a) * np.sqrt(0.5) >= 11 for a, b in pairwise(at))
+    assert all(x + r <= width for x, r in zip(at, reach, strict=True)), "none is cut off"
+    titles = [t for t in texts if t.get("y") == "16"]
+    ends = [float(t.get("x")) + 7 * sum(svg.letters(t.text)) for t in titles]
+    assert ends[0] <= float(titles[1].get("x"))
+    low = [float(t.get("y")) - r - 11 * np.sqrt(0.5) for t, r in zip(slanted, reach, strict=True)]
+    assert min(low) > 16, "below the titles"
+
+
+def test_short_labels_of_a_heat_map_stay_level():
+    heat = panels.attention_heat(samples.binary())
+    assert "rotate" not in draw.picture_svg(heat)[0]
 
 
 def test_tables_carry_full_numbers_for_sorting():

@@ -9,7 +9,7 @@ import pytest
 from view import samples
 
 from tabnet_auto.errors import InputError
-from tabnet_auto.view import draw, panels, prediction_panels, rates
+from tabnet_auto.view import curve_panels, draw, panels, prediction_panels, rates
 from tabnet_auto.view.report_data import (
     BinaryPredictions,
     RegressionPredictions,
@@ -51,7 +51,8 @@ def test_heat_rows_are_the_most_read_columns_with_their_range():
     assert (heat.low[0], heat.high[0]) == (min(heat.values[0]), max(heat.values[0]))
     assert list(heat.mean) == sorted(mean, reverse=True)[:40]
     assert len(heat.table.rows) == 500, "the table holds every column"
-    assert f"{1 - sum(heat.mean):.1%}" in heat.note
+    says = "The 40 most-read of 500 columns are shown."
+    assert f"{says} The others share {1 - sum(heat.mean):.1%}." in heat.note
 
 
 def test_step_heat_keeps_folds_while_they_fit_and_averages_beyond():
@@ -93,13 +94,13 @@ def test_without_a_network_there_are_no_masks_and_no_curves():
     assert panels.attention_heat(data) is None
     assert panels.step_heat(data) is None
     assert panels.trust_bars(data) is None
-    assert panels.curve_charts(data) == ()
+    assert curve_panels.curve_charts(data) == ()
     assert panels.schema_table(data).rows[0][-1] is None
 
 
 def test_curves_mark_the_best_epoch_and_cut_a_wild_start():
     data = samples.binary()
-    loss, score = panels.curve_charts(data)
+    loss, score = curve_panels.curve_charts(data)
     curve = data.curves[0]
     at = curve.epochs.index(curve.best_epoch)
     assert loss.series[1].mark == (curve.best_epoch, curve.valid_loss[at])
@@ -107,18 +108,35 @@ def test_curves_mark_the_best_epoch_and_cut_a_wild_start():
     assert loss.series[0].mark is None, "the training loss has no best epoch"
     assert loss.ceiling is None
     wild = dataclasses.replace(curve, train_loss=[1e4, *curve.train_loss[1:]])
-    loss = panels.curve_charts(samples.binary(curves=[wild]))[0]
+    loss = curve_panels.curve_charts(samples.binary(curves=[wild]))[0]
     assert loss.ceiling < 1
     assert "leave the frame" in loss.note
 
 
+def test_many_members_of_long_runs_are_thinned_and_keep_their_best_epoch():
+    rng = np.random.default_rng(0)
+    curves = samples.curves(rng, 40, 900, rising=True)
+    loss, score = curve_panels.curve_charts(samples.binary(curves=curves))
+    n_epochs = sum(len(curve.epochs) for curve in curves)
+    every = int(np.ceil(2 * n_epochs / curve_panels.N_CURVE_POINTS))
+    assert sum(len(series.x) for series in loss.series) < 1.1 * curve_panels.N_CURVE_POINTS
+    for series, curve in zip(score.series, curves, strict=True):
+        assert series.mark in set(zip(series.x, series.y, strict=True))
+        assert (series.x[0], series.x[-1]) == (curve.epochs[0], curve.epochs[-1])
+    assert every > 1
+    assert f"One epoch in {every} is drawn." in loss.note
+    few = curve_panels.curve_charts(samples.binary())[0]
+    assert "is drawn" not in few.note
+    assert len(few.series[0].x) == len(samples.binary().curves[0].epochs)
+
+
 def test_members_of_a_fold_share_a_colour():
     curves = [dataclasses.replace(c, fold=i // 2) for i, c in enumerate(samples.binary().curves)]
-    score = panels.curve_charts(samples.binary(curves=curves))[1]
+    score = curve_panels.curve_charts(samples.binary(curves=curves))[1]
     assert [series.group for series in score.series] == [0, 0, 1, 1, 2]
     assert score.series[1].label == "fold 1"
     assert "Lines of one colour" in score.note
-    assert "Lines of one colour" not in panels.curve_charts(samples.binary())[0].note
+    assert "Lines of one colour" not in curve_panels.curve_charts(samples.binary())[0].note
 
 
 def _auc(probability, truth):
@@ -214,3 +232,11 @@ def test_trust_rows_follow_attention():
     bars = panels.trust_bars(samples.binary())
     assert list(bars.left) == sorted(bars.left, reverse=True)
     assert "0.81" in bars.note
+    assert "shown" not in bars.note
+    trust = samples.binary().trust
+    many = replace(
+        trust, columns=[f"c{i}" for i in range(30)], attention=[0.0] * 30, harm=[0.0] * 30
+    )
+    bars = panels.trust_bars(replace(samples.binary(), trust=many))
+    assert len(bars.table.rows) == 30
+    assert "The 20 most-read of 30 columns are shown." in bars.note

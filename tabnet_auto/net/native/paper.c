@@ -176,7 +176,8 @@ static inline int64_t backward_scratch(const Net *net, int64_t rows)
 }
 
 /* Numbers of: a member's packed parameters, their transposes, all norms' channels, a row's tape,
- * and a thread's scratch on the way there and back for virtual batches of `rows`. */
+ * a row's masks and sizes, and a thread's scratch on the way there and back for virtual batches
+ * of `rows`. */
 void paper_sizes(const Shape *shape, int64_t *sizes, int64_t rows)
 {
     LAY_OUT(net, shape);
@@ -185,8 +186,9 @@ void paper_sizes(const Shape *shape, int64_t *sizes, int64_t rows)
     sizes[1] = net.transposed;
     sizes[2] = net.channels;
     sizes[3] = net.row_tape;
-    sizes[4] = forward_scratch(&net, rows);
-    sizes[5] = backward_scratch(&net, rows);
+    sizes[4] = shape->steps * (shape->columns + 1);
+    sizes[5] = forward_scratch(&net, rows);
+    sizes[6] = backward_scratch(&net, rows);
 }
 
 /* ---- parameters, from their tensors to rows of whole vectors and back ---- */
@@ -626,6 +628,10 @@ static void gate_backward(const Net *net, const Back *back, const Norm *norm, co
         Vector mean1 = load(mean), mean2 = load(mean + second);
         Vector total1 = all(0.0f), total2 = total1, centred1 = total1, centred2 = total1;
         for (int64_t r = 0; r < rows; r++, from += ld, to += ld, given += net->ld_h) {
+            /* Rows lie too far apart for the CPU to see them coming. */
+            __builtin_prefetch(from + 8 * ld);
+            __builtin_prefetch(from + 8 * ld + second);
+            __builtin_prefetch(given + 8 * net->ld_h);
             Vector z1 = load(from), z2 = load(from + second), own = load(given) * factor;
             Vector open = sigmoid_of(z2 * scale2 + shift2), g1 = own * open;
             Vector g2 = g1 * (z1 * scale1 + shift1) * (1.0f - open);
@@ -992,7 +998,16 @@ typedef struct {
     const float *x, *share;
     const int64_t *groups;
     float *logits, *masks, *sizes;
+    int64_t passing; /* rows, where masks and sizes are of the virtual batch at hand alone; or 0 */
 } Tensors;
+
+/* The row of masks and sizes where those of a step begin, for the virtual batch that begins in
+ * row `first`. */
+static inline int64_t step_row(const Shape *s, const Tensors *tensors, int64_t t, int64_t first)
+{
+    return tensors->passing ? (t - 1) * tensors->passing
+                            : (t - 1) * s->members * s->batch + first;
+}
 
 static double forward_rows(const Net *net, Selecting how, const Tensors *tensors, int64_t m,
                            int64_t start, int64_t rows, const float *packed, float *statistics,
@@ -1017,7 +1032,7 @@ static double forward_rows(const Net *net, Selecting how, const Tensors *tensors
         const Weight *w = net->weights + step_weight(net, t);
         const Norm *norm = net->norms + step_norm(net, t);
         float *logits = logits_of(&tape, t);
-        int64_t row = (t - 1) * s->members * s->batch + first;
+        int64_t row = step_row(s, tensors, t, first);
         product(last_h(net, &tape, t - 1) + s->n_d, net->ld_h, 1, packed + w->at, w->ld, logits,
                 ld, rows, w->padded, w->depth, 0);
         if (s->training)
@@ -1112,7 +1127,7 @@ static void backward_rows(const Net *net, Selecting how, const Tensors *tensors,
     memset(masked, 0, (size_t)(rows * net->ld_x) * sizeof(float));
     memset(total, 0, (size_t)(rows * net->ld_decision) * sizeof(float));
     for (int64_t t = 1; t <= s->steps; t++) {
-        int64_t row = (t - 1) * s->members * s->batch + first;
+        int64_t row = step_row(s, tensors, t, first);
         widen(tensors->masks + row * s->columns, s->columns, weights, ld, rows);
         for (int64_t r = 0; r < rows; r += LANES)
             transpose_columns(weights + r * ld, ld, chosen + ((t - 1) * padded + r) * ld,
@@ -1127,7 +1142,7 @@ static void backward_rows(const Net *net, Selecting how, const Tensors *tensors,
             net->ld_decision, rows, whole(s->n_d), s->outputs, 0);
 
     for (int64_t t = s->steps; t >= 1; t--) {
-        int64_t row = (t - 1) * s->members * s->batch + first;
+        int64_t row = step_row(s, tensors, t, first);
         const Norm *norm = net->norms + step_norm(net, t);
         const float *before = last_h(net, &back->tape, t - 1) + s->n_d;
         float *logits = logits_of(&back->tape, t);
@@ -1323,7 +1338,7 @@ void paper_forward(const Shape *shape, const int64_t *starts, const WeightTable 
 {
     LAY_OUT(net, shape);
     int64_t n = shape->virtual;
-    Tensors tensors = {x, share, groups, logits, masks, sizes};
+    Tensors tensors = {x, share, groups, logits, masks, sizes, 0};
     Selecting how = {gamma, epsilon};
     Buffers buffers = {starts, packed, statistics, input_statistics, NULL};
     pack(&net, weights, norms, packed);
@@ -1355,7 +1370,7 @@ void paper_backward(const Shape *shape, const int64_t *starts, const WeightTable
 {
     LAY_OUT(net, shape);
     int64_t n = shape->virtual;
-    Tensors tensors = {x, share, groups, NULL, (float *)masks, NULL};
+    Tensors tensors = {x, share, groups, NULL, (float *)masks, NULL, 0};
     Gradients given = {grad_logits, grad_masks, grad_sizes, grad_x};
     Selecting how = {gamma, epsilon};
     Buffers buffers = {starts, packed, statistics, input_statistics, transposed};
@@ -1378,21 +1393,21 @@ void paper_backward(const Shape *shape, const int64_t *starts, const WeightTable
 }
 
 /* Both ways at once, for a goal that is known on the way: each virtual batch goes back while its
- * tape, of which every thread has one, is still in the cache. Outputs as of paper_forward, and
- * the losses' sums (M, virtual); gradients, `grad_logits` among them, as of paper_backward. */
+ * tape, masks and sizes, of which every thread has one, are still in the cache. Other outputs as
+ * of paper_forward, and the losses' sums (M, virtual); gradients, `grad_logits` among them, as of
+ * paper_backward. */
 void paper_train(const Shape *shape, const int64_t *starts, const WeightTable *weights,
                  const NormTable *norms, const float *x, const int64_t *groups,
                  const float *share, const int64_t *classes, const float *values,
-                 const float *counts, float *logits, float *masks, float *sizes,
-                 double *entropies, double *losses, float *grad_logits, float *grad_x,
-                 float *packed, float *statistics, float *input_statistics, float *transposed,
-                 float *sums, float *tape, float *scratch, float gamma, float epsilon,
-                 float momentum, float input_momentum, float grad_entropy, int64_t n_threads,
-                 int64_t tape_size, int64_t scratch_size, int64_t n_groups)
+                 const float *counts, float *logits, double *entropies, double *losses,
+                 float *grad_logits, float *grad_x, float *packed, float *statistics,
+                 float *input_statistics, float *transposed, float *sums, float *tape,
+                 float *masks, float *scratch, float gamma, float epsilon, float momentum,
+                 float input_momentum, float grad_entropy, int64_t n_threads, int64_t tape_size,
+                 int64_t masks_size, int64_t scratch_size, int64_t n_groups)
 {
     LAY_OUT(net, shape);
     int64_t n = shape->virtual;
-    Tensors tensors = {x, share, groups, logits, masks, sizes};
     Gradients given = {grad_logits, NULL, NULL, grad_x};
     Selecting how = {gamma, epsilon};
     Goal goal = {classes, values, counts};
@@ -1408,6 +1423,9 @@ void paper_train(const Shape *shape, const int64_t *starts, const WeightTable *w
         for (int64_t b = group * n / n_groups; b < (group + 1) * n / n_groups; b++) {
             int64_t first = m * shape->batch + starts[b], rows = starts[b + 1] - starts[b];
             Tape ours = tape_at(&net, tape + thread * tape_size, 0, rows);
+            float *kept = masks + thread * masks_size;
+            Tensors tensors = {x, share, groups, logits, kept,
+                               kept + shape->steps * rows * shape->columns, rows};
             entropies[m * n + b] = forward_batch(&net, how, &tensors, &buffers, m, b, ours, place);
             losses[m * n + b] = goal_losses(&net, &goal, logits, grad_logits, first, rows);
             backward_batch(&net, how, &tensors, &given, &buffers, m, b, ours, grad_entropy, own,

@@ -149,7 +149,18 @@ static inline Vector log_of(Vector x)
     return m + p + n * 0.693359375f;
 }
 
-static inline Vector sigmoid_of(Vector x) { return 1.0f / (1.0f + exp_of(-x)); }
+/* 1 / x with a relative error of 2e-7: an estimate of 14 bits, which one step of Newton doubles. */
+static inline Vector reciprocal(Vector x)
+{
+#if defined(__AVX512F__)
+    Vector near = (Vector)_mm512_rcp14_ps((__m512)x);
+    return near * (2.0f - x * near);
+#else
+    return 1.0f / x;
+#endif
+}
+
+static inline Vector sigmoid_of(Vector x) { return reciprocal(1.0f + exp_of(-x)); }
 
 /* to[k] = column k of LANES rows that lie `ld_from` apart, for LANES columns; and the way back,
  * which is the same. Vectors trade halves of pairs, pairs of pairs, and so on, where the compiler

@@ -61,6 +61,14 @@
     return size === "0" ? size : `${share < 0 ? "−" : "+"}${size}`;
   };
 
+  // A difference that counts keeps a digit, however small; the page's means have five decimals.
+  const counts = (gap, noise) => Math.abs(gap) > Math.max(noise, 1.5e-5);
+  const starred = (gap, noise) => {
+    const said = plusMinus(gap);
+    if (!counts(gap, noise)) return said;
+    return `${said === "0" ? `${gap < 0 ? "−" : "+"}${Number((100 * Math.abs(gap)).toPrecision(1))}` : said} *`;
+  };
+
   // A name that is too long for its column goes on below, after an underscore.
   const breakable = (name) => name.split(/(?<=_)/).flatMap((part) => [part, el("wbr")]);
 
@@ -90,7 +98,8 @@
 
   // Cells are reached with the arrow keys, and the whole grid with one press of Tab.
   const walk = (table, open) => {
-    const all = () => [...table.tBodies[0].rows].map((row) => [...row.querySelectorAll("[data-at]")]);
+    const all = () => [...table.tBodies[0].rows].map((row) => [...row.querySelectorAll("[data-at]")])
+      .filter((cells) => cells.length);
     const focus = (cell) => {
       for (const other of table.querySelectorAll('[data-at][tabindex="0"]')) other.tabIndex = -1;
       cell.tabIndex = 0;
@@ -124,6 +133,7 @@
 
   // A heat map of named rows. `heads` are { label, title }, `rows` are { name, value: [..] },
   // and each head says how its cells look: kind "heat", "signed" (no colour of `quiet` rows), "bar" or "text".
+  // Cells of `shut` rows do not open.
   // `oncount` is told how many of the rows are drawn, in words, whenever that may have changed.
   class Grid {
     constructor({ label, heads, onopen, oncount, sort }) {
@@ -209,7 +219,7 @@
             el("span", { class: "ta-track", "aria-hidden": "true" }, bar));
         }
         const css = kind === "heat" ? `h${level(value, peaks.heat)}` : signed(row.quiet ? 0 : value, peaks.signed);
-        const open = this.onopen && kind === "heat";
+        const open = this.onopen && kind === "heat" && !row.shut;
         return el("td", { class: `ta-heat ${css}`, "data-at": open ? `${row.id},${i}` : null,
           tabindex: open ? -1 : null,
           title: open ? `${row.name}, ${this.heads[i].label}: ${percent(value)}%. Press to see its rows.` : null },
@@ -219,6 +229,6 @@
     }
   }
 
-  globalThis.tabnetAuto = { unpack, el, select, search, button, matcher, percent, plusMinus,
-    breakable, level, scale, scrolls, walk, Grid };
+  globalThis.tabnetAuto = { unpack, el, select, search, button, matcher, percent, counts,
+    starred, breakable, level, scale, scrolls, walk, Grid };
 })();

@@ -1,6 +1,7 @@
 // Small conveniences; the page says everything without them.
 (() => {
   "use strict";
+  const { el, matcher, scrolls } = globalThis.tabnetAuto;
 
   const value = (row, column) => {
     const cell = row.cells[column];
@@ -43,27 +44,27 @@
     });
   }
 
-  for (const box of document.querySelectorAll("[data-filter]")) {
-    const table = document.querySelector(`table.${box.dataset.filter}`);
-    const input = box.querySelector("input");
-    const count = box.querySelector(".ta-count");
-    if (!table || !input) continue;
-    const rows = [...table.tBodies[0].rows];
-    const apply = () => {
-      const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-      let shown = 0;
-      for (const row of rows) {
-        const text = row.textContent.toLowerCase();
-        row.hidden = !words.every((word) => text.includes(word));
-        shown += !row.hidden;
-      }
-      count.textContent = words.length ? `${shown} of ${rows.length} columns` : "";
-    };
-    input.addEventListener("input", apply);
-    box.hidden = false;
-  }
+  const LONG = 12; // rows beyond which a table can be searched
 
-  document.querySelectorAll(".ta-tall").forEach(globalThis.tabnetAuto.scrolls);
+  const searchable = (table) => {
+    const rows = [...table.tBodies[0].rows];
+    if (rows.length <= LONG) return;
+    const noun = table.classList.contains("ta-schema") ? "columns" : "rows";
+    const count = el("span", { class: "ta-count", role: "status" });
+    const input = el("input", { type: "search", autocomplete: "off", placeholder: "any words",
+      "aria-label": `Filter ${noun}: ${table.caption?.textContent ?? ""}`,
+      oninput: () => {
+        const match = matcher(input.value);
+        for (const row of rows) row.hidden = !match(row.textContent);
+        const shown = rows.filter((row) => !row.hidden).length;
+        count.textContent = input.value.trim() ? `${shown} of ${rows.length} ${noun}` : "";
+      } });
+    const label = el("label", {}, `Filter ${noun} `, input);
+    (table.closest(".ta-card") ?? table.parentElement).before(el("div", { class: "ta-filter" }, label, count));
+  };
+
+  document.querySelectorAll("table.ta-sortable").forEach(searchable);
+  document.querySelectorAll(".ta-tall").forEach(scrolls);
 
   // What scrolls sideways can be reached, and so scrolled, with the keyboard.
   const reach = () => {

@@ -2,8 +2,8 @@
 // tables that the page came with stay.
 (async () => {
   "use strict";
-  const { unpack, el, select, search, button, matcher, percent, plusMinus, breakable, level, scale, walk,
-    Grid } = globalThis.tabnetAuto;
+  const { unpack, el, select, search, button, matcher, percent, counts, starred, breakable, level, scale,
+    walk, Grid } = globalThis.tabnetAuto;
   const packed = document.getElementById("ta-data");
   if (!packed || typeof DecompressionStream === "undefined") return;
   const data = await unpack(packed.textContent.trim());
@@ -19,7 +19,10 @@
     host.classList.add("ta-drawn");
   };
   const exists = (name) => document.querySelector(`[data-view="${name}"]`) !== null;
-  const opens = exists("rows") ? " A cell opens its rows." : "";
+  // Of many columns, a page holds the rows' values of some.
+  const held = new Set(data.rows?.columns);
+  const opens = !held.size ? "" : held.size === columns.length ? " A cell opens its rows."
+    : " A cell opens its rows, if they hold its column.";
   const status = () => el("p", { class: "ta-note", role: "status" });
   const bar = (...fields) => el("div", { class: "ta-controls" }, ...fields);
   // -1 is the mean of the seeds.
@@ -49,7 +52,7 @@
       const places = ranks.map((rank) => rank[i]);
       const [low, high] = [Math.min(...own), Math.max(...own)];
       const [first, last] = [Math.min(...places), Math.max(...places)];
-      return { id: i, name, value: [...own, average(own), high - low, last - first],
+      return { id: i, name, shut: !held.has(i), value: [...own, average(own), high - low, last - first],
         words: [...own.map(percent), null, percent(high - low), first === last ? `${first}` : `${first}–${last}`],
         sorts: [...own, average(own), high - low, average(places)] };
     });
@@ -106,7 +109,7 @@
       const all = (i) => fold < 0 ? average(whole.map((own) => own[i])) : whole[fold][i];
       const rows = columns.map((name, i) => {
         const own = Array.from({ length: nSteps }, (_, s) => shares(s, i));
-        return { id: i, name, value: nSteps > 1 ? [...own, all(i)] : own };
+        return { id: i, name, shut: !held.has(i), value: nSteps > 1 ? [...own, all(i)] : own };
       });
       grid.show(rows, find.box.value);
       order.replaceChildren(...Array.from({ length: nSteps }, (_, s) => {
@@ -128,6 +131,7 @@
   const rowView = () => {
     const { rows } = data;
     const [F, K, S, n, D] = rows.shape;
+    const columns = rows.columns.map((c) => data.columns[c]);
     const PAGE = 15;
     const WIDTH = 5;
     const weight = (f, k, s, i, c) => {
@@ -302,7 +306,7 @@
     const step = select("Step", [["-1", "mean"], ...Array.from({ length: S }, (_, s) => [`${s}`, `step ${s + 1}`])],
       (value) => reread({ step: Number(value) }));
     const byMean = columns.map((_, c) => c).sort((a, b) =>
-      average(data.fold.map((own) => own[b])) - average(data.fold.map((own) => own[a])));
+      average(data.fold.map((own) => own[rows.columns[b]])) - average(data.fold.map((own) => own[rows.columns[a]])));
     const sort = select("Order", [["group", "as in the group"], ["error", "largest error first"],
       ["exact", "smallest error first"],
       { label: "most attention to", choices: byMean.map((c) => [`c${c}`, columns[c]]) }],
@@ -316,14 +320,15 @@
     // From a cell of another view: the rows that give most attention to its column.
     return ({ column, fold: f = -1, step: s = -1, seed: asked = -1, group: key = "" }) => {
       const k = K > 1 ? asked : -1; // a large sample keeps the mean of the seeds only
+      const order = `c${rows.columns.indexOf(column)}`;
       group.box.value = key;
       fold.box.value = `${f}`;
       seed.box.value = `${k}`;
       step.box.value = `${s}`;
-      sort.box.value = `c${column}`;
+      sort.box.value = order;
       find.box.value = narrow.box.value = "";
       detail.replaceChildren();
-      change({ group: key, fold: f, seed: k, step: s, sort: `c${column}`, find: "", columns: "", row: null });
+      change({ group: key, fold: f, seed: k, step: s, sort: order, find: "", columns: "", row: null });
       document.getElementById("rows").scrollIntoView();
       table.querySelector("[data-at]")?.focus({ preventScroll: true });
     };
@@ -337,16 +342,10 @@
     const by = [...new Set(cohorts.by)];
     const words = status();
     const host = el("div", {});
+    let sort = { column: 0, down: true };
     const of = (name) => all.filter((i) => cohorts.by[i] === name);
     const opensGroups = openRows !== null && cohorts.members.length > 0; // an older model kept none
     const label = (i) => `${cohorts.label[i]} (${cohorts.nRows[i].toLocaleString("en")} rows)`;
-    // A difference that counts keeps a digit, however small; the page's means have five decimals.
-    const counts = (gap, noise) => Math.abs(gap) > Math.max(noise, 1.5e-5);
-    const starred = (gap, noise) => {
-      const said = plusMinus(gap);
-      if (!counts(gap, noise)) return said;
-      return `${said === "0" ? `${gap < 0 ? "−" : "+"}${Number((100 * Math.abs(gap)).toPrecision(1))}` : said} *`;
-    };
     let shown = by[0];
     let [a, b] = [of(shown).at(0), of(shown).at(-1)];
     const draw = () => {
@@ -357,9 +356,10 @@
           { label: "A\u00a0−\u00a0B", kind: "signed", title: "difference of the two chosen groups, in percentage points" },
           { label: "± 2 s.e.", kind: "text", title: "a difference within this is what chance does" },
           ...list.map((i) => ({ label: cohorts.label[i], kind: "heat", title: `${cohorts.nRows[i].toLocaleString("en")} rows` }))],
-        sort: { column: 0, down: true },
+        sort,
         onopen: opensGroups ? (column, i) => openRows({ column, group: cohortKey(list[i - 2]) }) : null,
         oncount: (count) => {
+          sort = grid.sort;
           words.textContent = `${count}; percent of attention, ${cohorts.total.toLocaleString("en")} rows `
             + `each read by networks that did not learn from it. A: ${cohorts.by[a]} ${label(a)}. B: ${cohorts.by[b]} ${label(b)}. `
             + `Blue: more in A, orange: more in B, by more than two standard errors (a star).${opensGroups ? opens : ""}`;
@@ -369,7 +369,7 @@
         const gap = cohorts.mean[a][c] - cohorts.mean[b][c];
         const noise = 2 * Math.hypot(cohorts.error[a][c], cohorts.error[b][c]);
         const means = list.map((i) => cohorts.mean[i][c]);
-        return { id: c, name, value: [gap, noise, ...means], sorts: [Math.abs(gap), noise, ...means],
+        return { id: c, name, shut: !held.has(c), value: [gap, noise, ...means], sorts: [Math.abs(gap), noise, ...means],
           words: [starred(gap, noise), percent(noise)], quiet: !counts(gap, noise) };
       });
       grid.show(rows, find.box.value);
@@ -378,6 +378,7 @@
     const choices = by.map((name) => ({ label: name, choices: of(name).map((i) => [`${i}`, label(i)]) }));
     const group = select("Group rows by", by.map((name) => [name, name]), (value) => {
       shown = value;
+      sort = { column: 0, down: true };
       [a, b] = [of(shown).at(0), of(shown).at(-1)];
       [first.box.value, second.box.value] = [`${a}`, `${b}`];
       draw();
@@ -390,9 +391,9 @@
     mount("cohorts", [bar(group.field, first.field, second.field, find.field), host, words]);
   };
 
-  const openRows = exists("rows") ? rowView() : null;
+  const openRows = exists("rows") && data.rows ? rowView() : null;
   if (exists("folds")) foldView(openRows);
   if (exists("steps")) stepView(openRows);
-  if (exists("cohorts")) cohortView(openRows);
+  if (exists("cohorts") && data.cohorts) cohortView(openRows);
   document.documentElement.classList.add("ta-ready");
 })();
