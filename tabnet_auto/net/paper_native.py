@@ -9,8 +9,8 @@ for the way back need neither leave the cache nor be kept of all of them.
 
 On a CPU that multiplies bf16 faster (:mod:`~tabnet_auto.net.native.pairs` measures it) the way
 back of wide networks rounds the factors of the gated layers' products. A parameter's gradient is
-then within 1 to 2 % (in norm) of that in single precision. On the way there a CPU with a matrix unit
-takes both factors apart into a number of bf16 and a second one for what that leaves: sums of
+then within 1 to 2 % (in norm) of that in single precision. On the way there a CPU with a matrix
+unit takes both factors apart into a number of bf16 and a second one for what that leaves: sums of
 products are within 2^-16 of their terms' sizes, nearer than TF32's. Evaluation never rounds.
 
 Shapes: M members, B rows of a minibatch, F features, D columns, S steps.

@@ -28,7 +28,8 @@ board.TABS["Cohorts"] = lambda *_: 1 / 0
 """
 LOCAL = ("http://127.0.0.1", "ws://127.0.0.1", "data:", "blob:", "file:")
 LOAD = 60_000
-NAMES = """root => [...root.querySelectorAll('button, input, select, summary, a[download]')]
+NAMES = """root => [...root.querySelectorAll(
+    'button, input, select, summary, a[download], [role=tab]')]
   .filter(x => x.checkVisibility({visibilityProperty: true}))
   .map(x => (x.labels?.[0]?.innerText || x.innerText).trim())"""
 # Where a slider's handle is: noUiSlider of ipywidgets 8 says it, of jQuery's in 7 it is the style.
@@ -74,6 +75,7 @@ class Board:
 
     def open(self, title):
         self.look()
+        self._used(title)
         self.root.get_by_role("tab", name=title, exact=True).click()
 
     def control(self, label):

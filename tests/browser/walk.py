@@ -165,6 +165,9 @@ def threshold(board):
     board.shows("Matthews correlation")
     board.pictures_are_drawn()
     assert board.save_png("Save Picture 2 (PNG)", 1) == "threshold-2.png"
+    board.open("Attention")
+    board.shows("What the networks look at: all folds")
+    expect(board.control("Fold")).to_be_enabled()
 
 
 def judged_on(board):
