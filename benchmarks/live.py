@@ -1,14 +1,18 @@
 """What the live panel of a training costs: its share of the training's time, and updates a second.
 
-    python benchmarks/live.py [SET ...] [--json FILE] [--data DIR]
+    python benchmarks/live.py [CASE ...] [--json FILE] [--data DIR]
 
-Each set is fitted by ``auto_fit``'s defaults in a Jupyter kernel of its own that believes to be
-watched, as Jupyter's server starts it; this process listens, as the server does. Counted against
-the training (from the plan to the last network's end) is every second that the panel takes of it:
-made, told of each event, drawn, written as JSON and handed to the kernel's sending thread, and
-that thread's own processor time. What a browser does with an update is not. ``most`` are the
-updates within any second, by the kernel's own stamps. The bars: at most five, and less than 2 %.
-``credit_g+280`` has 280 more columns, copies of its own in turn with their rows shuffled.
+Each case is one fit in a Jupyter kernel of its own that believes to be watched, as Jupyter's server
+starts it; this process listens, as the server does. Counted against the training (from the plan to
+the last network's end) is every second that the panel takes of the fit: made, told of each event,
+drawn, written as JSON and handed to the kernel's sending thread, and that thread's own processor
+time. What a browser does with an update is not. ``most`` are the updates within any second, by the
+kernel's own stamps. The bars: at most five, and less than 2 %.
+
+``adult`` and ``credit_g`` are fitted by defaults; ``wide`` is credit_g with 280 more columns,
+copies of its own in turn with their rows shuffled; ``quick`` is credit_g with one small network a
+fold, 400 epochs that come faster than five a second; ``short`` is the same ended by its own rule,
+after a second.
 """
 
 from __future__ import annotations
@@ -18,8 +22,10 @@ import json
 import os
 import time
 from bisect import bisect_left
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -29,10 +35,12 @@ from data import DEFAULT, Split, read_split
 from engine_parts import machine
 
 from tabnet_auto import auto_fit
+from tabnet_auto.config import PRESETS
 from tabnet_auto.view.progress import choose_listeners
 
-SETS = ("adult", "credit_g", "credit_g+280")
 MOST_A_SECOND, MOST_SHARE = 5, 0.02
+PATIENCE = 1800
+"""Seconds until a kernel that does not answer is given up."""
 CELL = """\
 import sys
 sys.path.insert(0, {here!r})
@@ -42,18 +50,37 @@ display({{"application/json": train({name!r}, {folder!r})}}, raw=True)
 """
 
 
-def read_rows(name: str, folder: Path) -> Split:
-    """Read a set; of ``set+n`` with ``n`` columns more."""
-    name, _, more = name.partition("+")
-    split = read_split(name, folder)
-    rng, own = np.random.default_rng(0), split.train.drop(columns=split.target)
-    taken = [own.columns[i % own.shape[1]] for i in range(int(more or 0))]
-    copies = {
-        f"copy {i} of {column}": own[column].to_numpy()[rng.permutation(len(own))]
-        for i, column in enumerate(taken)
-    }
-    train = pd.concat([split.train, pd.DataFrame(copies, index=own.index)], axis=1)
-    return Split(split.name, split.task, split.target, train, split.test)
+@dataclass(frozen=True)
+class Case:
+    """A set, columns more, and what is told to ``auto_fit``."""
+
+    name: str
+    columns: int = 0
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def read(self, folder: Path) -> Split:
+        """Read the set; the further columns are copies of its own, in turn, rows shuffled."""
+        split = read_split(self.name, folder)
+        rng, own = np.random.default_rng(0), split.train.drop(columns=split.target)
+        taken = [own.columns[i % own.shape[1]] for i in range(self.columns)]
+        copies = {
+            f"copy {i} of {column}": own[column].to_numpy()[rng.permutation(len(own))]
+            for i, column in enumerate(taken)
+        }
+        train = pd.concat([split.train, pd.DataFrame(copies, index=own.index)], axis=1)
+        return replace(split, train=train)
+
+
+ONE = replace(PRESETS["fast"], n_seeds=1)
+LONG = replace(ONE, train=replace(ONE.train, max_epochs=400, patience=400))
+SMALL = {"folds": 2, "companions": ()}
+CASES = {
+    "adult": Case("adult"),
+    "credit_g": Case("credit_g"),
+    "wide": Case("credit_g", columns=280),
+    "quick": Case("credit_g", options={"preset": LONG, **SMALL}),
+    "short": Case("credit_g", options={"preset": ONE, **SMALL}),
+}
 
 
 # --- in the kernel ----------------------------------------------------------------------------
@@ -87,13 +114,14 @@ class Stopwatch:
 
 
 def train(name: str, folder: str) -> dict[str, object]:
-    """Fit a set in this kernel, and say what its panel took."""
-    split, watch = read_rows(name, Path(folder)), Stopwatch()
+    """Fit a case in this kernel, and say what its panel took."""
+    case, watch = CASES[name], Stopwatch()
+    split = case.read(Path(folder))
     sender = get_ipython().kernel.iopub_thread.thread  # noqa: F821 - a kernel has it
     busy = time.pthread_getcpuclockid(sender.ident)
     sent, start = time.clock_gettime(busy), time.perf_counter()
     with patch("tabnet_auto.automl.choose_listeners", watch.choose):
-        fit = auto_fit(split.train, split.target, task=split.task)
+        fit = auto_fit(split.train, split.target, task=split.task, **case.options)
     seconds, sending = time.perf_counter() - start, time.clock_gettime(busy) - sent
     training, panel = watch.training(), sum(watch.spent)
     return {
@@ -108,12 +136,14 @@ def train(name: str, folder: str) -> dict[str, object]:
 
 
 def measure(name: str, folder: Path) -> dict[str, object]:
-    """Fit one set in a kernel, and count what it sends."""
+    """Fit one case in a kernel, and count what it sends."""
     from jupyter_client.manager import start_new_kernel
 
     # A server names the session of every notebook that somebody opened.
     env = {**os.environ, "JPY_SESSION_NAME": "live.ipynb"}
-    manager, client = start_new_kernel(kernel_name="python3", env=env)
+    manager, client = start_new_kernel(
+        kernel_name="python3", env=env, extra_arguments=["--log-level=ERROR"]
+    )
     told, updates, sizes = {}, [], []
 
     def listen(message):
@@ -125,15 +155,19 @@ def measure(name: str, folder: Path) -> dict[str, object]:
 
     cell = CELL.format(here=str(Path(__file__).parent), name=name, folder=str(folder))
     try:
-        reply = client.execute_interactive(cell, allow_stdin=False, output_hook=listen)
+        reply = client.execute_interactive(
+            cell, allow_stdin=False, output_hook=listen, timeout=PATIENCE
+        )
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
     if reply["content"]["status"] != "ok":
         raise SystemExit("\n".join(reply["content"]["traceback"]))
-    return {"set": name, **told, "updates": len(updates), "most": most_in_a_second(updates),
-            "a_second": (len(updates) - 1) / (updates[-1] - updates[0]),
-            "kilobytes": max(sizes) / 1e3}  # fmt: skip
+    return {
+        "case": name, "set": CASES[name].name, **told, "updates": len(updates),
+        "most": most_in_a_second(updates), "kilobytes": max(sizes) / 1e3,
+        "a_second": (len(updates) - 1) / (updates[-1] - updates[0]),
+    }  # fmt: skip
 
 
 def most_in_a_second(moments: list[float]) -> int:
@@ -150,8 +184,8 @@ def holds(row: dict) -> bool:
 
 
 def show(row: dict) -> None:
-    """Print a set's line."""
-    print(f"{row['set']:14}{row['rows']:>7}{row['columns']:>8}{row['networks']:>9}"
+    """Print a case's line."""
+    print(f"{row['case']:10}{row['rows']:>7}{row['columns']:>8}{row['networks']:>9}"
           f"{row['epochs']:>7}{row['training']:>10.1f}{row['panel']:>8.3f}{row['sending']:>9.3f}"
           f"{row['share']:>7.2%}{row['updates']:>8}{row['a_second']:>9.2f}{row['most']:>5}"
           f"{1e3 * row['longest']:>12.1f}{row['kilobytes']:>5.0f}"
@@ -159,9 +193,9 @@ def show(row: dict) -> None:
 
 
 def main() -> None:
-    """Measure the sets, print a table, write JSON."""
+    """Measure the cases, print a table, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("sets", nargs="*", default=list(SETS))
+    parser.add_argument("cases", nargs="*", default=list(CASES))
     parser.add_argument("--json", type=Path)
     parser.add_argument("--data", type=Path, default=DEFAULT)
     options = parser.parse_args()
@@ -169,11 +203,11 @@ def main() -> None:
     about = machine.about(torch.get_num_threads())
     about["versions"] = {**machine.versions(), "ipykernel": version("ipykernel")}
     about["load"] = machine.load()
-    print(f"{'set':14}{'rows':>7}{'columns':>8}{'networks':>9}{'epochs':>7}{'training':>10}"
+    print(f"{'case':10}{'rows':>7}{'columns':>8}{'networks':>9}{'epochs':>7}{'training':>10}"
           f"{'panel':>8}{'sending':>9}{'share':>7}{'updates':>8}{'a second':>9}{'most':>5}"
           f"{'longest, ms':>12}{'kB':>5}")  # fmt: skip
     rows = []
-    for name in options.sets:
+    for name in options.cases:
         rows.append(measure(name, options.data))
         show(rows[-1])
         if options.json:

@@ -55,9 +55,9 @@ def test_a_wide_set_has_shuffled_copies_beside_its_own_columns(tmp_path):
         '[{"name": "small", "task": "binary", "target": "y", "train": "small.csv", "sep": ",",'
         ' "official_test": [], "na_values": null, "drop": []}]'
     )
-    split = live.read_rows("small+3", tmp_path)
+    split = live.Case("small", columns=3).read(tmp_path)
     names = ["a", "b", "y", "copy 0 of a", "copy 1 of b", "copy 2 of a"]
     assert list(split.train.columns) == names
     assert sorted(split.train["copy 2 of a"]) == sorted(split.train["a"])
     assert list(split.train["copy 2 of a"]) != list(split.train["a"])
-    assert list(live.read_rows("small", tmp_path).train.columns) == ["a", "b", "y"]
+    assert list(live.Case("small").read(tmp_path).train.columns) == ["a", "b", "y"]
