@@ -133,7 +133,10 @@ def to_float(series: pd.Series[Any]) -> NDArray[np.float64]:
         # pandas-stubs knows .dt of timedelta columns only by their static type.
         series = cast("Any", series).dt.total_seconds()
     # to_numpy may return the caller's own memory; infinities are replaced in a copy.
-    values = np.array(series.to_numpy(dtype="float64", na_value=np.nan))
+    if isinstance(series.dtype, np.dtype):  # looking for what is missing would take longest
+        values = np.array(series.to_numpy(), dtype=np.float64)
+    else:
+        values = np.array(series.to_numpy(dtype="float64", na_value=np.nan))
     values[np.isinf(values)] = np.nan
     return values
 

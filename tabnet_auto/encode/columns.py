@@ -7,6 +7,7 @@ parts of a date vary, which of day and month comes first) is written down in a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -155,7 +156,8 @@ def encode_levels(levels: Texts, vocabulary: Texts) -> NDArray[np.int32]:
 def _select(frame: pd.DataFrame, names: tuple[str, ...]) -> list[pd.Series[Any]]:
     """Columns by their label as text."""
     labels = [str(label) for label in frame.columns]
-    missing = [name for name in names if name not in labels]
+    occurs = Counter(labels)
+    missing = [name for name in names if name not in occurs]
     if missing:
         extra = [label for label in labels if label not in names]
         hints = "".join(did_you_mean(name, extra) for name in missing[:3])
@@ -164,14 +166,14 @@ def _select(frame: pd.DataFrame, names: tuple[str, ...]) -> list[pd.Series[Any]]
             f"{list_names(missing)} {'is' if len(missing) == 1 else 'are'} missing.{hints} "
             "Add or rename the columns; a column of missing values will do."
         )
-    twice = [name for name in names if labels.count(name) > 1]
+    twice = [name for name in names if occurs[name] > 1]
     if twice:
         raise SchemaMismatchError(
             f"Column labels must be unique, however: {list_names(twice)} occur more than once. "
             "Rename or drop the surplus columns."
         )
-    position = {label: i for i, label in enumerate(labels)}
-    return [frame.iloc[:, position[name]] for name in names]
+    found = {str(label): series for label, series in frame.items()}
+    return [found[name] for name in names]
 
 
 # ---------------------------------------------------------------------------------------------

@@ -17,8 +17,9 @@ from tabnet_auto.view.tables import table_html
 
 Display = Callable[..., Any]
 
-_FRAME_SECONDS = 0.2
-_FRAME_SHARE = 0.015
+_FRAME_SECONDS = 1 / 3
+"""With the two frames at the end no second has more than five."""
+_FRAME_SHARE = 0.01
 """Share of the time that frames may take: where one is dear, fewer are drawn."""
 _CURVE_POINTS = 150
 _HEAT_ROWS = 8
@@ -74,9 +75,8 @@ class _Panel:
         if sentence:
             self.lines.append(sentence)
         self.ended = event.kind in ("stopped", "done") or (self.ended and event.kind != "round")
-        last_epoch = event.kind == "epoch" and self.state.epoch >= self.state.max_epochs
         now = self.clock()
-        if self.ended or last_epoch or now - self.last >= self.gap:
+        if event.kind in ("stopped", "done") or now - self.last >= self.gap:
             start = self.cost()
             self.handle.update(self._bundle(), raw=True)
             self.gap = max(self.least, (self.cost() - start) / _FRAME_SHARE)
