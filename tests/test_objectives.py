@@ -35,7 +35,7 @@ def test_the_metric_decides_what_is_learned(metric, tmp_path):
     assert np.median(predicted) == pytest.approx(best, rel=0.2)
     # Nothing is to be known of a row, so one number scores about as well as can be.
     constant = learned.metric.score(y, np.full(len(y), best))
-    assert learned.oof_score < 1.15 * constant
+    assert learned.oof_score < 1.25 * constant
     learned.save(tmp_path)
     again = load(tmp_path)
     assert again.objective == learned.objective

@@ -145,7 +145,7 @@ def test_a_notebook_gets_one_output_at_most_five_times_a_second():
 
 def test_no_second_has_more_than_five_frames():
     cell, clock, shown = Cell(), Clock(), []
-    listener = notebook_progress(display=cell, clock=clock)
+    listener = notebook_progress(display=cell, clock=clock, cost=Clock())
     events = [Event("epoch", 0.0, epoch(number)) for number in range(1, 31)] * 10
     events += [Event("stopped", 0.0, {"reason": "converged"}), Event("note", 0.0, {"text": "a"})]
     events += [Event("note", 0.0, {"text": "b"}), Event("done", 0.0, {})]
