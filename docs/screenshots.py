@@ -29,7 +29,7 @@ from live_screenshots import PATIENCE, live_pictures
 STYLE = ".ta-nav { position: static } .ta-section, .ta-detail:not(:empty) { padding: 1rem 1.25rem }"
 IMAGES = Path(__file__).resolve().parent / "images"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-MOST_BYTES = 200_000
+MOST_BYTES = 250_000
 WIDTH, HEIGHT = 1180, 900
 SECTIONS = (
     "overview", "leaderboard", "search", "curves", "attention", "steps", "rows", "cohorts", "trust",
