@@ -2,8 +2,8 @@
  *
  * Two neighbours along the depth of a product lie in the place of one number, the first in its
  * lower half: one instruction then multiplies and adds twice as many, or a whole tile of them.
- * Worth it where the CPU has such instructions; elsewhere the same numbers come slower. Pairs are made from single precision,
- * and nothing else knows of bf16.
+ * Worth it where the CPU has such instructions; elsewhere the same numbers come slower. Pairs are
+ * made from single precision, and nothing else knows of bf16.
  */
 #ifndef PAIRS_H
 #define PAIRS_H
@@ -96,7 +96,10 @@ static void product_of_pairs(const float *a, int64_t row, int64_t term, const fl
 /* ---- nearly single precision: a number is its bf16 and the bf16 of what that leaves ---- */
 
 /* Pairs of a row's part, and numbers of scratch that product_of_parts() needs. */
-static inline int64_t part_of(int64_t depth) { return (depth + 2 * LANES - 1) / (2 * LANES) * LANES; }
+static inline int64_t part_of(int64_t depth)
+{
+    return (depth + 2 * LANES - 1) / (2 * LANES) * LANES;
+}
 static inline int64_t parts_scratch(int64_t ld_b, int64_t n_rows, int64_t depth)
 {
     return 3 * part_of(depth) * (n_rows + ld_b);
