@@ -91,8 +91,9 @@ def take_tabs(page: Page, name: str, save: Save) -> None:
 
 
 def change_a_cell(board) -> None:
-    """Put another number into the first box that holds one."""
-    for box in board.locator(".widget-text input[type=text]:visible").all():
+    """Make who the row is of older, or put another number into the first box that holds one."""
+    age = board.get_by_label("age", exact=True).filter(visible=True)
+    for box in [*age.all(), *board.locator(".widget-text input[type=text]:visible").all()]:
         if box.input_value().replace(".", "").isdigit():
             box.fill(str(1 + int(1.1 * float(box.input_value()))))
             box.press("Enter")

@@ -1,6 +1,6 @@
 """Make the pictures in docs/images: every view of page and dashboard, on three tables.
 
-    python docs/screenshots.py [--data ../shared/data] [--rows 1500]
+    python docs/screenshots.py [--data ../shared/data] [--rows 1500] [--images docs/images]
 
 Needs the development packages and a Chromium (CHROMIUM=path). Where the folder of data sets is
 missing, only the made-up table of 300 columns is shown.
@@ -12,6 +12,7 @@ import argparse
 import os
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from tabnet_auto.result.fit import FitResult
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 from data import DEFAULT, read_split  # the data sets' reader is shared with the benchmarks
-from live_screenshots import PATIENCE, live_pictures
+from live_screenshots import PATIENCE, Save, live_pictures
 
 # Away with the standing bar, which would lie over the pictures; some air around each section.
 STYLE = ".ta-nav { position: static } .ta-section, .ta-detail:not(:empty) { padding: 1rem 1.25rem }"
@@ -42,8 +43,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=DEFAULT, help="folder of data sets")
     parser.add_argument("--rows", type=int, default=1500, help="rows of each table, at most")
+    parser.add_argument("--images", type=Path, default=IMAGES, help="folder of the pictures")
     arguments = parser.parse_args()
-    IMAGES.mkdir(parents=True, exist_ok=True)
+    arguments.images.mkdir(parents=True, exist_ok=True)
+    save = partial(save_in, arguments.images)
     with tempfile.TemporaryDirectory() as folder:
         fits = fit_tables(arguments.data, arguments.rows)
         pages = {name: fit.report(Path(folder) / f"{name}.html") for name, (fit, _) in fits.items()}
@@ -58,7 +61,7 @@ def main() -> None:
                     page.goto(path.as_uri())
                     page.wait_for_selector("html.ta-ready")
                     page.add_style_tag(content=STYLE)
-                    take(page, name, scheme)
+                    take(page, name, scheme, save)
                     page.close()
             live_pictures(browser, fits, Path(folder), save)
             browser.close()
@@ -98,7 +101,7 @@ def wide_table(n_rows: int) -> tuple[str, pd.DataFrame, pd.DataFrame]:
     return "failure", draw(n_rows, 0.0), draw(n_rows // 2, 0.4)
 
 
-def take(page: Page, name: str, scheme: str) -> None:
+def take(page: Page, name: str, scheme: str, save: Save) -> None:
     """Take a picture of every section; in dark only of what has colours of its own."""
     dark = scheme == "dark"
     for section in ("attention", "rows") if dark else SECTIONS:
@@ -111,9 +114,9 @@ def take(page: Page, name: str, scheme: str) -> None:
         save(f"{name}-row", page.locator(".ta-detail").screenshot())
 
 
-def save(name: str, picture: bytes) -> None:
+def save_in(folder: Path, name: str, picture: bytes) -> None:
     """Write a picture that is small enough for a repository."""
-    path = IMAGES / f"{name}.png"
+    path = folder / f"{name}.png"
     if len(picture) > MOST_BYTES:
         message = f"{path.name} has {len(picture):,} bytes, more than {MOST_BYTES:,}"
         raise SystemExit(message)

@@ -46,7 +46,7 @@ fit.attention
 # %% [markdown]
 # ## Ask it
 # Controls for fold, step and rows, what-if, cohorts and threshold; without a running kernel the
-# page above stands in for them.
+# whole report stands in for them, with explorers of its own.
 
 # %%
 fit.dashboard(train)

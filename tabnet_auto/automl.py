@@ -100,8 +100,9 @@ def auto_fit(
         of training and validation row positions among the rows that have a target.
     groups, time, weight
         Columns that say which rows belong together, in which order rows came (folds then go
-        forward in time), and how much each row counts. They are not learned from. With groups
-        and time both, folds go forward and learn from no group that they validate on.
+        forward in time), and how much each row counts. They are not learned from. Rows without a
+        group are kept together. With groups and time both, folds go forward and learn from no
+        group that they validate on.
     class_weight
         ``"balanced"``, or weights by label, 1 where none is given: how much a class counts in
         what is learned. Scores count all classes alike.
@@ -121,9 +122,9 @@ def auto_fit(
         ``"extra_trees"``, ``"random_forest"``, ``"linear"``) and scikit-learn estimators. None
         means the preset's own (``fast`` and ``best`` have ``"hist_gradient_boosting"``, ``best``
         ``"extra_trees"`` as well), ``()`` none, ``"installed"`` the histogram boosting and each
-        booster that is installed. Boosters by name minimise what the networks do (CatBoost the
-        squared error in place of Poisson and gamma deviance), and stop where that loss on the
-        fold's validation rows is best; estimators are fitted as they are set up, on the scale
+        booster that is installed. Boosters by name minimise what the networks do (CatBoost in
+        place of the gamma deviance a Tweedie deviance close to it), and stop where that loss on
+        the fold's validation rows is best; estimators are fitted as they are set up, on the scale
         and with the weights that the metric asks for. Folds run side by side under
         ``joblib.parallel_config(n_jobs=...)``.
     blend
@@ -181,7 +182,7 @@ def auto_fit(
     given = given.after(examine(audit, *given[:4], folds, trace, time_limit))
     split = split_rows(given, folds, settings, times, computed_on, seed)
     trace.note(problem, *given.schema.notes, *fold_notes(given, split, folds))
-    split, settings = _fit_into_memory(split, settings, given, recipes, computed_on, trace)
+    split, settings = _fit_into_memory(split, settings, given, recipes, pseudo, computed_on, trace)
     encoder, learned = encode(given, split, settings.encode)
     later = encode_test(encoder, given.test, trace)
     resolved = _plan(trace, learned, settings, computed_on, time_limit)
@@ -241,12 +242,18 @@ def _fit_into_memory(
     settings: Preset,
     given: Given,
     recipes: Sequence[Recipe],
+    threshold: float | None,
     device: torch.device,
     trace: Trace,
 ) -> tuple[Folds, Preset]:
-    """Let settings and seeds give way to the memory there is, companions' needs included."""
-    views = {recipe.view for recipe in recipes}
-    return fit_into_memory(split, given.schema, settings, given.test, views, device, trace)
+    """Let settings and seeds give way to the memory there is.
+
+    Companions need some, and so do test rows that are to be labelled, from a ``threshold``.
+    """
+    views, labels = {recipe.view for recipe in recipes}, threshold is not None
+    return fit_into_memory(
+        split, given.schema, settings, given.test, views, device, trace, labels=labels
+    )
 
 
 def _plan(

@@ -13,6 +13,7 @@ from tabnet_auto.cli_options import (
     FILE,
     FOLDER,
     OUT_FILE,
+    VALUES_OPTION,
     class_weight,
     fit_options,
     with_fold_plan,
@@ -23,6 +24,7 @@ from tabnet_auto.errors import InputError, TabNetAutoError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from tabnet_auto.kaggle.submission import Values
     from tabnet_auto.result.fit import FitResult
 
 
@@ -105,6 +107,7 @@ def _learn(
     *,
     test: Path | None,
     sample: Path | None,
+    values: Values = "auto",
     out: Path,
     quiet: bool,
     **options: Any,
@@ -129,7 +132,9 @@ def _learn(
     _oof_frame(learned).to_csv(out / "oof.csv", index=False)
     learned.report(out / "report.html")
     if test_frame is not None:
-        learned.submission(test_frame, sample=sample_frame, path=out / "submission.csv")
+        learned.submission(
+            test_frame, sample=sample_frame, path=out / "submission.csv", values=values
+        )
     return learned
 
 
@@ -174,6 +179,7 @@ def _load(folder: Path) -> FitResult:
 @click.argument("test", type=FILE)
 @click.option("--proba", is_flag=True, help="A probability for each class instead of labels.")
 @click.option("--sample", type=FILE, help="Write a submission in the form of this file.")
+@VALUES_OPTION
 @click.option(
     "--out",
     type=OUT_FILE,
@@ -181,7 +187,9 @@ def _load(folder: Path) -> FitResult:
     show_default=True,
     help="File to write.",
 )
-def predict(folder: Path, test: Path, *, proba: bool, sample: Path | None, out: Path) -> None:
+def predict(
+    folder: Path, test: Path, *, proba: bool, sample: Path | None, values: Values, out: Path
+) -> None:
     """Predict the rows of TEST with the model that `tabnet-auto fit` left in DIR.
 
     \b
@@ -198,7 +206,7 @@ def predict(folder: Path, test: Path, *, proba: bool, sample: Path | None, out: 
         raise click.UsageError("--sample decides the form of the predictions; leave out --proba.")
     learned, frame = _load(folder), read_frame(test)
     if sample is not None:
-        learned.submission(frame, sample=read_frame(sample), path=out)
+        learned.submission(frame, sample=read_frame(sample), path=out, values=values)
     elif proba:
         if learned.task == "regression":
             raise click.UsageError("--proba needs classes, but this model predicts values.")

@@ -118,10 +118,19 @@ def class_weight(
 
 _Options = tuple[Callable[[Any], Any], ...]
 
+VALUES_OPTION = click.option(
+    "--values",
+    type=click.Choice(("auto", "labels", "probabilities")),
+    default="auto",
+    show_default=True,
+    help="What the submission holds; auto: what the values of the sample look like.",
+)
+
 _FILES: _Options = (
     click.option("--target", required=True, metavar="COLUMN", help="The column to predict."),
     click.option("--test", type=FILE, help="Rows to predict; writes OUT/submission.csv."),
     click.option("--sample", type=FILE, help="Sample submission that the submission must fit."),
+    VALUES_OPTION,
     click.option(
         "--out", type=FOLDER, default="tabnet-auto-run", show_default=True, help="Output folder."
     ),

@@ -22,6 +22,10 @@ NUMBER_SHARE = 0.90
 """Share of the cells of a text column that must be numbers for it to be numeric."""
 DATE_SHARE = 0.95
 """The same for dates."""
+MAX_WHOLE = 2**53
+"""Up to here floats hold every whole number."""
+KEPT_SHARE = 0.95
+"""Share of the distinct whole numbers beyond that must stay distinct as floats."""
 MAX_LEVELS = 30
 """Levels up to which text is categorical; beyond, high-cardinality."""
 
@@ -123,6 +127,9 @@ def read_column(series: pd.Series[Any]) -> Facts:
             f"Columns must hold real numbers, text or dates, however: column {series.name!r} is "
             f"complex ({series.dtype}). Split it into its real and imaginary parts."
         )
+    if kind == "number" and _floats_lose(series):
+        origin = "whole numbers that floats cannot tell apart, read as levels"
+        return replace(read_levels(series), origin=origin)
     if kind in ("number", "duration"):
         return read_numbers(series, kind)
     if kind == "datetime":
@@ -130,6 +137,17 @@ def read_column(series: pd.Series[Any]) -> Facts:
     if kind == "text":
         return _read_text(series)
     return read_levels(series)
+
+
+def _floats_lose(series: pd.Series[Any]) -> bool:
+    """Whether many whole numbers beyond 2**53, identifiers mostly, would become the same float."""
+    if series.dtype.kind not in "iu" or series.notna().sum() == 0:
+        return False
+    if series.max() <= MAX_WHOLE and series.min() >= -MAX_WHOLE:
+        return False
+    values = to_float(series)
+    n_floats = len(pd.unique(values[~np.isnan(values)]))
+    return n_floats < KEPT_SHARE * series.nunique()
 
 
 def read_levels(series: pd.Series[Any]) -> Facts:

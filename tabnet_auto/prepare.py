@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tabnet_auto.config import EncodeConfig, Preset, is_small
 from tabnet_auto.design import UNKNOWN_CODE, Design
 from tabnet_auto.encode.encoder import Encoder, fit_encoder
+from tabnet_auto.errors import InputError
 from tabnet_auto.folds import Folds, check_fold_weights, ignored_notes, make_folds, split_notes
 from tabnet_auto.folds.offers import offer_notes
 from tabnet_auto.frames import read_frame
@@ -112,12 +113,45 @@ def fold_notes(given: Given, split: Folds, folds: object) -> list[str]:
     table, metric = given.table, given.metric
     check_fold_weights(split, table.weight)
     notes = split_notes(split, given.y, given.schema.classes)
+    notes += _undefined_notes(given, split)
     notes += ignored_notes(split, table.time)
-    if table.groups is None and table.time is None:
-        notes += offer_notes(table.frame, given.schema, given.y, folds)
+    notes += offer_notes(table, given.schema, given.y, folds)
     if table.weight is not None and not metric.weighted:
         notes.append(f"metric {metric.name!r} takes no sample_weight: scores count all rows alike")
     return notes
+
+
+def _undefined_notes(given: Given, split: Folds) -> list[str]:
+    """Say on how many folds' validation rows the metric is not defined: they are of one class.
+
+    Raises
+    ------
+    InputError
+        If it is not defined on all of them together: there would be no score.
+    """
+    metric, weight = given.metric, given.table.weight
+    if not metric.needs_two_classes:
+        return []
+    counts = np.ones(len(given.y), dtype=bool)
+    if weight is not None and metric.weighted:
+        counts = weight > 0
+    held = [split.valid[split.of_fold(fold)[0]] for fold in range(split.n_folds)]
+    found = [np.unique(given.y[rows[counts[rows]]]) for rows in held]
+    together = np.unique(np.concatenate(found))
+    if len(together) < 2:
+        classes = given.schema.classes
+        only = classes[together[0]] if classes else together[0].item()
+        raise InputError(
+            f"metric {metric.name!r} needs validation rows with different targets, however: that "
+            f"of all that count is {only!r}. Pass other folds or weights, or another metric: "
+            f"{'log_loss' if classes else metric.instead}."
+        )
+    n_alone = sum(len(own) < 2 for own in found)
+    text = (
+        f"metric {metric.name!r} is not defined on the validation rows of {n_alone} of "
+        f"{split.n_folds} folds, whose target is one: these folds have no score of their own"
+    )
+    return [text] if n_alone else []
 
 
 def encode(given: Given, split: Folds, config: EncodeConfig) -> tuple[Encoder, Task]:

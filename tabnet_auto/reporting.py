@@ -18,7 +18,13 @@ from tabnet_auto.auditing.record import Audit
 from tabnet_auto.companions.train import Companion
 from tabnet_auto.ensemble.blend import AnyBlend
 from tabnet_auto.evidence.record import Evidence
-from tabnet_auto.evidence.shown import shown_cohorts, shown_drift, shown_rows, shown_steps
+from tabnet_auto.evidence.shown import (
+    Decide,
+    shown_cohorts,
+    shown_drift,
+    shown_rows,
+    shown_steps,
+)
 from tabnet_auto.folds import Folds
 from tabnet_auto.metrics import Metric
 from tabnet_auto.schema import Schema
@@ -266,8 +272,10 @@ def report_data(
     )
 
 
-def with_evidence(data: ReportData, schema: Schema, trace: Trace, evidence: Evidence) -> ReportData:
-    """Add what was seen on real rows, and the plan."""
+def with_evidence(
+    data: ReportData, schema: Schema, trace: Trace, evidence: Evidence, decide: Decide
+) -> ReportData:
+    """Add what was seen on real rows, labelled as ``decide`` says, and the plan."""
     n_rows = trace.of("plan")[-1]["n_rows"]
     audit = Audit.from_trace(trace)
     return replace(
@@ -275,7 +283,7 @@ def with_evidence(data: ReportData, schema: Schema, trace: Trace, evidence: Evid
         audit=None if audit is None else audit.shown(),
         plan=plan_facts(trace),
         step_work=shown_steps(evidence, schema),
-        rows=shown_rows(evidence, schema, n_rows),
+        rows=shown_rows(evidence, schema, n_rows, decide),
         cohorts=shown_cohorts(evidence),
         drift=shown_drift(evidence, data.predictions),
     )

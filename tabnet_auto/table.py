@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,14 @@ from tabnet_auto.cells import family, plain_cell, to_float, to_text
 from tabnet_auto.dates import parse_datetime, prefers_day_first
 from tabnet_auto.errors import InputError
 from tabnet_auto.frames import read_frame, resolve_column
+from tabnet_auto.schema import Schema
 from tabnet_auto.target import split_target
 
 if TYPE_CHECKING:
     import pandas as pd
+
+GIVEN_AS = "given as "
+"""How a column's reason begins, or goes on, where it serves as groups, time or weight."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +75,7 @@ def read_table(
     Raises
     ------
     InputError
-        If a column is unknown, serves twice, or holds values that its purpose does not allow.
+        If a column is unknown, is the target, or holds values that its purpose does not allow.
     """
     frame = read_frame(train)
     name = resolve_column(target, frame, "target")
@@ -87,13 +92,14 @@ def read_table(
                 f"{role} must be another column than the target, however: {role}={name!r} is the "
                 "target."
             )
+    found = _groups(kept[special["groups"]]) if "groups" in special else None
     return Table(
         frame=kept,
         target=name,
         has_target=has_target,
-        notes=notes,
-        ignore={label: f"given as {role}=" for role, label in special.items()},
-        groups=_groups(kept[special["groups"]]) if "groups" in special else None,
+        notes=(*notes, *_without_group(found)),
+        ignore=_ignored(special),
+        groups=found,
         time=read_order(kept[special["time"]]) if "time" in special else None,
         weight=_weights(kept[special["weight"]]) if "weight" in special else None,
     )
@@ -102,6 +108,31 @@ def read_table(
 def _groups(series: pd.Series[Any]) -> NDArray[Any]:
     """Return each row's group as text; rows without one are a group together."""
     return np.array([text if text is not None else "" for text in to_text(series)], dtype=object)
+
+
+def _ignored(special: dict[str, str]) -> dict[str, str]:
+    """Say of each special column what it was given as; one may serve twice."""
+    given: dict[str, list[str]] = {}
+    for role, label in special.items():
+        given.setdefault(label, []).append(f"{role}=")
+    return {label: f"{GIVEN_AS}{' and '.join(roles)}" for label, roles in given.items()}
+
+
+def special_columns(schema: Schema) -> dict[str, str]:
+    """Return the special columns of a schema by what they were given as."""
+    return {
+        role.removesuffix("="): column.name
+        for column in schema
+        if (given := column.reason.partition(GIVEN_AS)[2])
+        for role in given.split(" and ")
+    }
+
+
+def _without_group(groups: NDArray[Any] | None) -> Iterator[str]:
+    n_without = 0 if groups is None else int((groups == "").sum())
+    if n_without:
+        rows = "1 row has" if n_without == 1 else f"{n_without} rows have"
+        yield f"{rows} no value of groups=: folds keep them together, as one group"
 
 
 def read_order(series: pd.Series[Any]) -> NDArray[Any]:

@@ -58,8 +58,8 @@ def split_target(
             f"blank or infinite in all {len(frame)} rows. Check target=."
         )
     n_gone = int((~keep).sum())
-    rows = "1 row has" if n_gone == 1 else f"{n_gone} rows have"
-    notes = (f"{rows} no value of the target {target!r} and were set aside",) if n_gone else ()
+    rows, were = ("1 row has", "was") if n_gone == 1 else (f"{n_gone} rows have", "were")
+    notes = (f"{rows} no value of the target {target!r} and {were} set aside",) if n_gone else ()
     kept = frame.loc[keep].reset_index(drop=True)
     found = kept[target].astype("int64") if _widened(series) else kept[target]
     return kept.drop(columns=target), found, keep, notes

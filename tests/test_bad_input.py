@@ -260,10 +260,11 @@ def test_classes_with_fewer_rows_than_folds(frame):
     np.testing.assert_allclose(learned.oof.sum(axis=1), 1.0)
 
 
-METRICS = ["roc_auc", "average_precision", "brier", "log_loss", "accuracy", "balanced_accuracy"]
+RANKINGS = ["roc_auc", "average_precision"]
+METRICS = [*RANKINGS, "brier", "log_loss", "accuracy", "balanced_accuracy", "f1", "f1_macro", "mcc"]
 
 
-@pytest.mark.parametrize("metric", [*METRICS, "f1", "f1_macro", "mcc"])
+@pytest.mark.parametrize("metric", METRICS)
 def test_two_positives_in_five_folds(metric, capfd, tmp_path):
     rng = np.random.default_rng(0)
     y = np.zeros(300, dtype=int)
@@ -272,9 +273,11 @@ def test_two_positives_in_five_folds(metric, capfd, tmp_path):
     learned = fit(frame, folds=5, metric=metric, verbose=True)
     capfd.readouterr()
     assert "class 1 has no validation rows in 3 of 5 folds" in notes(learned)
+    said = f"{metric!r} is not defined on the validation rows of 3 of 5 folds"
+    assert (said in notes(learned)) == (metric in RANKINGS)
     assert np.isfinite(learned.oof_score)
     defined = np.isfinite(learned.fold_scores)
-    undefined = metric in METRICS[:4]
+    undefined = metric in RANKINGS
     assert defined.sum() == (2 if undefined else 5)
     board = learned.leaderboard()
     assert board[metric][0] == pytest.approx(learned.fold_scores[defined].mean())
@@ -462,3 +465,31 @@ def test_a_metric_that_takes_no_weights_says_so(frame):
     learned = fit(frame, weight="w", metric=hits)
     assert "'hits' takes no sample_weight" in notes(learned)
     assert learned.oof_score == hits(frame["y"], learned.classes_[learned.oof.argmax(axis=1)])
+
+
+def test_a_metric_that_returns_no_number_is_named(frame):
+    def printed(y, predicted):
+        del y, predicted
+
+    with pytest.raises(InputError, match="metric 'printed' must return a number, however: None"):
+        fit(frame, metric=printed)
+
+
+def test_rows_without_a_group_are_kept_together_and_said(frame):
+    frame["g"] = np.where(np.arange(90) % 3 == 0, np.nan, np.arange(90) % 9)
+    learned = fit(frame, groups="g")
+    assert "30 rows have no value of groups=: folds keep them together" in notes(learned)
+    alone = [np.isin(np.flatnonzero(frame["g"].isna()), rows) for rows in learned.folds.valid]
+    assert all(inside.all() or not inside.any() for inside in alone)
+    assert "no value of groups=" not in notes(fit(frame.fillna({"g": -1}), groups="g"))
+
+
+def test_one_row_without_a_target_was_set_aside(frame):
+    frame.loc[3, "y"] = None
+    assert "1 row has no value of the target 'y' and was set aside" in notes(fit(frame))
+
+
+@pytest.mark.parametrize("limit", [True, 0, "9", float("nan")])
+def test_a_time_limit_that_is_no_number_of_seconds(frame, limit):
+    with pytest.raises(InputError, match="time_limit must be positive seconds"):
+        fit(frame, time_limit=limit)

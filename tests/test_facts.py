@@ -69,3 +69,16 @@ def test_decimal_commas_are_noted():
 def test_complex_columns_are_refused():
     with pytest.raises(InputError, match="however: column 'x' is complex"):
         column_of(np.ones(N) * 1j)
+
+
+def test_whole_numbers_that_floats_cannot_tell_apart_are_levels():
+    low = 2**62
+    few = column_of(np.array(repeated([low, low + 1, low + 2]), dtype=np.int64))
+    assert (few.role, few.n_unique) == ("categorical", 3)
+    assert few.reason.startswith("whole numbers that floats cannot tell apart, read as levels")
+    last = np.array(2**63 - 1 - np.arange(N), dtype=np.int64)
+    assert column_of(last, "key").role == "identifier"
+    nullable = pd.array([None, *repeated([low, low + 1, low + 2], N - 1)], dtype="Int64")
+    assert column_of(nullable).role == "categorical"
+    hashes = RNG.integers(-(2**63), 2**63 - 1, N)
+    assert column_of(hashes).role == "numeric", "floats tell apart what lies far apart"

@@ -52,7 +52,7 @@ def asked(shell, monkeypatch):
 
 def test_every_option_of_the_command_line_that_is_not_about_files():
     options = {parameter.name for parameter in magic._line.params}
-    assert {parameter.name for parameter in cli.fit.params} - options == {"sample", "out"}
+    assert {parameter.name for parameter in cli.fit.params} - options == {"sample", "values", "out"}
     assert set(signature(auto_fit).parameters) - options == {"verbose", "emit"}
 
 

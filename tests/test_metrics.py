@@ -414,6 +414,21 @@ def test_rows_of_one_class_and_no_rows(name):
     assert np.isnan(metric.score(*six, weight)) == metric.needs_two_classes
 
 
+def test_what_scores_row_by_row_is_defined_on_one_class():
+    """A fold of one class has a log-loss: the classes are known, however few of them occur."""
+    y, p = np.zeros(2, dtype=np.int64), np.array([[0.5, 0.3, 0.2], [0.25, 0.7, 0.05]])
+    scores = {name: find_metric(name).score(y, p) for name in ("log_loss", "brier", "map@2",
+                                                               "top_k_accuracy@1")}  # fmt: skip
+    assert scores == pytest.approx(
+        {"log_loss": -np.log(0.5 * 0.25) / 2, "brier": (0.38 + 1.055) / 2, "map@2": 0.75,
+         "top_k_accuracy@1": 0.5}
+    )  # fmt: skip
+    assert {name for name, one in METRICS.items() if one.needs_two_classes} == {
+        "roc_auc", "roc_auc_ovr", "roc_auc_ovr_weighted", "roc_auc_ovo", "roc_auc_ovo_weighted",
+        "average_precision", "normalized_gini", "amex",
+    }  # fmt: skip
+
+
 def test_values_where_a_metric_is_not_defined():
     assert np.isnan(METRICS["r2"].score(np.ones(1), np.ones(1)))
     assert METRICS["rmsle"].score(np.ones(3), np.array([1.0, 1.0, -5.0])) > 0

@@ -209,6 +209,57 @@ def test_drift_along_time_is_said_and_offered(task):
     assert not any("drifts" in text for text in notes(fit(frame, time="day")))
 
 
+def test_groups_do_not_hide_the_time_and_time_does_not_hide_the_groups():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=300), "customer_id": rng.integers(0, 60, 300)})
+    frame["day"] = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 600, 300), "D")
+    frame["y"] = (frame["day"] - frame["day"].min()).dt.days / 300 + rng.normal(size=300)
+    offers = ("pass groups='customer_id'", "pass time='day'")
+    for options, expected in (
+        ({}, (True, True)), ({"groups": "customer_id"}, (False, True)),
+        ({"time": "day"}, (True, False)),
+        ({"groups": "customer_id", "time": "day"}, (False, False)),
+    ):  # fmt: skip
+        said = notes(fit(frame, **options))
+        assert tuple(any(text.endswith(o) for text in said) for o in offers) == expected
+
+
+@pytest.mark.parametrize("side", ["groups", "weights"])
+def test_a_fold_of_one_class_has_a_log_loss_and_no_auc(side):
+    frame = rare(200)
+    if side == "groups":  # the last of four groups is of one class
+        frame["part"] = np.where(frame["y"] == "yes", np.arange(200) % 3, np.arange(200) % 4)
+        options = {"folds": "leave_one_group_out", "groups": "part"}
+    else:
+        alone = (np.arange(200) >= 150) & (frame["y"] == "yes")
+        frame["part"] = np.where(alone, 0.0, 1.0)
+        quarters = np.split(np.arange(200), 4)
+        options = {"weight": "part", "folds": [(np.setdiff1d(range(200), q), q) for q in quarters]}
+    loss = fit(frame, metric="log_loss", **options)
+    assert np.isfinite(loss.fold_scores).all()
+    assert np.isfinite(loss.member_scores).all()
+    area = fit(frame, metric="roc_auc", **options)
+    assert np.isnan(area.fold_scores).tolist() == [False, False, False, True]
+    assert np.isfinite(area.oof_score)
+    assert np.isfinite(area.leaderboard()["roc_auc"]).all()
+    said = "not defined on the validation rows of 1 of 4 folds, whose target is one"
+    assert any(said in text for text in notes(area))
+    assert not any(said in text for text in notes(loss))
+
+
+def test_validation_rows_of_one_class_in_all_folds_are_refused_where_nothing_can_be_scored():
+    frame, events = rare(200), []
+    rows = np.flatnonzero(frame["y"] == "no")[:40]
+    folds = [(np.setdiff1d(range(200), rows), rows)]
+    match = (
+        r"'roc_auc' needs validation rows with different targets, however: .* 'no'\. .* log_loss"
+    )
+    with pytest.raises(InputError, match=match):
+        fit(frame, folds=folds, emit=events.append)
+    assert not any(event.kind == "plan" for event in events)
+    assert np.isfinite(fit(frame, folds=folds, metric="log_loss").oof_score)
+
+
 @pytest.mark.parametrize(("name", "is_time"), [("Year", True), ("construction_year", False)])
 def test_numbers_are_a_time_by_the_name_of_their_column(name, is_time):
     rng = np.random.default_rng(0)

@@ -200,3 +200,14 @@ class TestSchedule:
         seeing.run(last_epoch=4)
         for name, tensor in seeing.net.state_dict().items():
             np.testing.assert_array_equal(tensor.numpy(), trainer.net.state_dict()[name].numpy())
+
+
+def test_a_column_that_serves_twice_does_so_again(tmp_path):
+    frame = make_frame().assign(part=np.arange(150) % 7 + 1.0)
+    learned = fit(frame, groups="part", weight="part")
+    assert learned.schema["part"].reason == "given as groups= and weight="
+    loaded = load(learned.save(tmp_path)).refit_full(frame)
+    assert loaded.table.groups is not None
+    np.testing.assert_array_equal(loaded.table.weight, frame["part"])
+    same = learned.refit_full()
+    np.testing.assert_array_equal(loaded.predict_proba(frame), same.predict_proba(frame))

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from io import StringIO
 from pathlib import Path
 from time import monotonic
 from typing import Any, ClassVar
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from tabnet_auto.companions.lesson import Arrays, Fitted, Floats, Lesson, align, class_probabilities
 from tabnet_auto.companions.matrix import Matrix
-from tabnet_auto.metrics.objective import Loss
+from tabnet_auto.metrics.objective import LOG_LINK, Loss
 
 MAX_ROUNDS = 2000
 PATIENCE = 100
@@ -27,7 +28,8 @@ class Booster:
     """A trained booster in its library's own format: text, UBJSON or CatBoost's binary.
 
     ``classes`` are the positions, among ``n_classes``, of the classes that the library knows.
-    ``n_levels (d,)`` are the matrix's columns as in :class:`Matrix`.
+    ``n_levels (d,)`` are the matrix's columns as in :class:`Matrix`; values were learned
+    from a ``center`` in a ``unit``.
     """
 
     library: str
@@ -36,6 +38,8 @@ class Booster:
     n_levels: tuple[int, ...]
     classes: NDArray[np.int64]
     n_classes: int
+    center: float = 0.0
+    unit: float = 1.0
 
     kind: ClassVar[str] = "booster"
 
@@ -43,6 +47,12 @@ class Booster:
     def rounds(self) -> int:
         """Boosting rounds up to the best."""
         return self.n_rounds
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """Settings that CatBoost chose by how many rows and rounds it was given."""
+        params = self._model.get_all_params()
+        return {name: params[name] for name in CATBOOST_CHOOSES if name in params}
 
     @cached_property
     def _model(self) -> Any:
@@ -56,7 +66,7 @@ class Booster:
         raw = _PREDICTORS[self.library](self._model, matrix, bool(self.n_classes))
         predicted = np.asarray(raw, dtype=np.float64)
         if not self.n_classes:
-            return predicted
+            return predicted * self.unit + self.center
         return align(class_probabilities(predicted), self.classes, self.n_classes)
 
     def to_arrays(self) -> Arrays:
@@ -68,11 +78,13 @@ class Booster:
             "n_levels": np.array(self.n_levels),
             "classes": self.classes,
             "n_classes": np.array(self.n_classes),
+            "scale": np.array([self.center, self.unit]),
         }
 
 
 def booster_from_arrays(arrays: Arrays) -> Booster:
     """Read back what :meth:`Booster.to_arrays` returned."""
+    center, unit = arrays["scale"].tolist()
     return Booster(
         library=arrays["library"].tobytes().decode(),
         blob=arrays["blob"],
@@ -80,6 +92,8 @@ def booster_from_arrays(arrays: Arrays) -> Booster:
         n_levels=tuple(arrays["n_levels"].tolist()),
         classes=arrays["classes"],
         n_classes=arrays["n_classes"].item(),
+        center=center,
+        unit=unit,
     )
 
 
@@ -87,11 +101,13 @@ def _booster(library: str, blob: bytes | bytearray, rounds: int, lesson: Lesson)
     classes = np.arange(lesson.n_classes)
     data = np.frombuffer(bytes(blob), dtype=np.uint8)
     levels = lesson.train.matrix.n_levels
-    return Booster(library, data, max(rounds, 1), levels, classes, lesson.n_classes)
+    return Booster(
+        library, data, max(rounds, 1), levels, classes, lesson.n_classes, lesson.center, lesson.unit
+    )
 
 
-# What the libraries call the losses of values, and how XGBoost measures them. CatBoost predicts the
-# raw sum, so those with a log link are left to the squared error there.
+# What the libraries call the losses of values, and how XGBoost measures them. CatBoost has no gamma
+# deviance: Tweedie's comes as near to it as its power comes to 2.
 LIGHTGBM_LOSSES: dict[Loss, str] = {
     "squared": "regression", "absolute": "regression_l1", "pinball": "quantile",
     "poisson": "poisson", "gamma": "gamma",
@@ -101,7 +117,14 @@ XGBOOST_LOSSES: dict[Loss, tuple[str, str]] = {
     "pinball": ("reg:quantileerror", "quantile"), "poisson": ("count:poisson", "poisson-nloglik"),
     "gamma": ("reg:gamma", "gamma-nloglik"),
 }  # fmt: skip
-CATBOOST_LOSSES: dict[Loss, str] = {"absolute": "MAE", "pinball": "Quantile:alpha={}"}
+CATBOOST_LOSSES: dict[Loss, str] = {
+    "squared": "RMSE", "absolute": "MAE", "pinball": "Quantile:alpha={}", "poisson": "Poisson",
+    "gamma": "Tweedie:variance_power=1.99",
+}  # fmt: skip
+CATBOOST_CHOOSES = ("learning_rate", "leaf_estimation_iterations")
+"""Fewer rounds and no validation rows would mean other ones, for which so many are too many."""
+_CATBOOST_LOG_LINK = frozenset(CATBOOST_LOSSES[loss].partition(":")[0] for loss in LOG_LINK)
+"""A saved model names its loss: these add up the logarithm of what they predict."""
 
 
 # --- LightGBM -------------------------------------------------------------------------------------
@@ -111,6 +134,7 @@ def train_lightgbm(lesson: Lesson) -> Fitted:
     """Learn one fold with LightGBM."""
     import lightgbm as lgb
 
+    lesson = lesson.standardized()
     values = LIGHTGBM_LOSSES[lesson.objective.loss]
     objective = {0: values, 2: "binary"}.get(lesson.n_classes, "multiclass")
     params = {
@@ -181,6 +205,7 @@ def train_xgboost(lesson: Lesson) -> Fitted:
     """Learn one fold with XGBoost."""
     import xgboost as xgb
 
+    lesson = lesson.standardized()
     values, measured = XGBOOST_LOSSES[lesson.objective.loss]
     objective, loss = {0: values, 2: "binary:logistic"}, {0: measured, 2: "logloss"}
     params = {
@@ -249,7 +274,8 @@ def train_catboost(lesson: Lesson) -> Fitted:
     """Learn one fold with CatBoost."""
     import catboost
 
-    values = CATBOOST_LOSSES.get(lesson.objective.loss, "RMSE").format(lesson.objective.quantile)
+    lesson = lesson.standardized()
+    values = CATBOOST_LOSSES[lesson.objective.loss].format(lesson.objective.quantile)
     loss = {0: values, 2: "Logloss"}.get(lesson.n_classes, "MultiClass")
     params = {
         "loss_function": loss, "iterations": MAX_ROUNDS, "random_seed": lesson.seed % (2**31),
@@ -259,13 +285,16 @@ def train_catboost(lesson: Lesson) -> Fitted:
         params["classes_count"] = lesson.n_classes
     train = _pool(lesson.train.matrix, lesson.train.y, lesson.train.weight)
     if lesson.valid is None:
-        model = catboost.CatBoost(params | {"iterations": lesson.n_rounds or MAX_ROUNDS})
-        model.fit(train)
+        kept = lesson.like.chosen if isinstance(lesson.like, Booster) else {}
+        rounds = {"iterations": lesson.n_rounds or MAX_ROUNDS}
+        model = catboost.CatBoost(params | kept | rounds)
+        model.fit(train, log_cerr=StringIO())
         return _catboost(model, lesson)
     valid = _pool(lesson.valid.matrix, lesson.valid.y, lesson.valid.weight)
     stop = [_CatBoostClock(lesson.seconds)] if lesson.seconds is not None else None
+    # Which classes a fold lacks has been said: CatBoost would say it to the terminal.
     model = catboost.CatBoost(params | {"od_type": "Iter", "od_wait": PATIENCE})
-    model.fit(train, eval_set=valid, use_best_model=True, callbacks=stop)
+    model.fit(train, eval_set=valid, use_best_model=True, callbacks=stop, log_cerr=StringIO())
     return _catboost(model, lesson)
 
 
@@ -305,8 +334,9 @@ def _read_catboost(blob: bytes) -> Any:
 
 
 def _predict_catboost(model: Any, matrix: Matrix, is_class: bool) -> Any:  # noqa: FBT001
-    kind = "Probability" if is_class else "RawFormulaVal"
-    return model.predict(_pool(matrix), prediction_type=kind)
+    loss = model.get_all_params()["loss_function"].partition(":")[0]
+    kind = "Exponent" if loss in _CATBOOST_LOG_LINK else "RawFormulaVal"
+    return model.predict(_pool(matrix), prediction_type="Probability" if is_class else kind)
 
 
 _READERS: dict[str, Callable[[bytes], Any]] = {

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabnet_auto.companions.matrix import Matrix
-from tabnet_auto.metrics.objective import SQUARED, Loss, Objective
+from tabnet_auto.metrics.objective import LOG_LINK, SQUARED, Loss, Objective
 
 Floats = NDArray[np.float64]
 Arrays = dict[str, NDArray[Any]]
@@ -38,10 +38,11 @@ class Rows:
 class Lesson:
     """One fold for one companion.
 
-    ``n_classes`` is 0 for values, of which ``objective`` says the loss. Boosters stop where the
-    loss on ``valid`` is best, as the networks do, and at the latest after ``seconds``; with
-    ``n_rounds`` they train exactly so many rounds, without validation rows. ``n_threads`` is how
-    many threads they may use.
+    ``n_classes`` is 0 for values, of which ``objective`` says the loss; they are measured from a
+    ``center`` in a ``unit``. Boosters stop where the loss on ``valid`` is best, as the networks do,
+    and at the latest after ``seconds``; with ``n_rounds`` they train exactly so many rounds,
+    without validation rows, by the settings of the fold's member that they are to be ``like``.
+    ``n_threads`` is how many threads they may use.
     """
 
     train: Rows
@@ -51,12 +52,39 @@ class Lesson:
     n_threads: int
     seconds: float | None = None
     n_rounds: int | None = None
+    like: Fitted | None = None
     objective: Objective = SQUARED
+    center: float = 0.0
+    unit: float = 1.0
 
     @property
     def n_outputs(self) -> int:
         """Trees that a boosting round grows: one, or one a class where there are several."""
         return self.n_classes if self.n_classes > 2 else 1
+
+    def standardized(self) -> Lesson:
+        """Return the lesson with values measured by the mean and the spread of the training rows'.
+
+        Every loss is the same then; what libraries do with them is not. They keep targets in
+        single precision (LightGBM, XGBoost), and where logarithms are learned, begin far from
+        them (CatBoost) or ask for a least weight of a leaf (XGBoost). Logarithms know no center.
+        """
+        if self.n_classes:
+            return self
+        y, weight = self.train.y, self.train.weight
+        center = float(np.average(y, weights=weight))
+        unit = float(np.sqrt(np.average(np.square(y - center), weights=weight)))
+        if self.objective.loss in LOG_LINK:
+            center, unit = 0.0, center
+        return self._measured(center, unit or 1.0)
+
+    def _measured(self, center: float, unit: float) -> Lesson:
+        def measured(rows: Rows) -> Rows:
+            return replace(rows, y=(rows.y - center) / unit)
+
+        valid = None if self.valid is None else measured(self.valid)
+        train = measured(self.train)
+        return replace(self, train=train, valid=valid, center=center, unit=unit)
 
     def sample(self, share: float) -> Lesson:
         """Return the lesson with a random share of its training rows."""
@@ -84,6 +112,47 @@ class Fitted(Protocol):
 
 
 Train = Callable[[Lesson], Fitted]
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """What there is to learn from rows of one target: the target.
+
+    ``target (1,)`` is a class's position among ``n_classes``, or with 0 of them a value.
+    """
+
+    target: NDArray[Any]
+    n_classes: NDArray[np.int64]
+
+    kind: ClassVar[str] = "constant"
+
+    @property
+    def rounds(self) -> int:
+        """0: nothing is boosted."""
+        return 0
+
+    def predict(self, x: Floats) -> Floats:
+        """Return the class with certainty ``(n, n_classes)``, or the value ``(n,)``."""
+        if not self.n_classes.item():
+            return np.full(len(x), self.target.item(), dtype=np.float64)
+        return align(np.ones((len(x), 1)), self.target, self.n_classes.item())
+
+    def to_arrays(self) -> Arrays:
+        """Return named arrays from which it is rebuilt."""
+        return dict(vars(self))
+
+
+def constant_from_arrays(arrays: Arrays) -> Constant:
+    """Read back what :meth:`Constant.to_arrays` returned."""
+    return Constant(**arrays)
+
+
+def teach(train: Train, lesson: Lesson) -> Fitted:
+    """Train on a lesson, unless its training rows have one target: many libraries refuse them."""
+    first = lesson.train.y[:1]
+    if (lesson.train.y == first).all():
+        return Constant(first, np.array(lesson.n_classes))
+    return train(lesson)
 
 
 def align(p: Floats, positions: NDArray[np.integer], n_classes: int) -> Floats:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tabnet_auto.companions.boosters import booster_from_arrays
 from tabnet_auto.companions.estimators import Estimator
-from tabnet_auto.companions.lesson import Arrays, Fitted
+from tabnet_auto.companions.lesson import Arrays, Fitted, constant_from_arrays
 from tabnet_auto.companions.linear import linear_from_arrays
 from tabnet_auto.companions.train import Companion
 from tabnet_auto.companions.trees import boosted_from_arrays, forest_from_arrays
@@ -18,6 +18,7 @@ _READERS: dict[str, Callable[[Arrays], Fitted]] = {
     "boosted trees": boosted_from_arrays,
     "forest": forest_from_arrays,
     "linear": linear_from_arrays,
+    "constant": constant_from_arrays,
 }
 
 

@@ -19,9 +19,9 @@ from tabnet_auto.errors import InputError, NotInstalledError, did_you_mean
 class Recipe:
     """How a companion is trained in one fold.
 
-    ``view`` names how it sees the rows; ``package`` what must be installed; a recipe with a
-    ``clock`` keeps to a lesson's seconds by itself; ``weighted`` says whether sample weights
-    reach it.
+    ``view`` names how it sees the rows; ``package`` what must be installed, ``module`` where it
+    is imported from; a recipe with a ``clock`` keeps to a lesson's seconds by itself;
+    ``weighted`` says whether sample weights reach it.
     """
 
     name: str
@@ -31,6 +31,11 @@ class Recipe:
     module: str = "sklearn"
     clock: bool = False
     weighted: bool = True
+
+    @property
+    def is_installed(self) -> bool:
+        """Whether its package is there; it is not imported yet."""
+        return find_spec(self.module.partition(".")[0]) is not None
 
 
 def _extra_trees(lesson: Lesson) -> Fitted:
@@ -58,13 +63,15 @@ def _linear(lesson: Lesson) -> Fitted:
 COMPANIONS: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
-        Recipe("hist_gradient_boosting", train_hist, "trees", clock=True),
+        Recipe(
+            "hist_gradient_boosting", train_hist, "trees", module="sklearn.ensemble", clock=True
+        ),
         Recipe("lightgbm", train_lightgbm, "trees", "lightgbm", "lightgbm", clock=True),
         Recipe("xgboost", train_xgboost, "trees", "xgboost", "xgboost", clock=True),
         Recipe("catboost", train_catboost, "trees", "catboost", "catboost", clock=True),
-        Recipe("extra_trees", _extra_trees, "trees"),
-        Recipe("random_forest", _random_forest, "trees"),
-        Recipe("linear", _linear, "dense"),
+        Recipe("extra_trees", _extra_trees, "trees", module="sklearn.ensemble"),
+        Recipe("random_forest", _random_forest, "trees", module="sklearn.ensemble"),
+        Recipe("linear", _linear, "dense", module="sklearn.linear_model"),
     )
 }
 """Companions by name. ``linear`` is a logistic or a ridge regression."""
@@ -114,7 +121,7 @@ def _spelled_out(companions: Iterable[object]) -> Iterator[object]:
     """Yield the entries, and in place of ``INSTALLED`` what it stands for."""
     for entry in companions:
         if isinstance(entry, str) and entry == INSTALLED:
-            yield from (name for name in BOOSTERS if find_spec(COMPANIONS[name].module))
+            yield from (name for name in BOOSTERS if COMPANIONS[name].is_installed)
         else:
             yield entry
 
@@ -130,7 +137,7 @@ def _by_name(name: str) -> Recipe:
             f"estimator, however: {name!r}.{did_you_mean(name, [*COMPANIONS, INSTALLED])}"
         )
     recipe = COMPANIONS[name]
-    if find_spec(recipe.module) is None:
+    if not recipe.is_installed:
         raise NotInstalledError(
             f"Companion {name!r} needs the package {recipe.package}, however: it is not "
             f"installed. Run: pip install {recipe.package}"

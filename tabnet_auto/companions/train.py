@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
 from time import monotonic
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tabnet_auto.companions.lesson import Fitted, Floats, Lesson, Rows
+from tabnet_auto.companions.lesson import Fitted, Floats, Lesson, Rows, teach
 from tabnet_auto.companions.matrix import VIEWS
 from tabnet_auto.companions.table import COMPANIONS, Recipe
 from tabnet_auto.design import Design, Layout, MemberTables
@@ -50,8 +51,9 @@ class Companion:
 
     @property
     def rounds(self) -> int:
-        """Median number of boosting rounds over the folds; 0 for what does not boost."""
-        return int(np.median([member.rounds for member in self.members]))
+        """Median number of boosting rounds over the folds that boosted; 0 where none did."""
+        boosted = [member.rounds for member in self.members if member.rounds]
+        return int(np.median(boosted)) if boosted else 0
 
     def predict(
         self, design: Design, layout: Layout, tables: MemberTables, objective: Objective
@@ -240,8 +242,9 @@ def _expected(recipe: Recipe, lesson: Lesson, enough: float, short: float) -> fl
 
 def _timed(recipe: Recipe, lesson: Lesson, share: float) -> float:
     """Train on a share of the rows, and return how many seconds that took."""
+    import_module(recipe.module)  # takes as long for a share of the rows as for all
     pilot, start = replace(lesson.sample(share), seconds=0.0), monotonic()
-    recipe.train(pilot)
+    teach(recipe.train, pilot)
     return monotonic() - start
 
 
@@ -272,7 +275,7 @@ def _learn(train: Callable[[Lesson], Fitted], lesson: Lesson) -> tuple[Fitted, F
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(lesson.n_threads):
-        member = train(lesson)
+        member = teach(train, lesson)
         valid = lesson.train.matrix.x[:0] if lesson.valid is None else lesson.valid.matrix.x
         return member, lesson.objective.restored(member.predict(valid))
 
@@ -280,7 +283,7 @@ def _learn(train: Callable[[Lesson], Fitted], lesson: Lesson) -> tuple[Fitted, F
 def refit_companion(companion: Companion, task: Task, *, n_threads: int) -> Companion:
     """Learn from all rows of ``task``, whose one fold holds no row out.
 
-    Boosters train as many rounds as their folds did in the median.
+    Boosters train as many rounds as their folds did in the median, by the same settings.
 
     Raises
     ------
@@ -294,6 +297,9 @@ def refit_companion(companion: Companion, task: Task, *, n_threads: int) -> Comp
             f"{companion.name!r} was loaded without it. Refit before saving, or leave it out: "
             f"fit.without([{companion.name!r}])."
         )
-    lesson = replace(_lesson(recipe, task, 0, n_threads), n_rounds=companion.rounds or None)
+    like = next((member for member in companion.members if member.rounds), None)
+    lesson = replace(
+        _lesson(recipe, task, 0, n_threads), n_rounds=companion.rounds or None, like=like
+    )
     member, _ = _learn(recipe.train, lesson)
     return replace(companion, members=(member,))

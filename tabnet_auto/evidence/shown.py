@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,12 +22,18 @@ from tabnet_auto.view.report_data import (
 from tabnet_auto.view.svg import shorten
 from tabnet_auto.view.tables import DASH
 
+Decide = Callable[[Floats], NDArray[np.int64]]
+"""The rule of ``predict``: probabilities ``(n, n_classes)`` to class positions ``(n,)``."""
+
 CLASS_LETTERS = 40
 """Letters of a class beside a row, at most."""
 
 
-def shown_rows(evidence: Evidence, schema: Schema, n_rows: int) -> RowSample | None:
-    """Return the sample of rows in words; ``n_rows`` rows were to choose from."""
+def shown_rows(evidence: Evidence, schema: Schema, n_rows: int, decide: Decide) -> RowSample | None:
+    """Return the sample of rows in words.
+
+    ``n_rows`` rows were to choose from; ``decide`` names the class that is said to be predicted.
+    """
     sample = evidence.rows
     if sample is None:
         return None
@@ -35,8 +43,8 @@ def shown_rows(evidence: Evidence, schema: Schema, n_rows: int) -> RowSample | N
         held_out=[int(fold) for fold in sample.held_out],
         cells=[list(row) for row in sample.cells],
         truth=_truths(sample.truth, schema),
-        predicted=_predictions(sample.predicted, schema),
-        by_fold=[_predictions(outputs, schema) for outputs in sample.outputs],
+        predicted=_predictions(sample.predicted, schema, decide),
+        by_fold=[_predictions(outputs, schema, decide) for outputs in sample.outputs],
         error=[float(error) for error in sample.error],
         error_label="1 − probability of the truth" if is_class else "absolute error",
         levels=sample.levels,
@@ -53,14 +61,13 @@ def _truths(truth: NDArray[np.generic], schema: Schema) -> list[str]:
     return [target_number(float(value)) for value in truth]
 
 
-def _predictions(predicted: Floats, schema: Schema) -> list[str]:
-    """Return the likeliest class with its probability, or the value."""
+def _predictions(predicted: Floats, schema: Schema, decide: Decide) -> list[str]:
+    """Return the predicted class with its probability, or the value."""
     if predicted.ndim == 1:
         return [target_number(float(value)) for value in predicted]
-    best = predicted.argmax(axis=1)
     return [
         f"{shorten(schema.classes[label], CLASS_LETTERS)} ({row[label]:.0%})"
-        for label, row in zip(best, predicted, strict=True)
+        for label, row in zip(decide(predicted), predicted, strict=True)
     ]
 
 

@@ -1,9 +1,9 @@
-"""What the data suggest about the folds when the user has said nothing: said, never done."""
+"""What the data suggest about the folds where the user has not said it: said, never done."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from tabnet_auto.cells import to_float, to_text
 from tabnet_auto.dates import parse_datetime, prefers_day_first
 from tabnet_auto.folds.plan import read_plan
 from tabnet_auto.schema import Column, Schema
+from tabnet_auto.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,20 +44,26 @@ _TIME = re.compile(r"^(?:date|datetime|epoch|period|season|time|timestamp|year)$
 a construction year is a house's, not a row's."""
 
 
-def offer_notes(frame: pd.DataFrame, schema: Schema, y: NDArray[Any], folds: object) -> list[str]:
+def offer_notes(table: Table, schema: Schema, y: NDArray[Any], folds: object) -> list[str]:
     """Say which argument would keep repeated entities together, or go forward in time.
 
-    For users who have given neither groups nor time; nothing is said either where ``folds`` is
-    more than a number or an ``"auto"`` plan. ``frame`` holds the rows of ``y (n,)``.
+    Each for users who have not given it: with both, folds do both. Nothing is said where ``folds``
+    is more than a number or an ``"auto"`` plan. ``table`` holds the rows of ``y (n,)``.
     """
     plan = read_plan(folds)
     if plan is None or plan.rule != "auto" or len(y) < MIN_ROWS:
         return []
-    return [*_entities(frame, schema, plan.n_folds), *_drifts(frame, schema, y)]
+    free = [column for column in schema if column.name not in table.ignore]
+    notes: list[str] = []
+    if table.groups is None:
+        notes += _entities(table.frame, free, plan.n_folds)
+    if table.time is None:
+        notes += _drifts(table.frame, free, y, schema.classes)
+    return notes
 
 
-def _entities(frame: pd.DataFrame, schema: Schema, n_folds: int) -> Iterator[str]:
-    for column in schema:
+def _entities(frame: pd.DataFrame, columns: Iterable[Column], n_folds: int) -> Iterator[str]:
+    for column in columns:
         if not _ENTITY.search(column.name) and not _ENTITY.search(column.name.lower()):
             continue
         texts = [text for text in to_text(frame[column.name]) if text is not None]
@@ -69,10 +76,12 @@ def _entities(frame: pd.DataFrame, schema: Schema, n_folds: int) -> Iterator[str
             )
 
 
-def _drifts(frame: pd.DataFrame, schema: Schema, y: NDArray[Any]) -> Iterator[str]:
-    for column in schema:
+def _drifts(
+    frame: pd.DataFrame, columns: Iterable[Column], y: NDArray[Any], classes: tuple[Any, ...]
+) -> Iterator[str]:
+    for column in columns:
         when, there = _times(frame[column.name], column)
-        share = _between_periods(when[there], y[there], schema.classes)
+        share = _between_periods(when[there], y[there], classes)
         if share >= max(DRIFT_SHARE, DRIFT_ROWS / max(int(there.sum()), 1)):
             yield (
                 f"the target drifts along {column.name!r}: {share:.0%} of its variance lies "

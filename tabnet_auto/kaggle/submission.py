@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -65,7 +66,8 @@ def build_submission(
     - a value column for each class, named like the class or with a common prefix
       (``Status_A, Status_B``): the probability of each class.
 
-    A sample of zeros does not tell labels from probabilities: ``values`` decides.
+    A sample that holds the same whole number in all rows does not tell labels from probabilities:
+    labels are submitted, with a warning, unless ``values`` decides.
 
     Without a sample, the id column is ``id_column``, else the first column that looks like an
     identifier, else the row number; the value column is named like the target.
@@ -227,6 +229,7 @@ def _value_columns(
     column = columns[0]
     if _wants_probability(sample[column], model):
         return pd.DataFrame({column: model.probabilities(test)[:, 1]})
+    _warn_if_silent(sample[column], model)
     labels = model.labels(test)
     if model.classes and types.is_integer_dtype(sample[column].dtype):
         labels = _whole(labels)
@@ -263,6 +266,21 @@ def _wants_probability(sample: pd.Series[Any], model: _Model) -> bool:
     fraction = types.is_float_dtype(sample.dtype) and not sample.isna().all()
     written = {label for label in model.classes if isinstance(label, float)}
     return fraction and len(model.classes) == 2 and not sample.dropna().isin(written).all()
+
+
+def _warn_if_silent(sample: pd.Series[Any], model: _Model) -> None:
+    """Warn where labels are a guess: zeros stand for labels, and for probabilities as well."""
+    is_number = types.is_numeric_dtype(sample.dtype) and not types.is_bool_dtype(sample.dtype)
+    is_guess = model.values == "auto" and len(model.classes) == 2
+    if is_guess and is_number and len(found := sample.dropna().unique()) == 1:
+        warnings.warn(
+            f"Column {sample.name!r} of the sample is {found[0]} in all rows, which "
+            "does not tell labels from probabilities: labels are submitted. Where probabilities "
+            'are scored (ROC AUC, log-loss), pass values="probabilities"; values="labels" says '
+            "that labels are meant.",
+            UserWarning,
+            stacklevel=5,
+        )
 
 
 def _whole(labels: pd.Series[Any]) -> pd.Series[Any]:

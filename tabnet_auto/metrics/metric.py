@@ -44,7 +44,8 @@ class Metric:
 
     ``objective`` is what the network minimises for it, ``domain`` the targets on which it is
     defined, ``instead`` the metric to choose for others, ``tuning`` how labels are chosen, and
-    ``of_confusion`` the same score of confusion matrices ``(..., k, k)``, where it is one.
+    ``of_confusion`` the same score of confusion matrices ``(..., k, k)``, where it is one. One that
+    scores probabilities ``row_by_row`` is defined on rows of one class, too.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Metric:
     instead: str = "rmse"
     tuning: Tuning = "argmax"
     of_confusion: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
+    row_by_row: bool = False
 
     def score(
         self,
@@ -71,12 +73,12 @@ class Metric:
 
         ``prediction`` is ``(n, n_classes)`` probabilities or ``(n,)`` values; ``y`` is ``(n,)``
         class positions or values; ``classes`` are the user's labels by position. NaN where the
-        metric is not defined on these rows (one class only, say).
+        metric is not defined on these rows (:attr:`needs_two_classes`).
 
         Raises
         ------
         InputError
-            If the metric is not defined for a value of ``y``.
+            If the metric is not defined for a value of ``y``, or its function returns no number.
         """
         keyword: dict[str, Any] = {}
         if weight is not None and self.weighted:
@@ -93,7 +95,14 @@ class Metric:
         if self.need == "probabilities" and takes(self.function, "labels"):
             named = self.labels and classes is not None
             keyword["labels"] = classes if named else np.arange(prediction.shape[1])
-        return float(self.function(truth, seen, **keyword))
+        found: Any = self.function(truth, seen, **keyword)
+        try:
+            return float(found)
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"metric {self.name!r} must return a number, however: {found!r:.80}. Let the "
+                "function return one, greater for better predictions."
+            ) from error
 
     def check_target(self, y: NDArray[Any]) -> None:
         """Check that the metric is defined for every value of a target.
@@ -115,8 +124,8 @@ class Metric:
 
     @property
     def needs_two_classes(self) -> bool:
-        """Whether the metric is not defined on rows of one class."""
-        return self.need in ("positive", "probabilities")
+        """Whether the metric is not defined on rows of one class: it is of the order of rows."""
+        return self.need in ("positive", "probabilities") and not self.row_by_row
 
     def _view(self, prediction: NDArray[np.floating]) -> NDArray[Any]:
         if prediction.ndim == 1:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Loss = Literal["squared", "absolute", "pinball", "poisson", "gamma"]
-LOG_LINK: frozenset[str] = frozenset({"poisson", "gamma"})
+LOG_LINK: frozenset[Loss] = frozenset({"poisson", "gamma"})
 """Losses of a positive mean: the network's output is the logarithm of the mean."""
 MAX_LOG_MEAN = 30.0
 """Predicted means are at most e^30 times the mean of the training rows, and at least e^-30."""

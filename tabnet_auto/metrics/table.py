@@ -69,8 +69,8 @@ _PROBABILITY_METRICS = (
     Metric("normalized_gini", ranking.normalized_gini, True, "positive",
            ("binary", "regression"), domain="non_negative", instead="r2"),
     Metric("amex", ranking.amex, True, "positive", _BINARY),
-    Metric("log_loss", ranking.log_loss, False, "probabilities", _CLASSES),
-    Metric("brier", ranking.brier, False, "probabilities", _CLASSES),
+    Metric("log_loss", ranking.log_loss, False, "probabilities", _CLASSES, row_by_row=True),
+    Metric("brier", ranking.brier, False, "probabilities", _CLASSES, row_by_row=True),
 )  # fmt: skip
 
 _VALUE_METRICS = (
@@ -146,12 +146,17 @@ class Family:
         return number
 
 
+def _first_k(name: str, function: ScoreFunction, k: float) -> Metric:
+    first = partial(function, k=int(k))
+    return Metric(name, first, True, "probabilities", _MANY, row_by_row=True)
+
+
 def _map_at_k(name: str, k: float) -> Metric:
-    return Metric(name, partial(ranking.map_at_k, k=int(k)), True, "probabilities", _MANY)
+    return _first_k(name, ranking.map_at_k, k)
 
 
 def _top_k(name: str, k: float) -> Metric:
-    return Metric(name, partial(ranking.top_k_accuracy, k=int(k)), True, "probabilities", _MANY)
+    return _first_k(name, ranking.top_k_accuracy, k)
 
 
 def _f_beta(name: str, beta: float) -> Metric:

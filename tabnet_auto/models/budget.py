@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
+from typing import Any
 
 import numpy as np
 import torch
@@ -97,12 +98,14 @@ def read_time_limit(time_limit: object) -> Deadlines:
     start = monotonic()
     if time_limit is None:
         return Deadlines(start)
-    if not isinstance(time_limit, int | float | np.number) or not 0 < time_limit < np.inf:
+    is_number = isinstance(time_limit, int | float | np.number) and time_limit is not True
+    seconds: Any = time_limit  # whatever the user wrote
+    if not is_number or not 0 < seconds < np.inf:
         raise InputError(
             "time_limit must be positive seconds, or None for no limit, however: "
             f"time_limit={time_limit!r}."
         )
-    seconds = float(time_limit)
+    seconds = float(seconds)
     end = start + seconds
     kept = end - RESERVE * seconds
     return Deadlines(start, start + FIRST_SHARE * seconds, kept, kept, kept, end)

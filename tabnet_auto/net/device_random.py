@@ -12,7 +12,6 @@ import copy
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -132,16 +131,6 @@ class DeviceRandom(MemberRandom):
             finally:
                 for word, before in kept:
                     word.copy_(before)
-
-    def state(self) -> list[dict[str, Any]]:
-        """Return the generators' states as plain JSON data."""
-        words = self.words.flatten().tolist()
-        return [{**own, "word": word} for own, word in zip(super().state(), words, strict=True)]
-
-    def set_state(self, states: Sequence[dict[str, Any]]) -> None:
-        """Continue from what :meth:`state` returned."""
-        super().set_state([{k: v for k, v in own.items() if k != "word"} for own in states])
-        self.words.copy_(torch.tensor([[own["word"]] for own in states]))
 
 
 def _hash(z: Tensor) -> Tensor:

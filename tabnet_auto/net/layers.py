@@ -136,22 +136,6 @@ class MemberRandom:
             for member, state in kept:
                 self.generators[member].bit_generator.state = state
 
-    def state(self) -> list[dict[str, Any]]:
-        """Return the generators' states as plain JSON data."""
-        return [_plain(g.bit_generator.state) for g in self.generators]
-
-    def set_state(self, states: Sequence[dict[str, Any]]) -> None:
-        """Continue from what :meth:`state` returned."""
-        for generator, state in zip(self.generators, states, strict=True):
-            inner = {"state": np.array(state["state"]["state"], dtype=np.uint64)}
-            generator.bit_generator.state = {**state, "state": inner}
-
-
-def _plain(state: Any) -> Any:
-    if isinstance(state, dict):
-        return {key: _plain(value) for key, value in state.items()}
-    return state.tolist() if isinstance(state, np.ndarray) else state
-
 
 class Scales(NamedTuple):
     """How the optimiser treats a parameter: factors of its learning rate and weight decay."""

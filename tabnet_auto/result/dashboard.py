@@ -9,10 +9,12 @@ import numpy as np
 
 from tabnet_auto.errors import InputError
 from tabnet_auto.frames import read_frame
+from tabnet_auto.reporting import without_rows
 from tabnet_auto.target import encode_target, split_target
 from tabnet_auto.train.predict import forward_chunks
 from tabnet_auto.view.live.dashboard import Dashboard
 from tabnet_auto.view.live.source import Floats, Judged, RowAttention, Source
+from tabnet_auto.view.page import render_framed
 from tabnet_auto.view.place import Mode
 
 if TYPE_CHECKING:
@@ -37,7 +39,12 @@ def open_dashboard(
             "frame=None. Pass some: fit.dashboard(frame). Out-of-fold views are on the fit before "
             "refit_full()."
         )
-    return Dashboard(dashboard_source(fit), frame, fit._repr_html_, mode)
+
+    def page() -> str:
+        data = fit._report_data()  # noqa: SLF001 - a view of the fit
+        return render_framed(data if frame is not None else without_rows(data))
+
+    return Dashboard(dashboard_source(fit), frame, page, mode)
 
 
 def attend(fit: FitResult, frame: pd.DataFrame | str | Path) -> RowAttention:
@@ -82,6 +89,8 @@ def dashboard_source(fit: FitResult) -> Source:
         refitted=fit.full is not None,
         held_out=None if fit.full is not None else _held_out(fit),
         read=lambda data: read_frame(data, what="frame"),
+        decide=fit.decision.labels,
+        threshold=fit.decision.threshold,
         predict=fit._predict,  # noqa: SLF001 - a view of the fit
         attend=lambda frame: attend(fit, frame),
         truth=lambda frame: _truth(fit, frame),

@@ -177,7 +177,8 @@ class FitResult:
         """Predict ``test`` in the form of a sample submission, checked; write it if ``path``.
 
         ``id_column`` names the ids where there is no sample; ``values`` is ``"labels"`` or
-        ``"probabilities"`` where the sample's zeros do not tell which.
+        ``"probabilities"`` where the sample's zeros do not tell which: that is a warning, and
+        labels are submitted.
 
         Raises
         ------
@@ -235,9 +236,9 @@ class FitResult:
             Rows to look at, with the target or without. A model keeps none of its own: without
             a frame there are the attention per fold and the out-of-fold threshold.
         mode
-            ``"live"`` are widgets, ``"page"`` is the report's short page (batch runs),
-            ``"text"`` a summary; ``"auto"`` takes what fits where the code runs, or what the
-            environment variable ``TABNET_AUTO_DISPLAY`` says.
+            ``"live"`` are widgets, ``"page"`` is the report (batch runs; with a frame it quotes
+            training rows as :meth:`report` does), ``"text"`` a summary; ``"auto"`` takes what
+            fits where the code runs, or what the environment variable ``TABNET_AUTO_DISPLAY`` says.
 
         Raises
         ------
@@ -290,7 +291,8 @@ class FitResult:
         )  # fmt: skip
         if self.search is not None:
             data = replace(data, search=shown_search(self.search, self.oof_score))
-        return with_evidence(data, self.schema, self.trace, self.evidence)
+        decide = self.decision.labels
+        return with_evidence(data, self.schema, self.trace, self.evidence, decide)
 
     def _reproduce(self) -> str:
         return lines_of_python(self.schema.target, self.about)

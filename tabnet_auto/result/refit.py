@@ -14,7 +14,7 @@ from tabnet_auto.encode.encoder import Encoder, fit_encoder
 from tabnet_auto.errors import InputError
 from tabnet_auto.folds import Folds, group_numbers
 from tabnet_auto.result.reduce import weighty_companions
-from tabnet_auto.table import Table, read_table
+from tabnet_auto.table import Table, read_table, special_columns
 from tabnet_auto.target import encode_target
 from tabnet_auto.trace import Trace
 from tabnet_auto.train.device import choose_device
@@ -56,13 +56,8 @@ def _training_table(fit: FitResult, train: Any) -> Table:
             "Refitting needs the training table, however: a loaded model does not hold it. Pass "
             "it: fit.refit_full(train)."
         )
-    roles = {
-        role: column.name
-        for role in ("groups", "time", "weight")
-        for column in fit.schema
-        if column.reason.endswith(f"given as {role}=")
-    }
-    table = _as_learned(fit, read_table(train, fit.schema.target, **roles))
+    table = read_table(train, fit.schema.target, **special_columns(fit.schema))
+    table = _as_learned(fit, table)
     y = encode_target(table.frame[table.target], fit.schema)
     if not np.array_equal(y, fit.target):
         raise InputError(

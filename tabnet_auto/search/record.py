@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -57,21 +58,21 @@ class SearchRecord:
         return sorted(own, key=lambda trial: trial.rank)
 
     def inner_score(self) -> float:
-        """Mean over folds of the inner score of each fold's best."""
-        return float(np.mean([self.ranked(fold)[0].score for fold in range(self.n_folds)]))
+        """Mean, over folds in which it is defined, of the inner score of each fold's best."""
+        return _mean([self.ranked(fold)[0].score for fold in range(self.n_folds)])
 
     def default_score(self) -> float:
-        """Mean over folds of the inner score of the preset's own configuration."""
-        return float(np.mean([trial.score for trial in self.trials if trial.number == 0]))
+        """Mean, over the same folds, of the inner score of the preset's own configuration."""
+        return _mean([trial.score for trial in self.trials if trial.number == 0])
 
     def outcome(self, oof_score: float) -> str:
         """Say what chose, and what the choice is honestly worth."""
         stays = sum(len(self.ranked(fold)) == 1 for fold in range(self.n_folds))
         return (
-            f"inner {self.metric} {self.default_score():.4f} of the preset's own settings, "
-            f"{self.inner_score():.4f} of the chosen, which flatters what it chose; out of fold, "
-            f"on rows without a part in it, {oof_score:.4f}. The preset's own stay in {stays} of "
-            f"{self.n_folds} folds"
+            f"inner {self.metric} {_said(self.default_score())} of the preset's own settings, "
+            f"{_said(self.inner_score())} of the chosen, which flatters what it chose; out of "
+            f"fold, on rows without a part in it, {_said(oof_score)}. The preset's own stay in "
+            f"{stays} of {self.n_folds} folds"
         )
 
     def member_settings(self, fold: Sequence[int]) -> MemberSettings:
@@ -111,6 +112,15 @@ class SearchRecord:
     def to_json(self) -> dict[str, Any]:
         """Return plain data from which :func:`search_from_json` rebuilds."""
         return asdict(self)
+
+
+def _mean(scores: Sequence[float]) -> float:
+    known = [score for score in scores if not math.isnan(score)]
+    return float(np.mean(known)) if known else math.nan
+
+
+def _said(score: float) -> str:
+    return "(not defined)" if math.isnan(score) else f"{score:.4f}"
 
 
 def search_from_json(data: dict[str, Any]) -> SearchRecord:

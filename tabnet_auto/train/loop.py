@@ -92,9 +92,8 @@ class Trainer:
         n = folds.n_members
         self.members_at_once = config.members_at_once or n
         self.state = TrainState(
-            epoch=0, n_steps=0, alive=list(range(n)), current={}, optimizer={}, random=[],
-            best=weights_of(net), best_loss=[float("inf")] * n, best_score=[math.nan] * n,
-            best_epoch=[0] * n,
+            epoch=0, n_steps=0, alive=list(range(n)), best=weights_of(net),
+            best_loss=[float("inf")] * n, best_score=[math.nan] * n, best_epoch=[0] * n,
         )  # fmt: skip
 
     def first_epoch(self, until: float | None, stop: Callable[[], bool]) -> None:
@@ -288,22 +287,3 @@ class Trainer:
         self.random.select(keep)
         self.store.select(keep)
         self.targets.select(keep)
-
-    def capture(self) -> TrainState:
-        """Return the state as a record that :meth:`restore` continues from."""
-        state = self.state
-        return TrainState(
-            epoch=state.epoch, n_steps=state.n_steps, alive=list(state.alive),
-            current=weights_of(self.net), optimizer=self.optimizer.state(),
-            random=self.random.state(), best={k: v.clone() for k, v in state.best.items()},
-            best_loss=list(state.best_loss), best_score=list(state.best_score),
-            best_epoch=list(state.best_epoch),
-        )  # fmt: skip
-
-    def restore(self, state: TrainState) -> None:
-        """Continue from a captured state; the trainer must be freshly made."""
-        self._select(state.alive)
-        self.net.load_state_dict(state.current)
-        self.optimizer.set_state(state.optimizer)
-        self.random.set_state(state.random)
-        self.state = state

@@ -49,7 +49,8 @@ class Sizes:
     one member; ``token_width`` the elements of a row's tokens if no kernel spares them, else 0;
     ``companion_width`` the columns that the widest companion reads, 0 if there is none.
     ``step_stays``: a recorded step (:mod:`tabnet_auto.train.graph`) keeps its memory while the
-    rows are predicted.
+    rows are predicted. ``n_labelled`` test rows are learned from with pseudo-labels: every fold has
+    its own.
     """
 
     n_rows: int
@@ -70,6 +71,12 @@ class Sizes:
     members_at_once: int = 0
     piece_rows: int = PIECE_ROWS
     step_stays: bool = False
+    n_labelled: int = 0
+
+    @property
+    def n_learned(self) -> int:
+        """Rows that some member learns from or validates on."""
+        return self.n_rows + self.n_labelled
 
     @property
     def n_members(self) -> int:
@@ -92,14 +99,16 @@ def needed_bytes(sizes: Sizes) -> int:
 def _parts(s: Sizes) -> list[tuple[int, str]]:
     """Return what is held all along, and then what is held in turn, each with its name."""
     features, members = s.n_values + s.n_levels, s.n_members
-    encoded = (s.n_rows + s.n_test) * (8 * features + FLOAT * members * s.n_statistics)
+    encoded = (s.n_learned + s.n_test) * (8 * features + FLOAT * members * s.n_statistics)
+    outputs = s.n_rows * (3 * members + 3 * s.n_seeds * s.n_outputs)
+    labels = s.n_labelled * (3 * s.n_seeds + s.n_outputs)
     return [
         (ROW_COPIES * encoded, "encoded rows"),
-        (8 * s.n_rows * (3 * members + 3 * s.n_seeds * s.n_outputs), "folds and outputs"),
+        (8 * (outputs + labels), "folds and outputs"),
         (COPIES * FLOAT * members * s.n_parameters, "parameters"),
         ((s.members_at_once or members) * s.batch_size * FLOAT * _step_floats(s), "a step"),
         (members * min(s.piece_rows, s.n_predicted) * FLOAT * _piece_floats(s), "a prediction"),
-        (COMPANION_COPIES * 8 * max(s.n_rows, s.n_test) * s.companion_width, "a companion"),
+        (COMPANION_COPIES * 8 * max(s.n_learned, s.n_test) * s.companion_width, "a companion"),
     ]
 
 
@@ -139,7 +148,8 @@ def adapt(sizes: Sizes, available: float) -> tuple[Sizes, list[str]]:
         raise InputError(
             f"The run must fit into memory, however: it needs about {_gib(need)}, "
             f"most of it for {part}, and {_gib(available)} are available. Pass fewer rows or "
-            "columns (roles={'column': 'drop'}), fewer folds, companions=(), or preset='fast'."
+            "columns (roles={'column': 'drop'}), fewer folds, companions=(), "
+            f"{'pseudo_labels=False, ' if sizes.n_labelled else ''}or preset='fast'."
         )
     return sizes, _gave_way(wanted, sizes, available)
 
@@ -187,11 +197,14 @@ def fit_into_memory(
     views: Collection[str],
     device: torch.device,
     trace: Trace,
+    *,
+    labels: bool = False,
 ) -> tuple[Folds, Preset]:
     """Return folds and settings that fit into memory; a note says what gave way.
 
     ``test`` are the rows that are encoded beside those of the folds, if any; ``views`` say how
-    companions see the rows, ``"trees"`` or ``"dense"``.
+    companions see the rows, ``"trees"`` or ``"dense"``; with ``labels`` every fold learns from the
+    test rows, too.
 
     Raises
     ------
@@ -202,7 +215,10 @@ def fit_into_memory(
     if available is None:
         return split, settings
     n_test = 0 if test is None else len(test)
-    sizes, notes = adapt(sizes_of(split, schema, settings, n_test, views, device), available)
+    wanted = sizes_of(split, schema, settings, n_test, views, device)
+    if labels:
+        wanted = replace(wanted, n_labelled=split.n_folds * n_test)
+    sizes, notes = adapt(wanted, available)
     for text in notes:
         trace.note(text)
     train = replace(settings.train, members_at_once=sizes.members_at_once)

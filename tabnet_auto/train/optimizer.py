@@ -216,17 +216,3 @@ class MemberAdamW:
             setattr(self, name, getattr(self, name)[rows])
         self.settings = self.settings.select(rows)
         self._bind()
-
-    def state(self) -> dict[str, Tensor]:
-        """Return what must be restored, beside the parameters, to continue."""
-        return {
-            "moment1": self.moment1.clone(),
-            "moment2": self.moment2.clone(),
-            "n_steps": self.n_steps.clone(),
-        }
-
-    def set_state(self, state: dict[str, Tensor]) -> None:
-        """Continue from what :meth:`state` returned."""
-        self.moment1.copy_(state["moment1"])
-        self.moment2.copy_(state["moment2"])
-        self.n_steps.copy_(state["n_steps"])

@@ -1,11 +1,10 @@
-"""The trainer's state: one plain record that can be written and read back at any epoch."""
+"""The trainer's state as one plain record, and the network's tensors member by member."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,18 +15,15 @@ Weights = dict[str, Tensor]
 
 @dataclass
 class TrainState:
-    """Everything needed to continue a run exactly where it was.
+    """How far a run has come.
 
-    ``alive`` are the members still training; ``current``, ``optimizer`` and ``random`` are
-    theirs. ``best``, ``best_loss`` and ``best_epoch`` are of all members.
+    ``alive`` are the members still training; ``best`` tensors, ``best_loss``, ``best_score`` and
+    ``best_epoch`` are of all members.
     """
 
     epoch: int
     n_steps: int
     alive: list[int]
-    current: Weights
-    optimizer: Weights
-    random: list[dict[str, Any]]
     best: Weights
     best_loss: list[float]
     best_score: list[float]

@@ -29,7 +29,7 @@ from tabnet_auto.view.rates import (
 from tabnet_auto.view.report_data import Floats, MulticlassPredictions
 from tabnet_auto.view.svg import N_COLOURS
 
-N_CLASSES = 20
+N_CLASSES = 26
 N_CURVES = N_COLOURS
 """Classes with a curve of their own, the most frequent ones: as many as there are colours."""
 FALSE_ALARMS = (0.01, 0.05, 0.1, 0.25)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from tabnet_auto.view.figures import Chart, Series, Table, TableColumn
 from tabnet_auto.view.report_data import Curve, ReportData
+from tabnet_auto.view.run_state import mean_of
+from tabnet_auto.view.svg import N_COLOURS
 
 N_CURVE_POINTS = 10_000
 """Points that all curves of a chart have together: many members of long runs stay a small file."""
@@ -51,31 +56,31 @@ def curve_charts(data: ReportData) -> tuple[Chart, ...]:
     best_text = f"best epochs {min(best)} to {max(best)}" if min(best) < max(best) else (
         f"best epoch {best[0]}"
     )  # fmt: skip
-    own = [curve.fold for curve in data.curves if curve.fold is not None]
-    seeds = " Lines of one colour: the seeds of a fold." if len(set(own)) < len(own) else ""
     every = _every(data.curves)
-    seeds += f" One epoch in {every} is drawn." if every > 1 else ""
-    loss = _loss_chart(data.curves, table, best_text, seeds)
-    scores = tuple(_series(curve, curve.score, i, every) for i, curve in enumerate(data.curves))
+    scores = [_series(curve, curve.score, i, every) for i, curve in enumerate(data.curves)]
+    mean = mean_words(scores)
+    says = f" Strong: the {mean}; faint: the members." if mean else ""
+    says += f" One epoch in {every} is drawn." if every > 1 else ""
+    loss = _loss_chart(data.curves, table, best_text, says)
     score = Chart(
         title=f"{data.metric_name} on each member's validation rows",
         alt=f"{data.metric_name} by epoch for {len(data.curves)} members; {best_text}",
         x_label="epoch",
         y_label=data.metric_name,
-        series=scores,
+        series=tuple(with_means(scores)),
         table=table,
         note=f"{'Higher' if data.greater_is_better else 'Lower'} is better. "
-        f"A dot marks the epoch that was kept.{seeds}",
+        f"A dot marks the epoch that was kept.{says}",
     )
     return (loss, score) if any(_finite(s.y) for s in scores) else (loss,)
 
 
-def _loss_chart(curves: Sequence[Curve], table: Table, best_text: str, seeds: str) -> Chart:
-    series: list[Series] = []
+def _loss_chart(curves: Sequence[Curve], table: Table, best_text: str, says: str) -> Chart:
     every = _every(curves)
-    for i, curve in enumerate(curves):
-        series.append(_series(curve, curve.train_loss, i, every, dashed=True))
-        series.append(_series(curve, curve.valid_loss, i, every))
+    train = [_series(c, c.train_loss, i, every, dashed=True) for i, c in enumerate(curves)]
+    valid = [_series(c, c.valid_loss, i, every) for i, c in enumerate(curves)]
+    means = [one for one in with_means(train) if one.style == "dashed"]
+    series = [*means, *with_means(valid)]
     settled = [v for s in series for v in _finite(s.y[max(1, len(s.y) // 20) :])]
     everything = [v for s in series for v in _finite(s.y)]
     ceiling = None
@@ -90,9 +95,41 @@ def _loss_chart(curves: Sequence[Curve], table: Table, best_text: str, seeds: st
         series=tuple(series),
         table=table,
         note="Solid: validation. Dashed: training. A dot marks the epoch that was kept."
-        f"{seeds}{cut}",
+        f"{says}{cut}",
         ceiling=ceiling,
     )
+
+
+def with_means(series: Sequence[Series]) -> list[Series]:
+    """Return lines that can be told apart: one a fold, or one for all of more folds than colours.
+
+    It is the mean of its members, which are faint lines behind it. One member is its own mean.
+    """
+    mixed = _more_than_colours(series)
+    bundles: dict[int, list[Series]] = {}
+    for one in series:
+        group = 0 if mixed else one.group
+        bundles.setdefault(group, []).append(replace(one, group=group))
+    faint = [replace(one, style="faint") for own in bundles.values() if len(own) > 1 for one in own]
+    return [*faint, *(_mean(own) if len(own) > 1 else own[0] for own in bundles.values())]
+
+
+def mean_words(series: Sequence[Series]) -> str:
+    """Say what the lines of :func:`with_means` are; nothing where they are the members' own."""
+    if _more_than_colours(series):
+        return "mean of all folds"
+    return "mean of a fold's seeds" if len({one.group for one in series}) < len(series) else ""
+
+
+def _more_than_colours(series: Sequence[Series]) -> bool:
+    return len({one.group for one in series}) > N_COLOURS
+
+
+def _mean(lines: Sequence[Series]) -> Series:
+    """Return the mean of lines; one that has ended counts with its last value."""
+    x = max((own.x for own in lines), key=len)
+    ys = [np.interp(x, own.x, own.y).tolist() for own in lines]
+    return replace(lines[0], x=x, y=tuple(map(mean_of, zip(*ys, strict=True))), mark=None)
 
 
 def _every(curves: Sequence[Curve]) -> int:

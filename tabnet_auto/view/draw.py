@@ -128,9 +128,8 @@ def _legend(chart: Chart, width: float) -> tuple[list[str], float]:
     """Return one entry a colour, where there are few enough to tell apart, and their height."""
     named: dict[int, Series] = {}
     for series in chart.series:
-        if named.get(series.group, series).style == "dashed":  # solid ones stand for their group
+        if series.style == "line" or series.group not in named:  # solid ones stand for their group
             named[series.group] = series
-        named.setdefault(series.group, series)
     if (chart.unit and not chart.legend) or len(named) < 2:
         return [], 0.0
     if len(named) > N_COLOURS:
@@ -162,12 +161,15 @@ def _series(frame: Frame, series: Series) -> str:
             _dot(frame, x, y, colour) for x, y in zip(series.x, series.y, strict=True)
         )
     out = f'<path class="{series.style} s{colour}" d="{frame.path(series.x, series.y)}"/>'
-    return out + _dot(frame, *series.mark, colour) if series.mark is not None else out
+    if series.mark is None:
+        return out
+    width = _DOT_WIDTH * (0.6 if series.style == "faint" else 1.0)
+    return out + _dot(frame, *series.mark, colour, width)
 
 
-def _dot(frame: Frame, x: float, y: float, colour: int) -> str:
+def _dot(frame: Frame, x: float, y: float, colour: int, width: float = _DOT_WIDTH) -> str:
     at = f'cx="{number(frame.px(x))}" cy="{number(frame.py(y))}"'
-    return f'<circle class="dot f{colour % N_COLOURS}" {at} r="{number(_DOT_WIDTH / 2)}"/>'
+    return f'<circle class="dot f{colour % N_COLOURS}" {at} r="{number(width / 2)}"/>'
 
 
 def _histogram(histogram: Histogram) -> Drawing:

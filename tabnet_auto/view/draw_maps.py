@@ -25,6 +25,8 @@ LETTER = 7.5
 """Width of a small letter that few are wider than."""
 LABEL = 18
 """Letters of a cell's label, at most."""
+ROOMY = 60.0
+"""Width of a confusion matrix's cell from which its count is written large."""
 HALF_CLASSES = 8
 """A confusion matrix of up to so many classes fits half the page's width."""
 
@@ -33,7 +35,8 @@ def draw_heat(heat: Heat) -> Drawing:
     """Return one row of shaded cells a column of the data, with the mean and its range beside."""
     n_cells = sum(len(labels) for _, labels in heat.groups)
     room = FULL - 220 if len(heat.groups) > 1 else 320.0
-    rise = _rise(heat, _cell_width(room, n_cells))
+    names = [label for _, labels in heat.groups for label in labels]
+    rise = _rise(names, _cell_width(room, n_cells))
     cell = _cell_width(room - rise, n_cells)
     row = 22.0 if len(heat.rows) <= 24 else 19.0
     left, top, gap = 172.0, 30.0 + max(rise, 14.0), 14.0
@@ -82,9 +85,9 @@ def _label_every(cell: float, *, slanted: bool) -> int:
     return math.ceil((16 if slanted else 20) / cell)
 
 
-def _rise(heat: Heat, cell: float) -> float:
+def _rise(labels: Sequence[str], cell: float) -> float:
     """Return how high labels rise that are too long to stand level beside each other; or 0."""
-    longest = max((sum(letters(label)) for _, labels in heat.groups for label in labels), default=0)
+    longest = max((sum(letters(label)) for label in labels), default=0)
     if longest * LETTER <= cell * _label_every(cell, slanted=False):
         return 0.0
     return (min(longest, LABEL) * LETTER + 11) * math.sqrt(0.5)
@@ -126,10 +129,12 @@ def _mean_bars(heat: Heat, at: tuple[float, float], size: tuple[float, float]) -
 
 def draw_confusion(confusion: Confusion) -> Drawing:
     """Return counts of true by predicted classes, shaded by their share of the true class."""
-    n = len(confusion.labels)
-    left, top = 132.0, 56.0
+    n, left = len(confusion.labels), 132.0
     width = HALF if n <= HALF_CLASSES else FULL
-    cell = min(136.0 if confusion.large else 96.0, (width - left - 8) / max(n, 1))
+    most, room = 136.0 if confusion.large else 96.0, width - left - 8
+    rise = _rise(confusion.labels, min(most, room / max(n, 1)))
+    cell, top = min(most, (room - rise) / max(n, 1)), 42.0 + max(rise, 14.0)
+    css = "mid" if cell > ROOMY else "mid small"
     parts = [
         text(left, 16, "predicted", "quiet small"),
         text(left - 10, top - 10, "true", "end quiet small"),
@@ -137,9 +142,9 @@ def draw_confusion(confusion: Confusion) -> Drawing:
     for i, label in enumerate(confusion.labels):
         middle = top + i * cell + cell / 2
         parts.append(text(left - 10, middle + 4, shorten(label, 18), "end"))
-        fit = max(3, int((cell - 5) / 7))
         x = left + i * cell + cell / 2
-        parts.append(text(x, top - 10, shorten(label, fit), "mid small"))
+        look = "small" if rise else "mid small"
+        parts.append(text(x, top - 10, shorten(label, LABEL), look, slanted=rise > 0))
     for r, counts in enumerate(confusion.counts):
         total = sum(counts) or 1
         for c, count in enumerate(counts):
@@ -147,10 +152,10 @@ def draw_confusion(confusion: Confusion) -> Drawing:
             shade = level(count / total)
             parts.append(rect(x, y, (cell - 1.5, cell - 1.5), f"r{shade}"))
             at = (x + cell / 2 - 0.75, y + cell / 2 + 3.5)
-            parts.append(text(*at, _short_count(count), f"mid small t{shade}"))
+            parts.append(text(*at, _short_count(count), f"{css} t{shade}"))
     height = top + n * cell
     parts += scale(left, height + 14, 1.0)
-    return max(left + n * cell + 8, HALF), height + 44, parts
+    return max(left + n * cell + 8 + rise, HALF), height + 44, parts
 
 
 def _short_count(count: int) -> str:

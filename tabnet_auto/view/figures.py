@@ -13,16 +13,21 @@ from typing import Literal
 Cell = str | float | int | None
 Form = Literal["text", "score", "count", "share", "seconds"]
 """How a table's column is written: words, a metric's value, an integer, a percentage, a time."""
-Style = Literal["line", "dashed", "points"]
+Style = Literal["line", "faint", "dashed", "points"]
 
 
 @dataclass(frozen=True)
 class TableColumn:
-    """One column of a table; ``bar`` asks for a small bar behind a share."""
+    """One column of a table.
+
+    ``bar`` asks for a small bar behind a share; a ``screen`` column is not printed, for a sheet
+    of paper does not scroll.
+    """
 
     label: str
     form: Form = "text"
     bar: bool = False
+    screen: bool = False
 
 
 @dataclass(frozen=True)

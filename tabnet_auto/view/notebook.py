@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tabnet_auto.trace import Emit, Event
+from tabnet_auto.view.curve_panels import mean_words, with_means
 from tabnet_auto.view.draw import picture_html
 from tabnet_auto.view.figures import Cell, Chart, Heat, Series, Table, TableColumn
 from tabnet_auto.view.guard import never_raise
@@ -178,6 +179,6 @@ class _Panel:
                 )
             )
         alt = f"Validation loss of {len(series)} members up to epoch {state.epoch}"
-        says = "validation loss" + (", one line a seed" if state.n_seeds > 1 else "")
-        chart = Chart("Validation loss", alt, "epoch", says, tuple(series), Table("", (), ()))
-        return picture_html(chart)
+        says = ", ".join(filter(None, ("validation loss", mean_words(series))))
+        lines = tuple(with_means(series))
+        return picture_html(Chart("Validation loss", alt, "epoch", says, lines, Table("", (), ())))

@@ -15,10 +15,17 @@ from tabnet_auto.view.tables import table_html
 
 FRAME = 100_000
 """Bytes of a page that are neither sections nor packed numbers: scripts, styles, titles."""
+EMBEDDED = 1_000_000
+"""Bytes of a page inside a notebook's output, at most: a notebook may hold several."""
+_ELSEWHERE = "More of it: fit.dashboard(frame) here, or fit.report(path) as a page."
+_NOT_TRUSTED = (
+    "A notebook that is not trusted shows no report here: trust it, or write the report as a page "
+    "with fit.report(path)."
+)
 _SCRIPTS = ("grid.js", "page.js", "views.js")
 
 
-def render_page(data: ReportData) -> str:
+def render_page(data: ReportData, most: int = PAGE) -> str:
     """Return the whole report as one self-contained HTML document.
 
     It loads nothing from anywhere, which its content security policy also enforces. Without
@@ -29,6 +36,8 @@ def render_page(data: ReportData) -> str:
     ----------
     data
         The numbers to show.
+    most
+        Bytes that its explorers may fill the document up to.
 
     Returns
     -------
@@ -44,7 +53,7 @@ def render_page(data: ReportData) -> str:
     packed, left_out = "", dict[str, str]()
     if data.has_attention:
         size = sum(len(body.encode()) for _, body in shown)
-        packed, left_out = fit_explorers(data, PAGE - FRAME - size)
+        packed, left_out = fit_explorers(data, most - FRAME - size)
     main = "".join(
         f'<section class="ta-section" id="{section.name}" aria-labelledby="{section.name}-title">'
         f'<h2 class="ta-heading" id="{section.name}-title">{section.title}</h2>{body}'
@@ -80,6 +89,31 @@ def render_fragment(data: ReportData) -> str:
     data
         The numbers to show.
     """
+    return _fragment(data, f'<p class="ta-note">{_ELSEWHERE}</p>')
+
+
+def render_framed(data: ReportData) -> str:
+    """Return the short form for a notebook's output, with the whole page to be opened below it.
+
+    The page is a document of its own in a frame that may run its script and nothing else, so that
+    it explores without a kernel. Notebooks that are not trusted leave the frame out, and the
+    short form says what there is.
+
+    Parameters
+    ----------
+    data
+        The numbers to show.
+    """
+    page = escape(render_page(data, EMBEDDED))
+    return _fragment(
+        data,
+        '<details class="ta-details"><summary>The whole report</summary>'
+        f'<iframe class="ta-frame" title="report" sandbox="allow-scripts" srcdoc="{page}"></iframe>'
+        f'<p class="ta-note">{_NOT_TRUSTED}</p></details>',
+    )
+
+
+def _fragment(data: ReportData, more: str) -> str:
     heat = attention_heat(data, 20)
     attention = ""
     if heat is not None:
@@ -89,7 +123,7 @@ def render_fragment(data: ReportData) -> str:
         f'<div class="ta-report ta-fragment"><style>{asset("page.css")}</style>'
         f'<p class="ta-title">{escape(data.title)}</p>{tiles(data)}'
         f'<div class="ta-card">{table_html(leaderboard_table(data), css="ta-models")}</div>'
-        f"{attention}</div>"
+        f"{attention}{more}</div>"
     )
 
 

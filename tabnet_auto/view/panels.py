@@ -17,6 +17,8 @@ STABILITY_BANDS = ((0.9, "very high"), (0.7, "high"), (0.5, "moderate"), (-1.0, 
 N_HEAT_ROWS = 40
 N_STEP_ROWS = 20
 N_STEP_CELLS = 48
+N_FOLD_COLUMNS = 8
+"""Folds whose scores a sheet of paper has room for; of more the lowest and the highest."""
 
 
 # --- overview ---------------------------------------------------------------------------------
@@ -46,28 +48,33 @@ def leaderboard_table(data: ReportData) -> Table:
 
     rows = sorted(data.leaderboard, key=rank)
     n_folds = max((len(row.get("folds", [])) for row in rows), default=0)
+    many = n_folds > N_FOLD_COLUMNS
     columns = (
         TableColumn("Model"),
         TableColumn("Mean", "score"),
         TableColumn("± folds", "score"),
-        *(TableColumn(f"Fold {i + 1}", "score") for i in range(n_folds)),
+        *(TableColumn(f"{end} fold", "score") for end in ("Lowest", "Highest") if many),
+        *(TableColumn(f"Fold {i + 1}", "score", screen=many) for i in range(n_folds)),
         TableColumn("Time", "seconds"),
         TableColumn("Blend weight", "share", bar=True),
     )
     return Table(
         caption=f"{data.metric_name}, {'higher' if data.greater_is_better else 'lower'} is better",
         columns=columns,
-        rows=tuple(_leader_row(row, n_folds) for row in rows),
+        rows=tuple(_leader_row(row, n_folds, many=many) for row in rows),
         lead=0 if len(rows) > 1 else None,
     )
 
 
-def _leader_row(row: dict[str, Any], n_folds: int) -> tuple[Cell, ...]:
+def _leader_row(row: dict[str, Any], n_folds: int, *, many: bool) -> tuple[Cell, ...]:
     folds = [float(score) for score in row.get("folds", [])]
     spread = float(np.std(folds, ddof=1)) if len(folds) > 1 else None
+    known = [score for score in folds if math.isfinite(score)]
+    ends = (min(known, default=None), max(known, default=None)) if many else ()
     padded: list[Cell] = [*folds, *[None] * (n_folds - len(folds))]
     return (
-        str(row["name"]), row["mean"], spread, *padded, row.get("seconds"), row.get("weight"),
+        str(row["name"]), row["mean"], spread, *ends, *padded, row.get("seconds"),
+        row.get("weight"),
     )  # fmt: skip
 
 

@@ -100,10 +100,7 @@ def table_html(table: Table, *, css: str = "", sticky: bool = False, room: int =
         Bytes that its rows may take; the caption says how many there are of more.
     """
     rows = _rows(table, room)
-    head = "".join(
-        f'<th scope="col"{_align(column)}>{_breakable(column.label)}</th>'
-        for column in table.columns
-    )
+    head = "".join(map(_head, table.columns))
     words = escape(_caption(table, len(rows)))
     caption = f"<caption>{words}</caption>" if words else ""
     wrap = "ta-scroll ta-tall" if sticky else "ta-scroll"
@@ -113,6 +110,11 @@ def table_html(table: Table, *, css: str = "", sticky: bool = False, room: int =
         f'<table class="ta-table {css}">{caption}'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
+
+
+def _head(column: TableColumn) -> str:
+    css = _css(column, number=column.form != "text")
+    return f'<th scope="col"{css}>{_breakable(column.label)}</th>'
 
 
 def _rows(table: Table, room: int) -> list[str]:
@@ -150,8 +152,9 @@ def _lead(table: Table, row: int) -> str:
     return ' class="ta-lead"' if row == table.lead else ""
 
 
-def _align(column: TableColumn) -> str:
-    return "" if column.form == "text" else ' class="ta-num"'
+def _css(column: TableColumn, *, number: bool) -> str:
+    names = " ".join(["ta-num"] * number + ["ta-screen"] * column.screen)
+    return f' class="{names}"' if names else ""
 
 
 def _peak(table: Table, position: int) -> float:
@@ -162,12 +165,16 @@ def _peak(table: Table, position: int) -> float:
 
 
 def _cell(value: Cell, column: TableColumn, peak: float, *, first: bool) -> str:
-    shown = format_cell(value, column.form)
-    shown = escape(shown if isinstance(value, str) else minus(shown))
+    words = format_cell(value, column.form)
+    if isinstance(value, str):  # names stand in the first column
+        shown = _breakable(words) if first else escape(words)
+    else:
+        shown = escape(minus(words))
     tag, scope = ("th", ' scope="row"') if first else ("td", "")
-    sort = _align(column)
+    number = bar = ""
     if isinstance(value, int | float) and math.isfinite(value):
-        sort = f' data-v="{value:.6g}"'
+        number = f' data-v="{value:.6g}"'
         if peak > 0 and value > 0:
-            shown += f'<i class="ta-bar" style="--w:{value / peak:.3f}" aria-hidden="true"></i>'
-    return f"<{tag}{scope}{sort}>{shown}</{tag}>"
+            bar = f'<i class="ta-bar" style="--w:{value / peak:.3f}" aria-hidden="true"></i>'
+    css = _css(column, number=column.form != "text" and not number)
+    return f"<{tag}{scope}{css}{number}>{shown}{bar}</{tag}>"

@@ -14,6 +14,7 @@ from tabnet_auto import load
 frame = pd.read_csv("rows.csv")
 fit = load("model")
 fit.dashboard(frame)"""
+PAGE = OPEN.replace("(frame)", '(frame, mode="page")')
 SECOND = "fit.dashboard(frame.head(60))"
 TRAIN = """\
 import pandas as pd
@@ -49,7 +50,23 @@ def write_books(folder):
     jupyter.write_notebook(folder / "two.ipynb", OPEN, SECOND)
     jupyter.write_notebook(folder / "broken.ipynb", BREAK + OPEN)
     jupyter.write_notebook(folder / "one.ipynb", OPEN)
+    jupyter.write_notebook(folder / "page.ipynb", PAGE)
     jupyter.write_notebook(folder / "train.ipynb", TRAIN, "print(fit.predict(frame).shape)")
+
+
+def explore_the_framed_page(page):
+    """Open the report below the short form, and use an explorer and a link in it."""
+    page.get_by_text("The whole report").click()
+    report = page.frame_locator("iframe.ta-frame")
+    expect(report.locator(".ta-drawn")).to_have_count(4, timeout=LOAD)
+    folds = report.locator("#attention")
+    folds.get_by_label("Find columns").fill("age")
+    expect(folds.get_by_role("status")).to_contain_text("1 of 6 columns")
+    link = report.get_by_role("link", name="Rows")
+    link.click()
+    expect(link).to_have_attribute("aria-current", "true")
+    report.locator("#rows [data-at]").first.click()
+    expect(report.locator(".ta-detail-head")).to_contain_text("predicted out of fold")
 
 
 class Board:

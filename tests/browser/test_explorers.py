@@ -235,6 +235,14 @@ def test_rows_and_columns_turn_over(offline, folder):
     )
 
 
+def test_as_many_columns_as_have_room_stand_beside_a_row(offline, folder):
+    page = opened(offline, folder)
+    table = page.locator("#rows .ta-rows-table")
+    assert table.locator("thead th").count() > 4 + 5
+    box = page.locator("#rows .ta-scroll:has(.ta-rows-table)")
+    assert box.evaluate("x => x.scrollWidth <= x.clientWidth")
+
+
 def test_one_row_under_two_folds(offline, folder):
     page = opened(offline, folder)
     section = page.locator("#rows")
@@ -484,10 +492,9 @@ def test_a_search_of_groups_keeps_their_order(offline, folder):
     assert names(section) != sorted(names(section)), "other groups begin with their differences"
 
 
-def test_columns_that_rows_have_no_room_for_do_not_open(offline, tmp_path, monkeypatch):
-    monkeypatch.setattr("tabnet_auto.view.page.PAGE", 700_000)
+def test_columns_that_rows_have_no_room_for_do_not_open(offline, tmp_path):
     data = replace(WIDE, cohorts=None)
-    text = render_page(data)
+    text = render_page(data, 700_000)
     assert len(text.encode()) < 700_000
     (tmp_path / "cut.html").write_text(text, encoding="utf-8")
     page = opened(offline, tmp_path, "cut")

@@ -7,7 +7,15 @@ import sys
 
 import pytest
 from browser import jupyter
-from browser.board import LOAD, LOCAL, OPEN, Board, ours, write_books
+from browser.board import (
+    LOAD,
+    LOCAL,
+    OPEN,
+    Board,
+    explore_the_framed_page,
+    ours,
+    write_books,
+)
 from browser.walk import use_every_control
 from playwright.sync_api import expect
 
@@ -79,6 +87,12 @@ def page(context, server, guard):
 def test_every_control_in_jupyterlab(page, server):
     jupyter.run_all(page, f"{server}/lab/tree/two.ipynb?reset")
     use_every_control(page)
+
+
+@pytest.mark.parametrize("address", ["lab/tree/page.ipynb?reset", "notebooks/page.ipynb"])
+def test_the_page_explores_in_its_frame(page, server, address):
+    jupyter.run_all(page, f"{server}/{address}")
+    explore_the_framed_page(page)
 
 
 def test_an_error_in_a_callback_is_shown(page, server):
@@ -162,4 +176,5 @@ def test_after_nbconvert_there_is_the_page(context, guard, books, tmp_path):
     page.goto((tmp_path / "batch.html").as_uri())
     expect(page.locator(".ta-fragment img").first).to_be_visible()
     assert page.locator(".ta-fragment img").first.evaluate("x => x.naturalWidth") > 300
+    explore_the_framed_page(page)
     assert ours(complaints, NBCONVERT) == []

@@ -11,7 +11,16 @@ from pathlib import Path
 
 import pytest
 from browser import jupyter, older
-from browser.board import LOAD, LOCAL, OPEN, SECOND, Board, ours, write_books
+from browser.board import (
+    LOAD,
+    LOCAL,
+    OPEN,
+    SECOND,
+    Board,
+    explore_the_framed_page,
+    ours,
+    write_books,
+)
 from browser.walk import use_every_control
 from playwright.sync_api import expect
 
@@ -82,6 +91,11 @@ def test_every_control_in_the_classic_notebook(page, server, books):
     assert any("text/html" in output["data"] for output in outputs), "the page is in the file"
 
 
+def test_the_page_explores_in_the_classic_notebook(page, server):
+    older.run_all(page, f"{server}/notebooks/page.ipynb")
+    explore_the_framed_page(page)
+
+
 def test_the_stop_button_of_the_classic_notebook(page, server, books):
     older.run_all(page, f"{server}/notebooks/train.ipynb")
     panel = page.locator(".ta-live")
@@ -131,6 +145,7 @@ def shows_the_page(context, guard, path: Path):
     picture = page.locator(".ta-fragment img").first
     expect(picture).to_be_visible()
     assert picture.evaluate("x => x.naturalWidth") > 300
+    explore_the_framed_page(page)
     assert ours(complaints, NBCONVERT) == []
 
 

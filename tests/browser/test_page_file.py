@@ -2,10 +2,12 @@
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
+from playwright.sync_api import expect
 from view import samples
 
-from tabnet_auto.view.page import render_fragment, render_page
+from tabnet_auto.view.page import render_fragment, render_framed, render_page
 
 pytestmark = pytest.mark.browser
 
@@ -15,12 +17,15 @@ HOSTILE = '<script>document.title="owned"</script><img src="http://example.org/x
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pages")
+    twenty = samples.leaderboard(np.random.default_rng(0), 20, 0.88, 1.0)
     pages = {
         "binary": render_page(samples.binary()),
         "wide": render_page(samples.regression()),
         "full": render_page(samples.binary(search=samples.search(), audit=samples.audit())),
         "classes": render_page(samples.multiclass(n_classes=30)),
         "hostile": render_page(_renamed(HOSTILE)),
+        "folds": render_page(samples.binary(leaderboard=twenty)),
+        "framed": "<!doctype html><body>" + render_framed(samples.binary()),
         "fragment": "<!doctype html><body>" + render_fragment(_renamed(HOSTILE)),
     }
     for name, text in pages.items():
@@ -70,6 +75,23 @@ def test_nothing_in_a_name_becomes_markup(offline, folder):
     widths = page.locator("img").evaluate_all("all => all.map(x => x.naturalWidth)")
     assert len(widths) == 1
     assert widths[0] > 300
+
+
+def test_the_page_in_a_notebooks_frame_explores_and_finds_its_sections(offline, folder):
+    page = _open(offline, folder, "framed")
+    page.get_by_text("The whole report").click()
+    frame = page.frame_locator("iframe")
+    expect(frame.locator(".ta-drawn")).to_have_count(4)
+    section = frame.locator("#attention")
+    section.get_by_label("Find columns").fill("ticket")
+    expect(section.get_by_role("status")).to_contain_text("2 of 14 columns")
+    link = frame.get_by_role("link", name="Groups")
+    link.scroll_into_view_if_needed()
+    before = page.evaluate("scrollY")
+    link.click()
+    expect(link).to_have_attribute("aria-current", "true")
+    assert frame.locator("body").evaluate("() => scrollY") > 1000
+    assert page.evaluate("scrollY") == before, "the notebook stays"
 
 
 def test_a_click_sorts_and_a_second_click_turns_round(offline, folder):
@@ -226,6 +248,17 @@ def test_on_paper_all_is_black_on_white_and_fits(offline, folder):
     assert faded == 0
 
 
+def test_on_paper_a_leaderboard_of_many_folds_shows_their_ends(offline, folder):
+    page = _open(offline, folder, "folds", width=720, height=1000)
+    heads = page.locator("table.ta-models thead th:visible")
+    assert heads.count() == 7 + 20
+    page.emulate_media(media="print")
+    assert heads.all_inner_texts() == [
+        "Model", "Mean", "± folds", "Lowest fold", "Highest fold", "Time", "Blend weight",
+    ]  # fmt: skip
+    assert page.evaluate("document.documentElement.scrollWidth") <= 720
+
+
 def test_on_paper_short_tables_are_shown_and_long_ones_are_not_promised(offline, folder):
     page = _open(offline, folder, "wide", width=720, height=1000)
     short = page.locator("#steps > .ta-wide figure .ta-table")
@@ -242,7 +275,7 @@ def test_on_paper_short_tables_are_shown_and_long_ones_are_not_promised(offline,
 
 
 @pytest.mark.parametrize("width", [1100, 420])
-@pytest.mark.parametrize("name", ["full", "wide", "classes", "hostile", "fragment"])
+@pytest.mark.parametrize("name", ["full", "wide", "classes", "hostile", "fragment", "framed"])
 def test_no_sideways_scrolling(offline, folder, name, width):
     page = _open(offline, folder, name, width=width, height=900)
     page.locator("details").evaluate_all("all => all.forEach(x => x.open = true)")

@@ -26,6 +26,7 @@ from tabnet_auto.companions.matrix import Matrix, dense_matrix, tree_matrix
 from tabnet_auto.companions.table import COMPANIONS, Recipe, check_companions
 from tabnet_auto.config import PRESETS, NetConfig, TrainConfig
 from tabnet_auto.decisions import row_parts
+from tabnet_auto.ensemble.blend import Blend
 from tabnet_auto.errors import NotInstalledError
 from tabnet_auto.result.predict import predict_models
 
@@ -370,7 +371,7 @@ def test_how_long_a_companion_takes(monkeypatch, fixed, by_row, enough, short, e
         now[0] += fixed + by_row * len(lesson.train.y)
 
     monkeypatch.setattr(train, "monotonic", lambda: now[0])
-    rows = Rows(Matrix(np.zeros((100, 1)), (0,)), np.zeros(100), None)
+    rows = Rows(Matrix(np.zeros((100, 1)), (0,)), np.arange(100.0), None)
     lesson = Lesson(rows, None, 0, 0, 1)
     found = train._expected(Recipe("slow", learn, "trees"), lesson, enough, short)
     assert found == pytest.approx(expected)
@@ -411,6 +412,72 @@ def test_a_class_that_a_fold_lacks(frame):
     for own in learned.held_out.own[1:]:
         assert (own[0][:, tent] == 0).all()
         np.testing.assert_allclose(own[0].sum(axis=1), 1.0)
+
+
+@pytest.mark.parametrize("name", COMPANIONS)
+def test_what_learned_from_one_class_predicts_it(frame, name, tmp_path, capfd):
+    if not COMPANIONS[name].is_installed:
+        pytest.skip(f"{name} is not installed")
+    late = frame.assign(y=np.where(np.arange(150) < 75, "no", frame["y"]))
+    folds = [(np.arange(75), np.arange(75, 150)), (np.arange(50, 150), np.arange(50))]
+    learned = fit(late, folds=folds, companions=[name], blend="uniform")
+    assert len(learned.companions) == 1, notes(learned)
+    np.testing.assert_array_equal(learned.held_out.own[1][0], [[1.0, 0.0]] * 75)
+    new = make_frame(40, seed=1)
+    loaded = load(learned.save(tmp_path))
+    np.testing.assert_array_equal(loaded.predict_proba(new), learned.predict_proba(new))
+    n_rounds = [member.rounds for member in learned.companions[0].members]
+    assert learned.companions[0].rounds == n_rounds[1], "of the folds that boosted"
+    assert np.isfinite(learned.refit_full().predict_proba(new)).all()
+    assert "".join(capfd.readouterr()) == ""
+
+
+@pytest.mark.parametrize("name", ["hist_gradient_boosting", "lightgbm", "xgboost", "catboost"])
+def test_what_learned_from_one_value_predicts_it(frame, name, tmp_path, capfd):
+    pytest.importorskip("sklearn" if name == "hist_gradient_boosting" else name)
+    late = frame.assign(value=np.where(np.arange(150) < 75, 0.0, frame["value"].abs()))
+    folds = [(np.arange(75), np.arange(75, 150)), (np.arange(50, 150), np.arange(50))]
+    given = {"folds": folds, "blend": "uniform", "metric": "poisson_deviance"}
+    learned = fit(late, "value", companions=[name], **given)
+    assert len(learned.companions) == 1, notes(learned)
+    np.testing.assert_array_equal(learned.held_out.own[1][0], np.zeros(75))
+    loaded = load(learned.save(tmp_path))
+    np.testing.assert_array_equal(loaded.predict(frame), learned.predict(frame))
+    assert "".join(capfd.readouterr()) == ""
+
+
+def test_a_pilot_of_one_class_does_not_leave_a_companion_out(frame, monkeypatch):
+    rare = frame.assign(y=np.where(np.arange(150) % 50 == 7, "yes", "no"))
+    monkeypatch.setattr(train, "PILOT_CELLS", 0)
+    learned = fit(rare, companions=["hist_gradient_boosting"], time_limit=60, metric="log_loss")
+    assert len(learned.companions) == 1, notes(learned)
+
+
+def test_the_time_of_an_import_is_not_taken_for_that_of_the_rows(monkeypatch):
+    now, imported = [0.0], []
+
+    def imports(name):
+        imported.append(name)
+        now[0] += 100.0
+
+    monkeypatch.setattr(train, "monotonic", lambda: now[0])
+    monkeypatch.setattr(train, "import_module", imports)
+    rows = Rows(Matrix(np.zeros((100, 1)), (0,)), np.arange(100.0), None)
+    recipe = Recipe("quick", lambda _: None, "trees", module="far.away")
+    assert train._timed(recipe, Lesson(rows, None, 0, 0, 1), 0.1) == 0.0
+    assert imported == ["far.away"]
+
+
+@pytest.mark.parametrize("name", ["hist_gradient_boosting", "lightgbm", "xgboost", "catboost"])
+def test_boosters_tell_apart_large_values_that_differ_little(frame, name, tmp_path):
+    pytest.importorskip("sklearn" if name == "hist_gradient_boosting" else name)
+    near, far = (fit(frame.assign(value=frame["value"] + c), "value", companions=[name])
+                 for c in (0.0, 1e9))  # fmt: skip
+    assert far.companions[0].scores == pytest.approx(near.companions[0].scores, rel=0.1)
+    far = replace(far, blend=Blend((0.0, 1.0)))
+    predicted = far.predict(frame)
+    np.testing.assert_array_equal(load(far.save(tmp_path)).predict(frame), predicted)
+    assert np.std(predicted) > 0.3 * frame["value"].std()
 
 
 # --- files ----------------------------------------------------------------------------------------

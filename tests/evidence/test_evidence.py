@@ -13,12 +13,13 @@ from train_helpers import LAYOUT, make_members, make_table, make_tables
 
 from tabnet_auto import Preset, auto_fit, load
 from tabnet_auto.config import NetConfig, PaperConfig, TrainConfig
+from tabnet_auto.decisions import Decision
 from tabnet_auto.evidence.cohorts import MAX_VALUES, _number, measure_cohorts
 from tabnet_auto.evidence.drift import shift_of
 from tabnet_auto.evidence.read import survey_rows
-from tabnet_auto.evidence.record import Drift, Evidence
+from tabnet_auto.evidence.record import Drift, Evidence, RowSample
 from tabnet_auto.evidence.rows import _short, choose_groups, row_errors, sample_size
-from tabnet_auto.evidence.shown import shown_drift
+from tabnet_auto.evidence.shown import shown_drift, shown_rows
 from tabnet_auto.infer import infer_schema
 from tabnet_auto.metrics import get_metric
 from tabnet_auto.result.dashboard import attend
@@ -87,6 +88,43 @@ def test_rows_say_who_held_them_out_and_what_was_predicted(frame, learned):
     size = [cells[0] for cells in sample.cells]
     assert all((text == "") == np.isnan(v) for text, v in
                zip(size, frame["size"].iloc[sample.row], strict=True))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("values", "decision"),
+    [
+        (("no", "yes"), Decision("threshold", (0.2,))),
+        (("a", "b", "c"), Decision("offsets", (0.0, 2.0, -1.0))),
+        (("a", "b", "c"), Decision("cut_points", (0.4, 1.8))),
+        (("a", "b", "c"), Decision()),
+    ],
+)
+def test_rows_are_labelled_as_predict_does(values, decision):
+    rng = np.random.default_rng(0)
+    n, k = 60, len(values)
+    schema = infer_schema(pd.DataFrame({"x": rng.normal(size=n), "y": rng.choice(values, n)}), "y")
+    p, outputs = rng.dirichlet(np.ones(k), n), rng.dirichlet(np.ones(k), (2, n))
+    sample = RowSample(
+        row=np.arange(n), held_out=np.zeros(n, int), levels=np.zeros((2, 1, 1, n, 1), np.uint8),
+        peak=1.0, sizes=np.ones((2, 1, 1, n)), outputs=outputs, predicted=p,
+        truth=rng.integers(0, k, n), error=np.zeros(n), cells=[["1"]] * n, groups={},
+    )  # fmt: skip
+    shown = shown_rows(Evidence(rows=sample), schema, n, decision.labels)
+    for words, probabilities in ((shown.predicted, p), *zip(shown.by_fold, outputs, strict=True)):
+        labels = decision.labels(probabilities)
+        assert words == [
+            f"{schema.classes[label]} ({own[label]:.0%})"
+            for label, own in zip(labels, probabilities, strict=True)
+        ]
+        assert (labels != probabilities.argmax(axis=1)).any() == bool(decision.values)
+
+
+def test_a_report_labels_rows_as_the_models_threshold_does(learned):
+    strict = replace(learned, decision=Decision("threshold", (0.05,)))
+    sample, shown = strict.evidence.rows, strict._report_data().rows
+    expected = strict.classes_[strict.decision.labels(sample.predicted)]
+    assert [words.split(" (")[0] for words in shown.predicted] == expected.tolist()
+    assert shown.predicted != learned._report_data().rows.predicted
 
 
 def test_groups_are_what_their_names_say():

@@ -46,14 +46,32 @@ def sample_of(value, ids=(11, 12, 13), name="y"):
     return pd.DataFrame({"id": list(ids), name: value})
 
 
+class TestZeros:
+    """The same whole number in all rows tells nothing."""
+
+    @pytest.mark.parametrize(("classes", "value"), [((0, 1), 0), ((0.0, 1.0), 0.0), ((0, 1), 1)])
+    def test_labels_are_submitted_with_a_warning(self, classes, value):
+        with pytest.warns(UserWarning, match=r'does not tell labels.*values="probabilities"'):
+            out = build(binary(classes), sample_of(value))
+        assert out["y"].tolist() == [0, 0, 0]
+
+    def test_there_is_no_warning_where_the_sample_tells(self):
+        build(binary(), sample_of([0, 1, 0]))
+        build(binary((False, True)), sample_of(False))
+        build(VALUE, sample_of(0))
+
+    def test_the_caller_ends_it(self):
+        assert build(binary(), sample_of(0), values="labels")["y"].tolist() == [0, 0, 0]
+
+
 class TestForm:
     def test_whole_numbers_ask_for_labels(self):
-        out = build(binary((0, 1)), sample_of(0), test=TEST.assign(x=[0, 3, 4]))
+        out = build(binary((0, 1)), sample_of([0, 1, 0]), test=TEST.assign(x=[0, 3, 4]))
         assert out["y"].tolist() == [0, 1, 1]
         assert out["y"].dtype.kind == "i"
 
     def test_labels_that_became_floats_are_written_as_whole_numbers(self):
-        out = build(binary((0.0, 1.0)), sample_of(0), test=TEST.assign(x=[0, 3, 4]))
+        out = build(binary((0.0, 1.0)), sample_of([0, 1, 0]), test=TEST.assign(x=[0, 3, 4]))
         assert out["y"].dtype.kind == "i"
 
     @pytest.mark.parametrize("value", [0.5, 0.0])
@@ -64,7 +82,8 @@ class TestForm:
         assert build(binary(("No", "Yes")), sample_of(0.5))["y"].tolist() == [0.0, 0.25, 0.5]
 
     def test_fractions_that_are_the_labels_ask_for_labels(self):
-        assert build(binary((0.0, 1.0)), sample_of(0.0))["y"].tolist() == [0.0, 0.0, 0.0]
+        sample = sample_of([0.0, 1.0, 0.0])
+        assert build(binary((0.0, 1.0)), sample)["y"].tolist() == [0.0, 0.0, 0.0]
 
     def test_words_and_booleans_ask_for_labels(self):
         assert build(three(), sample_of("A"))["y"].tolist() == ["A", "B", "C"]
@@ -159,7 +178,7 @@ class TestRefusals:
 
     def test_words_where_the_sample_has_whole_numbers(self):
         with pytest.raises(InputError, match="values="):
-            build(binary(("No", "Yes")), sample_of(0))
+            build(binary(("No", "Yes")), sample_of([0, 1, 0]))
 
     def test_one_column_of_probabilities_needs_two_classes(self):
         with pytest.raises(InputError, match="3 classes"):

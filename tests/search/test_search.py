@@ -341,3 +341,12 @@ def test_bad_spaces_are_refused(space, message):
     given = SimpleNamespace(space=space)
     with pytest.raises(InputError, match=message):
         search_space(TINY, task="binary", n_rows=100, n_columns=4, given=given)
+
+
+def test_scores_that_are_not_defined_in_a_fold_leave_the_others_mean():
+    trials = tuple(Trial(fold, 0, {"lr": 0.01}, 0, 1.0, score, 1)
+                   for fold, score in enumerate([0.5, float("nan"), 0.7]))  # fmt: skip
+    record = SearchRecord(trials, "roc_auc", 1.0)
+    assert record.inner_score() == record.default_score() == pytest.approx(0.6)
+    alone = SearchRecord(trials[1:2], "roc_auc", 1.0)
+    assert "nan" not in replace(alone, trials=(replace(trials[1], fold=0),)).outcome(0.5)

@@ -191,3 +191,13 @@ def test_a_kind_has_its_own_column_dropout_unless_a_search_has_set_it():
     assert with_kinds(MemberSettings(lr=(0.1,) * 3), net, folds).lr == (0.1,) * 3
     assert with_kinds(searched, net, folds) is searched
     assert with_kinds(MemberSettings(), PAPER, folds) == MemberSettings()
+
+
+def test_a_request_to_stop_leaves_a_usable_best():
+    config = TrainConfig(max_epochs=8, batch_size=32, patience=3, lr=0.03)
+    trainer = make_trainer(make_table(), make_members(), config=config)
+    calls = iter(range(100))
+    state = trainer.run(stop=lambda: next(calls) >= 3)
+    assert state.epoch == 1
+    assert all(epoch == 1 for epoch in state.best_epoch)
+    assert all(loss < float("inf") for loss in state.best_loss)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from tabnet_auto import InputError, Preset, auto_fit
+from tabnet_auto import InputError, Preset, auto_fit, automl
 from tabnet_auto.config import PRESETS, NetConfig, TrainConfig
 from tabnet_auto.folds import make_folds
 from tabnet_auto.infer import infer_schema
@@ -34,7 +34,7 @@ SIZES = Sizes(
         {"n_rows": 10_000_000}, {"n_test": 10_000_000}, {"n_seeds": 9}, {"n_values": 4000},
         {"n_levels": 4000}, {"n_statistics": 40}, {"n_outputs": 1000}, {"batch_size": 20_000},
         {"width": 2048}, {"n_steps": 9}, {"n_layers": 20}, {"n_parameters": 50_000_000},
-        {"token_width": 10_000}, {"companion_width": 10_000},
+        {"token_width": 10_000}, {"companion_width": 10_000}, {"n_labelled": 10_000_000},
     ],
     ids=lambda more: next(iter(more)),
 )  # fmt: skip
@@ -244,6 +244,35 @@ def test_folds_keep_their_first_networks():
     assert fewer.fold == (0, 0, 1, 1)
     assert fewer.seed == tuple(split.seed[i] for i in (0, 1, 3, 4))
     assert memory._with_seeds(split, 3) is split
+
+
+def test_labelled_test_rows_are_counted_once_a_fold(monkeypatch):
+    schema, split = infer_schema(table(), "y"), make_folds("binary", np.tile([0, 1], 200), folds=4)
+    test = range(50_000)
+    plain = sizes_of(split, schema, TINY, len(test), {"trees"}, CPU)
+    features = plain.n_values + plain.n_levels
+    more = needed_bytes(replace(plain, n_labelled=4 * len(test))) - needed_bytes(plain)
+    assert more > 4 * len(test) * memory.ROW_COPIES * 8 * features
+    enough = needed_bytes(plain) / memory.USABLE + 1
+    monkeypatch.setattr(memory, "available_bytes", lambda device: enough)
+    given = (split, schema, TINY, test, {"trees"}, CPU, Trace())
+    memory.fit_into_memory(*given)
+    with pytest.raises(InputError, match="pseudo_labels=False"):
+        memory.fit_into_memory(*given, labels=True)
+
+
+def test_pseudo_labels_are_in_the_estimate(monkeypatch):
+    asked = []
+
+    def fitted(*given, labels):
+        asked.append(labels)
+        return given[0], given[2]
+
+    monkeypatch.setattr(automl, "fit_into_memory", fitted)
+    options = {"test": table(50), "preset": TINY, "folds": 2, "verbose": False}
+    for pseudo_labels in (True, False):
+        auto_fit(table(), "y", pseudo_labels=pseudo_labels, **options)
+    assert asked == [True, False]
 
 
 def test_memory_bounds_the_seeds_that_time_is_left_for(monkeypatch):

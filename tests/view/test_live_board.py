@@ -1,6 +1,8 @@
 """The dashboard's widgets without a browser: what a control does to the state and the panels."""
 
+import base64
 import re
+from dataclasses import replace
 
 import ipywidgets
 import numpy as np
@@ -9,8 +11,10 @@ import pytest
 from view.live_samples import fitted, passengers
 
 from tabnet_auto import load
+from tabnet_auto.decisions import Decision
 from tabnet_auto.errors import InputError
 from tabnet_auto.result.dashboard import attend, dashboard_source
+from tabnet_auto.view.live.board import TABS
 from tabnet_auto.view.live.dashboard import Dashboard
 
 
@@ -265,6 +269,65 @@ def test_a_row_on_the_screen_opens_in_another_tab():
     assert board.view.other == menu.value
 
 
+def test_every_use_of_a_control_draws_once(monkeypatch):
+    drawn = []
+
+    def counted(title, panel):
+        return lambda *asked: drawn.append(title) or panel(*asked)
+
+    tabs = {title: counted(title, panel) for title, panel in TABS.items()}
+    monkeypatch.setattr("tabnet_auto.view.live.board.TABS", tabs)
+    board = dashboard().board
+    open_tab(board, "Rows")
+    control(board, "page").value = 2
+    board.open_row.widget.children[1].click()
+    control(board, "row").value = 5
+    board.editors.boxes["sex"].value = "male" if passengers()["sex"][5] == "female" else "female"
+    open_tab(board, "Threshold")
+    control(board, "threshold").value = 0.3
+    assert drawn == [
+        "Attention", "Rows", "Rows", "What if", "What if", "What if", "Threshold", "Threshold",
+    ]  # fmt: skip
+
+
+class TestDecision:
+    """A metric of labels may be greatest under another rule than the most probable class."""
+
+    @pytest.fixture
+    def frame(self):
+        return passengers(40, seed=9).drop(columns=["survived"])
+
+    @pytest.fixture
+    def strict(self, frame):
+        """The model with a threshold that half of the rows reach."""
+        middle = float(np.median(fitted().predict_proba(frame)[:, 1]))
+        return replace(fitted(), decision=Decision("threshold", (middle,)))
+
+    def test_rows_are_labelled_as_predict_does(self, strict, frame):
+        board = strict.dashboard(frame, mode="live").board
+        labels = strict.predict(frame)
+        assert (labels != fitted().predict(frame)).any()
+        open_tab(board, "Compare")
+        for row, label in enumerate(labels):
+            control(board, "row").value = row
+            assert f"<dt>Prediction, row {row}</dt><dd>{label} (" in board.outputs["Compare"].value
+
+    def test_cohorts_are_of_predicted_labels(self, strict, frame):
+        board = strict.dashboard(frame, mode="live").board
+        html = open_tab(board, "Cohorts")
+        for label, n in zip(*np.unique(strict.predict(frame), return_counts=True), strict=True):
+            assert f"predicted {label} ({n} rows)" in html
+        assert "fit.decision.labels(" in html
+
+    def test_the_threshold_starts_where_predict_cuts(self, strict):
+        board = strict.dashboard(passengers(), mode="live").board
+        html = open_tab(board, "Threshold")
+        cut = strict.decision.threshold
+        assert control(board, "threshold").value == round(cut, 2)
+        assert f"fit.predict cuts at {cut:.3g}." in html
+        assert strict.dashboard(mode="live").board.view.threshold == round(cut, 2)
+
+
 @pytest.mark.parametrize("target", ["survived", "fare"])
 @pytest.mark.parametrize("n", [120, 60])
 def test_the_lines_give_every_cohorts_attention(target, n):
@@ -313,6 +376,17 @@ def test_two_cohorts_are_set_against_each_other():
     assert board.outputs["Cohorts"].value.count("<img") == 2
     first.value = second.value
     assert board.outputs["Cohorts"].value.count("<img") == 1, "nothing to set against itself"
+
+
+def test_the_picture_names_its_cohorts():
+    board = dashboard().board
+    open_tab(board, "Cohorts")
+    control(board, "cohort").value = "column: age"
+    picture = base64.b64decode(re.search('base64,([^"]+)', board.outputs["Cohorts"].value)[1])
+    names = [name.removeprefix("age ") for name, _ in control(board, "first").options]
+    assert len(names) == 5
+    for name in names:
+        assert f">{name}</text>".encode() in picture
 
 
 def test_what_a_query_does_not_choose_says_so():
@@ -494,6 +568,11 @@ class TestDisplay:
         assert len(shown) == 1
         assert kinds in shown[0]
         assert made._board is None, "its state would be stored for nothing"
+
+    def test_the_page_quotes_rows_only_where_rows_were_given(self, shown):
+        for frame, quotes in ((passengers(), True), (None, False)):
+            fitted().dashboard(frame, mode="page")._ipython_display_()
+            assert ("training rows, chosen because" in shown.pop()["text/html"]) == quotes
 
     def test_text_says_what_is_read(self):
         assert re.search(

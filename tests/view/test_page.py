@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import html
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
@@ -14,7 +15,13 @@ from view import samples
 
 from tabnet_auto.view import curve_panels, draw, panels, svg, tables
 from tabnet_auto.view.figures import Confusion, Heat, Strip, Table, TableColumn
-from tabnet_auto.view.page import HONEST, render_fragment, render_page
+from tabnet_auto.view.page import (
+    EMBEDDED,
+    HONEST,
+    render_fragment,
+    render_framed,
+    render_page,
+)
 
 HOSTILE = "<script>alert('x')</script>&\"\x00\ud800"
 VOID = {"meta", "img", "input", "br", "wbr"}
@@ -94,7 +101,7 @@ def test_nothing_a_user_wrote_becomes_markup(make):
     assert Tree(render_fragment(hostile(make))).tags.count("script") == 0
 
 
-@pytest.mark.parametrize("render", [render_page, render_fragment])
+@pytest.mark.parametrize("render", [render_page, render_fragment, render_framed])
 @pytest.mark.parametrize("make", [samples.binary, samples.regression, samples.multiclass])
 def test_nothing_points_outside(make, render):
     page = render(make())
@@ -114,12 +121,22 @@ def test_the_policy_admits_the_pages_script_and_no_other():
     assert f"script-src 'sha256-{digest}'" in page
 
 
+def test_a_frame_holds_the_page_and_may_run_its_script_alone():
+    made = render_framed(hostile())
+    assert Tree(made).tags.count("script") == 0
+    (frame,) = re.findall(r"<iframe [^>]*>", made)
+    assert 'sandbox="allow-scripts"' in frame
+    page = html.unescape(re.search(r'srcdoc="([^"]*)"', frame)[1])
+    assert page == render_page(hostile(), EMBEDDED)
+
+
 def test_500_columns_stay_under_two_megabytes():
     page = render_page(samples.regression(n_columns=500, n_seeds=8))
     assert len(page.encode()) < 2_000_000
     assert len(render_fragment(samples.regression(n_columns=500)).encode()) < 200_000
+    assert len(render_framed(samples.regression(n_columns=500, n_seeds=8)).encode()) < 1_600_000
     for i in range(500):
-        assert f"sensor_{i:03d}_" in page
+        assert f"sensor_<wbr>{i:03d}_" in page
 
 
 @pytest.mark.parametrize("make", [samples.binary, samples.regression, samples.multiclass])
@@ -207,8 +224,10 @@ def test_negative_numbers_have_a_minus_and_names_keep_their_hyphens():
 
 def test_long_heads_go_on_after_an_underscore_and_sentences_after_a_space():
     columns = (TableColumn("weight_decay"), TableColumn("Inner roc_auc"))
-    page = tables.table_html(Table("t", columns, (("x", "y"),)))
+    page = tables.table_html(Table("t", columns, (("hist_gradient_boosting", "a_b"),)))
     assert "weight_<wbr>decay" in page
+    assert "hist_<wbr>gradient_<wbr>boosting" in page, "nor is a name broken inside a word"
+    assert "a_b" in page
     assert "Inner roc_auc" in page
 
 
@@ -281,6 +300,19 @@ def _labels_are_apart(picture, width, n_labels):
     assert ends[0] <= float(titles[1].get("x"))
     low = [float(t.get("y")) - r - 11 * np.sqrt(0.5) for t, r in zip(slanted, reach, strict=True)]
     assert min(low) > 16, "below the titles"
+
+
+@pytest.mark.parametrize("n", [2, 8, 9, 26])
+def test_long_classes_of_a_confusion_rise_and_short_ones_stay_level(n):
+    for name, rises in (("a class with a long name", True), ("a", False)):
+        labels = tuple(f"{name} {i}" for i in range(n))
+        counts = tuple(tuple(1 for _ in labels) for _ in labels)
+        picture, width, _ = draw.picture_svg(Confusion("t", "a", labels, counts, EMPTY))
+        texts = list(ET.fromstring(picture).iter(f"{{{XMLNS}}}text"))
+        slanted = [t for t in texts if t.get("transform")]
+        assert len(slanted) == n * rises
+        ends = [float(t.get("x")) + 7 * len(t.text) * np.sqrt(0.5) for t in slanted]
+        assert all(end <= width for end in ends), "none is cut off"
 
 
 def test_short_labels_of_a_heat_map_stay_level():

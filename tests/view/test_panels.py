@@ -12,8 +12,10 @@ from tabnet_auto.errors import InputError
 from tabnet_auto.view import curve_panels, draw, panels, prediction_panels, rates
 from tabnet_auto.view.report_data import (
     BinaryPredictions,
+    Curve,
     RegressionPredictions,
 )
+from tabnet_auto.view.tables import table_html
 
 
 def test_leaderboard_runs_from_best_to_worst_whatever_the_direction():
@@ -103,7 +105,8 @@ def test_curves_mark_the_best_epoch_and_cut_a_wild_start():
     loss, score = curve_panels.curve_charts(data)
     curve = data.curves[0]
     at = curve.epochs.index(curve.best_epoch)
-    assert loss.series[1].mark == (curve.best_epoch, curve.valid_loss[at])
+    first = next(series for series in loss.series if series.style == "line")
+    assert first.mark == (curve.best_epoch, curve.valid_loss[at])
     assert score.series[0].mark == (curve.best_epoch, curve.score[at])
     assert loss.series[0].mark is None, "the training loss has no best epoch"
     assert loss.ceiling is None
@@ -120,7 +123,8 @@ def test_many_members_of_long_runs_are_thinned_and_keep_their_best_epoch():
     n_epochs = sum(len(curve.epochs) for curve in curves)
     every = int(np.ceil(2 * n_epochs / curve_panels.N_CURVE_POINTS))
     assert sum(len(series.x) for series in loss.series) < 1.1 * curve_panels.N_CURVE_POINTS
-    for series, curve in zip(score.series, curves, strict=True):
+    members = [series for series in score.series if series.style == "faint"]
+    for series, curve in zip(members, curves, strict=True):
         assert series.mark in set(zip(series.x, series.y, strict=True))
         assert (series.x[0], series.x[-1]) == (curve.epochs[0], curve.epochs[-1])
     assert every > 1
@@ -128,15 +132,6 @@ def test_many_members_of_long_runs_are_thinned_and_keep_their_best_epoch():
     few = curve_panels.curve_charts(samples.binary())[0]
     assert "is drawn" not in few.note
     assert len(few.series[0].x) == len(samples.binary().curves[0].epochs)
-
-
-def test_members_of_a_fold_share_a_colour():
-    curves = [dataclasses.replace(c, fold=i // 2) for i, c in enumerate(samples.binary().curves)]
-    score = curve_panels.curve_charts(samples.binary(curves=curves))[1]
-    assert [series.group for series in score.series] == [0, 0, 1, 1, 2]
-    assert score.series[1].label == "fold 1"
-    assert "Lines of one colour" in score.note
-    assert "Lines of one colour" not in curve_panels.curve_charts(samples.binary())[0].note
 
 
 def _auc(probability, truth):
@@ -240,3 +235,46 @@ def test_trust_rows_follow_attention():
     bars = panels.trust_bars(replace(samples.binary(), trust=many))
     assert len(bars.table.rows) == 30
     assert "The 20 most-read of 30 columns are shown." in bars.note
+
+
+def curve(fold, losses, best_epoch):
+    epochs = list(range(1, len(losses) + 1))
+    return Curve(f"fold {fold + 1}", epochs, losses, losses, losses, best_epoch, fold)
+
+
+def test_seeds_of_a_fold_are_faint_behind_their_mean():
+    curves = [curve(0, [4.0, 2.0, 1.0], 3), curve(0, [2.0, 4.0], 1), curve(1, [5.0], 1)]
+    loss, score = curve_panels.curve_charts(samples.binary(curves=curves))
+    mean = next(s for s in score.series if s.group == 0 and s.style == "line")
+    assert mean.y == (3.0, 3.0, 2.5), "one that has stopped counts with its last value"
+    assert mean.mark is None
+    assert [s.group for s in score.series] == [0, 0, 0, 1], "members of a fold share a colour"
+    assert [s.mark for s in score.series if s.style == "faint"] == [(3.0, 1.0), (1.0, 2.0)]
+    assert [s.y for s in score.series if s.group == 1] == [(5.0,)], "one seed is its own mean"
+    assert "mean of a fold's seeds" in score.note
+    assert [s.style for s in loss.series].count("dashed") == 2, "training: the means alone"
+
+
+def test_more_folds_than_colours_share_one_line():
+    curves = [curve(fold, [float(fold), 1.0], 1) for fold in range(20)]
+    _, score = curve_panels.curve_charts(samples.binary(curves=curves))
+    assert {s.group for s in score.series} == {0}, "no colour stands for two folds"
+    assert [s.style for s in score.series] == ["faint"] * 20 + ["line"]
+    assert score.series[-1].y == (9.5, 1.0)
+    assert "mean of all folds" in score.note
+
+
+@pytest.mark.parametrize(("n_folds", "wide"), [(8, False), (20, True)])
+def test_a_leaderboard_of_many_folds_prints_their_ends(n_folds, wide):
+    rows = samples.leaderboard(np.random.default_rng(0), n_folds, 0.9, 1.0)
+    table = panels.leaderboard_table(samples.binary(leaderboard=rows))
+    names = [column.label for column in table.columns]
+    assert {column.label for column in table.columns if column.screen} == (
+        {f"Fold {i + 1}" for i in range(n_folds)} if wide else set()
+    )
+    assert ("Lowest fold" in names) == wide
+    if wide:
+        best = max(rows, key=lambda row: row["mean"])
+        ends = [table.rows[0][names.index(f"{end} fold")] for end in ("Lowest", "Highest")]
+        assert ends == [min(best["folds"]), max(best["folds"])]
+        assert 'class="ta-num ta-screen"' in table_html(table)

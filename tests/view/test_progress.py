@@ -288,7 +288,9 @@ def test_the_panel_shows_attention_and_how_to_stop():
     page = cell.frames[-1]["text/html"]
     assert 'alt="Attention by fold at epoch 2: fare 45%, age 25%"' in page
     curve, heat = (base64.b64decode(part).decode() for part in re.findall('base64,([^"]+)', page))
-    assert "one line a seed" in curve
+    assert "validation loss, mean of a fold&#x27;s seeds" in curve
+    assert curve.count('class="line s') == 2 + 2, "a line a fold, and its colour's name"
+    assert curve.count('class="faint s') == 4
     assert "line from lowest to highest fold" in heat
     assert [words in heat for words in ("45.0%", "25.0%")] == [True, True], "the means"
     assert "notebook&#x27;s ■" in page or "notebook's ■" in page

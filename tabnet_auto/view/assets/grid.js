@@ -72,6 +72,17 @@
   // A name that is too long for its column goes on below, after an underscore.
   const breakable = (name) => name.split(/(?<=_)/).flatMap((part) => [part, el("wbr")]);
 
+  // How many columns of values stand beside a row's words: all have room, if three in four of
+  // the columns are no wider than reckoned.
+  const across = (names, cells) => {
+    const widths = names.map((name, c) => {
+      const longest = (texts) => Math.max(...texts.map((text) => text.length));
+      const room = Math.max(8.5 * longest(name.split(/[-_ ]/)), 7 * longest(cells.map((row) => row[c])));
+      return Math.min(Math.max(16 + room, 60), 123);
+    }).sort((a, b) => a - b);
+    return Math.max(5, Math.floor(620 / widths[Math.floor(0.75 * (widths.length - 1))]));
+  };
+
   const level = (share, peak) =>
     Math.round(Math.min(Math.max(share / (peak || 1), 0), 1) * (N_LEVELS - 1));
 
@@ -229,6 +240,6 @@
     }
   }
 
-  globalThis.tabnetAuto = { unpack, el, select, search, button, matcher, percent, counts,
+  globalThis.tabnetAuto = { unpack, across, el, select, search, button, matcher, percent, counts,
     starred, breakable, level, scale, scrolls, walk, Grid };
 })();

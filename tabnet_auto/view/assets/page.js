@@ -88,6 +88,17 @@
       else link.removeAttribute("aria-current");
     }
   };
+  // In a notebook's frame an address that begins with # would be the notebook's.
+  const go = (event) => {
+    const link = event.target.closest('a[href^="#"]');
+    if (!link) return;
+    event.preventDefault();
+    // scrollIntoView would move the notebook too.
+    const { top } = document.getElementById(link.hash.slice(1)).getBoundingClientRect();
+    scrollBy(0, top - document.querySelector(".ta-nav").offsetHeight);
+  };
+  if (location.protocol === "about:") addEventListener("click", go);
+
   let waiting = false;
   addEventListener("scroll", () => {
     if (waiting) return;

@@ -2,7 +2,7 @@
 // tables that the page came with stay.
 (async () => {
   "use strict";
-  const { unpack, el, select, search, button, matcher, percent, counts, starred, breakable, level, scale,
+  const { unpack, across, el, select, search, button, matcher, percent, counts, starred, breakable, level, scale,
     walk, Grid } = globalThis.tabnetAuto;
   const packed = document.getElementById("ta-data");
   if (!packed || typeof DecompressionStream === "undefined") return;
@@ -133,7 +133,7 @@
     const [F, K, S, n, D] = rows.shape;
     const columns = rows.columns.map((c) => data.columns[c]);
     const PAGE = 15;
-    const WIDTH = 5;
+    const WIDTH = across(columns, rows.cells);
     const weight = (f, k, s, i, c) => {
       const at = data.levels[(((f * K + k) * S + s) * n + i) * D + c] / 255;
       return rows.peak * at * at;

@@ -44,7 +44,7 @@ class Board:
         import ipywidgets
 
         self.source, self.rows = source, rows
-        self.view = controls.first_view(rows)
+        self.view = controls.first_view(source, rows)
         self.syncing = False
         self.error = ipywidgets.HTML()
         self.outputs = {title: ipywidgets.HTML() for title in self._titles()}
@@ -107,10 +107,9 @@ class Board:
     def _open(self, field: str, row: int) -> None:
         def change(_: Any) -> None:
             self.view = self.view.changed(field, row)
-            self.tabs.selected_index = list(self.outputs).index(
-                "What if" if field == "row" else "Compare"
-            )
-            self.render()
+            title = "What if" if field == "row" else "Compare"
+            # The menu is on another tab, so that a tab opens here, which draws it.
+            self.tabs.selected_index = list(self.outputs).index(title)
 
         self._guarded(change)(None)
 

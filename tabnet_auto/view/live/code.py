@@ -112,7 +112,7 @@ def _group(source: Source, view: View, sample: Sample) -> str:
     if view.cohort == "truth":
         return truth if source.classes else f"pd.qcut({truth}, 4, duplicates='drop')"
     if source.classes:
-        return f"{predicted}.argmax(axis=1)"
+        return f"fit.decision.labels({predicted})"
     return f"pd.qcut({predicted}, 4, duplicates='drop')"
 
 

@@ -18,35 +18,45 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TRUE, PREDICTED, ERROR, COLUMN = "truth", "prediction", "error", "column: "
+MISSING = "(missing)"
 N_VALUES = 7
 """Values of a column that are cohorts of their own; rarer ones share one."""
 
 
 @dataclass(frozen=True, eq=False)
 class Cohorts:
-    """Names of the cohorts, and each row's position among them (-1: in none).
+    """Labels of the cohorts, and each row's position among them (-1: in none).
 
-    ``against`` is the cohort to set against the first, until another is chosen: the next one, or
-    the other end of a range.
+    ``said`` leads a label in where it stands alone: "truly", or a column's name. ``against`` is
+    the cohort to set against the first, until another is chosen: the next one, or the other end
+    of a range.
     """
 
-    names: tuple[str, ...]
+    labels: tuple[str, ...]
     of_row: NDArray[np.int64]
+    said: str = ""
     against: int = 1
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The cohorts as each is called where it stands alone."""
+        return tuple(
+            label if label == MISSING else f"{self.said} {label}".strip() for label in self.labels
+        )
 
     def pair(self, view: View) -> tuple[int, int]:
         """Return the positions of the two cohorts that are set against each other."""
         second = self.against if view.second is None else view.second
-        last = len(self.names) - 1
+        last = len(self.labels) - 1
         return min(view.first, last), min(second, last)
 
     def sizes(self) -> list[int]:
         """Return the number of rows of each cohort."""
-        return [int((self.of_row == i).sum()) for i in range(len(self.names))]
+        return [int((self.of_row == i).sum()) for i in range(len(self.labels))]
 
     def means(self, weights: Floats) -> Floats:
         """Return the mean of weights ``(row, column)`` in each cohort; ``(cohort, column)``."""
-        return np.stack([weights[self.of_row == i].mean(axis=0) for i in range(len(self.names))])
+        return np.stack([weights[self.of_row == i].mean(axis=0) for i in range(len(self.labels))])
 
 
 def cohort_keys(rows: Rows) -> list[str]:
@@ -71,40 +81,40 @@ def cohorts_of(sample: Sample, key: str) -> Cohorts:
         assert sample.error is not None
         return _by_quantile(sample.error, 10, "error")
     if key == PREDICTED and classes:
-        return _by_class(sample.prediction.argmax(axis=1), classes, "predicted ")
+        return _by_class(sample.source.decide(sample.prediction), classes, "predicted")
     if key == PREDICTED:
         return _by_quantile(sample.prediction, 4, "predicted")
     assert sample.truth is not None
     if classes:
         found = np.where(np.isnan(sample.truth), -1, sample.truth).astype(np.int64)
-        return _by_class(found, classes, "truly ")
+        return _by_class(found, classes, "truly")
     return _by_quantile(sample.truth, 4, "truly")
 
 
 def _by_class(of_row: NDArray[np.int64], classes: tuple[str, ...], say: str) -> Cohorts:
-    return _present([f"{say}{name}" for name in classes], of_row)
+    return _present(list(classes), of_row, say)
 
 
-def _present(names: list[str], of_row: NDArray[np.int64]) -> Cohorts:
+def _present(labels: list[str], of_row: NDArray[np.int64], say: str = "") -> Cohorts:
     """Leave cohorts without rows out."""
-    keep = [i for i in range(len(names)) if (of_row == i).any()]
-    place = np.full(len(names) + 1, -1)
+    keep = [i for i in range(len(labels)) if (of_row == i).any()]
+    place = np.full(len(labels) + 1, -1)
     place[keep] = np.arange(len(keep))
-    return Cohorts(tuple(names[i] for i in keep), place[of_row])
+    return Cohorts(tuple(labels[i] for i in keep), place[of_row], say)
 
 
 def _by_quantile(values: Floats, n: int, say: str) -> Cohorts:
     known = np.isfinite(values)
     if not known.any():
-        return _present(["(missing)"], np.zeros(len(values), dtype=np.int64))
+        return _present([MISSING], np.zeros(len(values), dtype=np.int64))
     edges = np.unique(np.quantile(values[known], np.linspace(0, 1, n + 1)))
     bins = max(len(edges) - 1, 1)
     # Right-closed, as pandas.qcut cuts: a tied value is never split.
     of_row = np.clip(np.searchsorted(edges, values, side="left") - 1, 0, bins - 1)
     ends = [float(f"{edge:.3g}") for edge in edges]
-    names = [f"{say} {tick_label(a)} to {tick_label(b)}" for a, b in pairwise(ends)]
-    names = [*(names or [f"{say} {tick_label(ends[0])}"]), "(missing)"]
-    found = _present(names, np.where(known, of_row, bins).astype(np.int64))
+    labels = [f"{tick_label(a)} to {tick_label(b)}" for a, b in pairwise(ends)]
+    labels = [*(labels or [tick_label(ends[0])]), MISSING]
+    found = _present(labels, np.where(known, of_row, bins).astype(np.int64), say)
     return replace(found, against=max(int(np.unique(of_row[known]).size) - 1, 1))
 
 
@@ -116,7 +126,7 @@ def is_cut(column: pd.Series[Any]) -> bool:
 def _by_column(column: pd.Series[Any]) -> Cohorts:
     if is_cut(column):
         return _by_quantile(column.to_numpy(dtype=np.float64), 4, str(column.name))
-    words = [cell_words(value) or "(missing)" for value in column.tolist()]
+    words = [cell_words(value) or MISSING for value in column.tolist()]
     found, counts = np.unique(words, return_counts=True)
     often = [str(name) for name in found[np.argsort(-counts, kind="stable")]]
     names = often if len(often) <= N_VALUES + 1 else [*often[:N_VALUES], "other values"]

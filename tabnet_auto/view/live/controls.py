@@ -17,6 +17,9 @@ from tabnet_auto.view.svg import shorten
 ALL = -1
 """What a menu says for the mean over all: to ipywidgets None is no choice."""
 
+DIGITS = 2
+"""Of a threshold, as it is drawn and said."""
+
 IDLE: dict[str, frozenset[str]] = {
     "Threshold": frozenset({"fold", "seed", "step", "n_columns", "words"}),
 }
@@ -42,7 +45,7 @@ class Binding:
     def meant(self, value: Any) -> Any:
         """Return what the state holds for a value of the widget."""
         if self.field == "threshold":
-            return round(value, 2)  # what is drawn and said of it has two digits
+            return round(value, DIGITS)
         return None if self.field in ("fold", "seed", "step") and value == ALL else value
 
     def show(self, rows: Rows | None, view: View, title: str) -> None:
@@ -70,16 +73,18 @@ def line(widgets: Sequence[Any]) -> Any:
     return ipywidgets.HBox(list(widgets), layout=layout)
 
 
-def first_view(rows: Rows | None) -> View:
-    """Return the state that a dashboard opens with."""
+def first_view(source: Source, rows: Rows | None) -> View:
+    """Return the state that a dashboard opens with: the threshold is the one of ``predict``."""
+    threshold = round(source.threshold, DIGITS)
     if rows is None:
-        return View()
+        return View(threshold=threshold)
     orders = orders_for(rows)
     worst = "largest error first"
     return View(
         order=worst if worst in orders else orders[0],
         cohort=cohort_keys(rows)[0],
         other=min(1, len(rows) - 1),
+        threshold=threshold,
         judged_on=(judgements(rows.source, rows) or [OUT_OF_FOLD])[0],
     )
 

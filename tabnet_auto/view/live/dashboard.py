@@ -18,8 +18,8 @@ from tabnet_auto.view.place import Mode, choose_place
 class Dashboard:
     """What a model looks at, to be asked with controls; the last line of a cell shows it.
 
-    In a notebook that somebody watches it is a page of widgets, in a batch run the report's
-    short page, elsewhere text. ``display(dashboard)`` shows it from within a cell.
+    In a notebook that somebody watches it is a page of widgets, in a batch run the report,
+    elsewhere text. ``display(dashboard)`` shows it from within a cell.
 
     Parameters
     ----------

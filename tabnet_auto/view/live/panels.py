@@ -27,6 +27,7 @@ from tabnet_auto.view.live.rows import (
     Rows,
     Sample,
     cell_words,
+    label_of,
     n_pages,
     page_of,
     prediction_words,
@@ -271,9 +272,9 @@ def _changed_first(shown: Ints, source: Source, view: View) -> Ints:
 def _moved(first: Floats, second: Floats, source: Source) -> tuple[str, str]:
     if not source.classes:
         return ("Moves by", minus(value_words(float(second - first), "+")))
-    best = len(source.classes) - 1 if len(source.classes) == 2 else int(np.argmax(first))
-    points = 100 * float(second[best] - first[best])
-    return (f"P({source.classes[best]}) moves by", minus(f"{points:+.1f} points"))
+    one = 1 if len(source.classes) == 2 else label_of(first, source)
+    points = 100 * float(second[one] - first[one])
+    return (f"P({source.classes[one]}) moves by", minus(f"{points:+.1f} points"))
 
 
 def _twin(
@@ -343,12 +344,12 @@ def cohort_panel(source: Source, rows: Rows | None, view: View) -> Panel:
         (TableColumn("Column"), *(TableColumn(name, "share") for name in sizes)),
         tuple((source.features[i], *map(float, means[:, i])) for i in shown),
     )
-    key = "; ".join(f"{i + 1}: {name}" for i, name in enumerate(sizes))
+    key = "; ".join(sizes)
     heat = Heat(
         title=title,
         alt=f"Mean attention of {len(names)} cohorts to {len(shown)} columns. {key}",
         rows=tuple(source.features[i] for i in shown),
-        groups=(("cohort", tuple(str(i + 1) for i in range(len(names)))),),
+        groups=((cohort_words(source, view.cohort), cohorts.labels),),
         values=tuple(tuple(map(float, means[:, i])) for i in shown),
         table=table,
         note=key,

@@ -207,11 +207,16 @@ def value_words(value: float, sign: str = "") -> str:
 
 
 def prediction_words(prediction: Any, source: Source) -> str:
-    """Return one row's prediction: the likeliest label and its probability, or the value."""
+    """Return one row's prediction: the label and its probability, or the value."""
     if not source.classes:
         return value_words(float(prediction))
-    best = int(np.argmax(prediction))
-    return f"{shorten(source.classes[best], 16)} ({float(prediction[best]):.0%})"
+    label = label_of(prediction, source)
+    return f"{shorten(source.classes[label], 16)} ({float(prediction[label]):.0%})"
+
+
+def label_of(prediction: Floats, source: Source) -> int:
+    """Return the position of the class that is predicted from one row's probabilities."""
+    return int(source.decide(prediction[None])[0])
 
 
 def truth_words(truth: float, source: Source) -> str:

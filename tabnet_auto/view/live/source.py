@@ -84,6 +84,10 @@ class Source:
         Out-of-fold predictions of the training rows, where there are any.
     read
         Any table of the user's to a frame whose index counts the rows; raises InputError.
+    decide
+        Class positions ``(n,)`` that are predicted from probabilities ``(n, n_classes)``.
+    threshold
+        Probability from which the second of two classes is predicted.
     predict
         Probabilities ``(n, n_classes)`` or values ``(n,)`` of a frame's rows.
     attend
@@ -107,6 +111,8 @@ class Source:
     refitted: bool
     held_out: Judged | None
     read: Callable[[object], pd.DataFrame]
+    decide: Callable[[Floats], NDArray[np.int64]]
+    threshold: float
     predict: Callable[[pd.DataFrame], Floats]
     attend: Callable[[pd.DataFrame], RowAttention]
     truth: Callable[[pd.DataFrame], Floats | None]

@@ -93,10 +93,12 @@ def threshold_panel(source: Source, rows: Rows | None, view: View) -> Panel:
     note = "If the model learned from these rows, they flatter it." if flatters else (
         "Out-of-fold: no row is judged by a network that learned from it."
     )  # fmt: skip
-    notes = (note, EVERY_ROW) if view.where.strip() and not flatters else (note,)
+    notes = [note, f"fit.predict cuts at {source.threshold:.3g}."]
+    if view.where.strip() and not flatters:
+        notes.append(EVERY_ROW)
     pictures = from_figure(confusion), from_figure(_curves(judged, view.threshold, table))
     sample = rows.sample(view.where) if rows is not None and flatters else None
-    return Panel(tuple(tiles), pictures, table, code.threshold_line(view, sample), notes)
+    return Panel(tuple(tiles), pictures, table, code.threshold_line(view, sample), tuple(notes))
 
 
 def _judged(source: Source, rows: Rows | None, view: View) -> Judged:
