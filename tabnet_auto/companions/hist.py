@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from time import monotonic
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from tabnet_auto.companions.estimators import boosted_arrays
 from tabnet_auto.companions.lesson import Fitted, Lesson, Rows, align, loss
+from tabnet_auto.companions.trees import Boosted
 from tabnet_auto.metrics.objective import Loss
 
 MAX_ROUNDS = 1000
@@ -18,6 +20,8 @@ PATIENCE = 50
 """Rounds without a better validation loss after which the training ends."""
 FIRST_ROUNDS = 50
 """Rounds between two looks at the validation loss, at first; later half as many as there are."""
+LEAVES = (31, 8)
+"""Leaves of a tree at most: many for what is irregular, few where labels are noisy."""
 FEW_ROWS = 10_000
 """Training rows up to which threads wait for each other longer than they save: one is faster."""
 MAX_CATEGORY_CODES = 250
@@ -33,26 +37,43 @@ def train_hist(lesson: Lesson) -> Fitted:
     """Learn one fold with native categories.
 
     scikit-learn takes no validation rows in all supported versions: the model is grown in
-    pieces (``warm_start``), and the rounds after the best one are cut off.
+    pieces (``warm_start``), and the rounds after the best one are cut off. The validation rows
+    choose the size of the trees, too, where there is time to try the second.
     """
     from threadpoolctl import threadpool_limits
 
     n_threads = 1 if len(lesson.train.y) <= FEW_ROWS else lesson.n_threads
     with threadpool_limits(n_threads, "openmp"):
-        return _grow(lesson)
+        return _alike(lesson) if lesson.valid is None else _best(lesson, lesson.valid)
 
 
-def _grow(lesson: Lesson) -> Fitted:
-    train, target = lesson.train, lesson.train.y
-    classes = np.zeros(0, dtype=np.int64)
-    if lesson.n_classes:
-        classes, target = np.unique(train.y, return_inverse=True)
-    model = _model(lesson)
-    if lesson.valid is None:
-        n_rounds = lesson.n_rounds or MAX_ROUNDS
-        model.set_params(max_iter=n_rounds)
-        model.fit(train.matrix.x, target, sample_weight=train.weight)
-        return boosted_arrays(model, classes, lesson.n_classes, n_rounds)
+def _alike(lesson: Lesson) -> Fitted:
+    """Train as many rounds as are asked for, of trees as large as those of the fold's member."""
+    n_rounds, leaves = lesson.n_rounds or MAX_ROUNDS, LEAVES[0]
+    if isinstance(lesson.like, Boosted):
+        leaves = min((size for size in LEAVES if size >= lesson.like.leaves), default=leaves)
+    classes, target = _numbered(lesson)
+    model = _model(lesson, leaves).set_params(max_iter=n_rounds)
+    model.fit(lesson.train.matrix.x, target, sample_weight=lesson.train.weight)
+    return boosted_arrays(model, classes, lesson.n_classes, n_rounds)
+
+
+def _best(lesson: Lesson, valid: Rows) -> Fitted:
+    """Train until the validation loss is best, of trees of the size whose best is less."""
+    start = monotonic()
+    best, best_loss = _grow(lesson, valid, LEAVES[0])
+    taken = monotonic() - start
+    left = None if lesson.seconds is None else lesson.seconds - taken
+    if left is None or left >= taken:
+        other, other_loss = _grow(replace(lesson, seconds=left), valid, LEAVES[1])
+        best = other if other_loss < best_loss else best
+    return best
+
+
+def _grow(lesson: Lesson, valid: Rows, leaves: int) -> tuple[Fitted, float]:
+    """Train trees of one size until the validation loss is best; return it as well."""
+    train, (classes, target) = lesson.train, _numbered(lesson)
+    model = _model(lesson, leaves)
     best, best_loss = 1, np.inf
     start, done = monotonic(), 0
     while done < MAX_ROUNDS and done - best < PATIENCE:
@@ -61,11 +82,19 @@ def _grow(lesson: Lesson) -> Fitted:
             break
         model.set_params(max_iter=done + more)
         model.fit(train.matrix.x, target, sample_weight=train.weight)
-        losses = list(_losses(model, lesson, lesson.valid, classes, done))
+        losses = list(_losses(model, lesson, valid, classes, done))
         if min(losses) < best_loss:
             best, best_loss = done + 1 + int(np.argmin(losses)), min(losses)
         done += more
-    return boosted_arrays(model, classes, lesson.n_classes, best)
+    return boosted_arrays(model, classes, lesson.n_classes, best), best_loss
+
+
+def _numbered(lesson: Lesson) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Return the positions of the classes that a fold has, and its target by them; or values."""
+    if not lesson.n_classes:
+        return np.zeros(0, dtype=np.int64), lesson.train.y
+    classes, target = np.unique(lesson.train.y, return_inverse=True)
+    return classes, target
 
 
 def _next_rounds(done: int, gone: float, left: float | None) -> int:
@@ -79,12 +108,12 @@ def _next_rounds(done: int, gone: float, left: float | None) -> int:
     return min(more, affordable) if affordable >= 5 else 0
 
 
-def _model(lesson: Lesson) -> Any:
+def _model(lesson: Lesson, leaves: int) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     categorical = [0 < n <= MAX_CATEGORY_CODES for n in lesson.train.matrix.n_levels]
     common = {
-        "learning_rate": 0.05, "min_samples_leaf": 5, "max_features": 0.5,
+        "learning_rate": 0.05, "max_leaf_nodes": leaves, "min_samples_leaf": 5, "max_features": 0.5,
         "early_stopping": False, "warm_start": True,
         "categorical_features": np.array(categorical) if any(categorical) else None,
         "random_state": lesson.seed % (2**31),

@@ -50,10 +50,15 @@ class Companion:
     recipe: Recipe | None = None
 
     @property
+    def typical(self) -> Fitted | None:
+        """The member of median rounds among those that boosted; None where none did."""
+        boosted = sorted((m for m in self.members if m.rounds), key=lambda member: member.rounds)
+        return boosted[len(boosted) // 2] if boosted else None
+
+    @property
     def rounds(self) -> int:
-        """Median number of boosting rounds over the folds that boosted; 0 where none did."""
-        boosted = [member.rounds for member in self.members if member.rounds]
-        return int(np.median(boosted)) if boosted else 0
+        """Boosting rounds of the typical member; 0 where none boosted."""
+        return 0 if self.typical is None else self.typical.rounds
 
     def predict(
         self, design: Design, layout: Layout, tables: MemberTables, objective: Objective
@@ -283,7 +288,7 @@ def _learn(train: Callable[[Lesson], Fitted], lesson: Lesson) -> tuple[Fitted, F
 def refit_companion(companion: Companion, task: Task, *, n_threads: int) -> Companion:
     """Learn from all rows of ``task``, whose one fold holds no row out.
 
-    Boosters train as many rounds as their folds did in the median, by the same settings.
+    Boosters train as many rounds as the typical member of the folds did, by the same settings.
 
     Raises
     ------
@@ -297,9 +302,9 @@ def refit_companion(companion: Companion, task: Task, *, n_threads: int) -> Comp
             f"{companion.name!r} was loaded without it. Refit before saving, or leave it out: "
             f"fit.without([{companion.name!r}])."
         )
-    like = next((member for member in companion.members if member.rounds), None)
     lesson = replace(
-        _lesson(recipe, task, 0, n_threads), n_rounds=companion.rounds or None, like=like
-    )
+        _lesson(recipe, task, 0, n_threads),
+        n_rounds=companion.rounds or None, like=companion.typical,
+    )  # fmt: skip
     member, _ = _learn(recipe.train, lesson)
     return replace(companion, members=(member,))

@@ -104,6 +104,12 @@ class Boosted:
         """Boosting rounds."""
         return len(self.output) // max(1, len(self.baseline))
 
+    @property
+    def leaves(self) -> int:
+        """Leaves of the tree that has the most."""
+        is_leaf = self.nodes.left == np.arange(len(self.nodes.left))
+        return int(np.add.reduceat(is_leaf, self.nodes.root).max())
+
     def predict(self, x: Floats) -> Floats:
         """Class probabilities ``(n, n_classes)``, or values ``(n,)``."""
         known = self._read(x)
