@@ -21,7 +21,6 @@ class Kind:
 
     n_bins: int | None = None
     column_dropout: float | None = None
-    mask: SparseMap | None = None
 
 
 @dataclass(frozen=True)
@@ -39,11 +38,9 @@ class NetConfig:
     (:func:`tabnet_auto.net.tabnet.mass_penalty`), by what a member has learned and what is left
     (:func:`tabnet_auto.train.loss.earned`).
 
-    How many bins and how much column dropout are best depends on the data, and so does the mask:
-    entmax tells apart sharpest which columns a row needs, softmax, which closes none, often errs
-    less. So the networks of a fold take turns: the first is as above, the next are the
-    ``other_kinds`` (one bin leaves a value as it is), further ones are of the kind that did best,
-    and the blend weighs them.
+    How many bins and how much column dropout are best depends on the data, so the networks of a
+    fold take turns: the first is as above, the next are the ``other_kinds`` (one bin leaves a
+    value as it is), further ones are of the kind that did best, and the blend weighs them.
     """
 
     n_steps: int = 2
@@ -60,10 +57,9 @@ class NetConfig:
     unknown_rate: float = 0.01
     column_dropout: float = 0.1
     early_evenness: float = 5.0
-    column_sparsity: float = 0.25
+    column_sparsity: float = 0.12
     other_kinds: tuple[Kind, ...] = (
-        Kind(n_bins=4, mask="softmax"), Kind(column_dropout=0.25, mask="softmax"),
-        Kind(n_bins=1, mask="softmax"),
+        Kind(n_bins=4), Kind(column_dropout=0.25), Kind(n_bins=1),
     )  # fmt: skip
 
     @property

@@ -81,7 +81,7 @@ def _pass(net: AttentionTabNet, rows: RawRows) -> _Passed:
     seen = torch.relu(net.context.sum(tokens) + net.context_bias)
     state, weights = net.bias, []
     for step in _steps(net):
-        attended = step(tokens, seen, net.maps)
+        attended = step(tokens, seen)
         state = state + attended.output
         seen = torch.relu(state)
         weights.append(attended.weights)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from tabnet_auto.config import SparseMap
 from tabnet_auto.net.layers import MemberRandom, parameter
+from tabnet_auto.net.sparse import SPARSE_MAPS
 from tabnet_auto.net.tokens import RowTokens, TokenLinear
-
-Map = Callable[[Tensor], Tensor]
-"""From logits ``(M, B, D)`` to weights."""
 
 
 class Attended(NamedTuple):
@@ -29,8 +27,8 @@ class ColumnAttention(nn.Module):
 
     with keys :math:`k_i = c_i + K_i e_i` and values :math:`x_i = D V_i e_i` made from the token
     :math:`e_i` of column i (D columns), and a query :math:`q = q_0 + U^\top h` where h is what
-    the previous step saw (U absent: a constant query, the specification's form). Whoever asks
-    gives the map from logits to weights: the softmax, or sparsemax or entmax-1.5 in its place.
+    the previous step saw (U absent: a constant query, the specification's form). ``sparse_map``
+    puts sparsemax or entmax-1.5 in the softmax's place.
 
     Most of a key is the column's own :math:`c_i`; what the value says starts at a tenth of that
     and learns at a tenth of the rate. Without :math:`c_i` a column is told by its value only, and
@@ -63,10 +61,12 @@ class ColumnAttention(nn.Module):
         *,
         n_context: int,
         d_key: int,
+        sparse_map: SparseMap,
     ) -> None:
         super().__init__()
         n_members = random.n_members
         self.n_columns = n_columns
+        self.sparse_map = sparse_map
         self.register_buffer("feature_to_column", feature_to_column, persistent=False)
         self.key = TokenLinear(
             widths, d_key, random, factor=d_key**-0.5, gain=0.1, lr=0.1, decay=0.0
@@ -79,9 +79,9 @@ class ColumnAttention(nn.Module):
         self.strength = parameter(torch.full((n_members, 1, 1), 4.0), decay=0.0)
         self.value = TokenLinear(widths, n_hidden, random, factor=sum(widths) ** -0.5)
 
-    def forward(self, tokens: RowTokens, context: Tensor, to_weights: Map) -> Attended:
+    def forward(self, tokens: RowTokens, context: Tensor) -> Attended:
         """Return the weighted sum of the columns' values, and the weights."""
-        weights = self.weights(tokens, context, to_weights)
+        weights = self.weights(tokens, context)
         of_feature = (self.n_columns * weights).index_select(2, self.feature_to_column)
         return Attended(self.value.sum(tokens, of_feature), weights)
 
@@ -93,11 +93,11 @@ class ColumnAttention(nn.Module):
             self.strength, self.value.of_values, self.value.of_levels,
         )  # fmt: skip
 
-    def weights(self, tokens: RowTokens, context: Tensor, to_weights: Map) -> Tensor:
+    def weights(self, tokens: RowTokens, context: Tensor) -> Tensor:
         """Attention weights over the columns; non-negative, summing to 1; ``(M, B, D)``."""
         logits = self._logits(tokens, self._query(context))
         share = torch.sigmoid(self.strength)
-        return (1.0 - share) / self.n_columns + share * to_weights(logits)
+        return (1.0 - share) / self.n_columns + share * SPARSE_MAPS[self.sparse_map](logits)
 
     def _query(self, context: Tensor) -> Tensor:
         if self.condition is None:

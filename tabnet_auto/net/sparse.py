@@ -15,11 +15,11 @@ the cancellation of the cumulative sums.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import FunctionCtx, once_differentiable
 
@@ -86,31 +86,6 @@ SPARSE_MAPS: dict[SparseMap, Callable[[Tensor], Tensor]] = {
     "entmax15": entmax15,
 }
 """The maps by the name that a configuration uses."""
-
-
-class MemberMaps(nn.Module):
-    """The map from logits to weights that each member has of its own.
-
-    ``names`` are the members', among the ``known`` ones. All known maps are computed, and each
-    member's is taken: which members there are is not asked, for on a GPU that would wait.
-
-    **Shape**: ``(M, ..., D)`` to ``(M, ..., D)``.
-    """
-
-    code: Tensor
-
-    def __init__(self, names: Sequence[SparseMap], known: Collection[SparseMap]) -> None:
-        super().__init__()
-        self.known = tuple(sorted(set(known)))
-        self.register_buffer("code", torch.tensor([MAP_CODES[name] for name in names]))
-
-    def forward(self, logits: Tensor) -> Tensor:
-        """Return each member's weights by its own map."""
-        code = self.code.view(-1, *[1] * (logits.dim() - 1))
-        weights = SPARSE_MAPS[self.known[0]](logits)
-        for name in self.known[1:]:
-            weights = torch.where(code == MAP_CODES[name], SPARSE_MAPS[name](logits), weights)
-        return weights
 
 
 class _NarrowSoftmax(Function):

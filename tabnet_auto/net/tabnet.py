@@ -23,7 +23,6 @@ from tabnet_auto.net.layers import (
 )
 from tabnet_auto.net.native.pool import Pool
 from tabnet_auto.net.output import ByShare, Output
-from tabnet_auto.net.sparse import MemberMaps
 from tabnet_auto.net.tokens import TokenLinear, Tokens
 
 
@@ -34,7 +33,7 @@ class AttentionTabNet(nn.Module):
     before saw, weights the columns, and adds its weighted sum to the hidden state; the trunk
     turns the hidden state into the output.
 
-    ``kinds`` are the members': they say the bins of their value tokens and the map of their masks.
+    ``kinds`` are the members': they say the bins of their value tokens.
 
     **Shape**: :class:`RawRows` of M members and B rows in, :class:`Output` out.
     """
@@ -73,12 +72,9 @@ class AttentionTabNet(nn.Module):
                 random,
                 n_context=config.n_context if step == 0 else hidden,
                 d_key=config.d_key,
+                sparse_map=config.mask,
             )
             for step in range(config.n_steps)
-        )
-        self.maps = MemberMaps(
-            [config.of(kind).mask for kind in kinds],
-            known=[config.of(kind).mask for kind in range(config.n_kinds)],
         )
         self.bias = parameter(random.normal(1, hidden), lr=0.1, decay=0.0)
         function = ACTIVATIONS[config.activation]
@@ -115,7 +111,7 @@ class AttentionTabNet(nn.Module):
         state: Tensor = self.bias
         masks, sizes = [], []
         for step in self.steps:
-            attended = step(tokens, seen, self.maps)
+            attended = step(tokens, seen)
             state = state + attended.output
             seen = torch.relu(state)
             masks.append(attended.weights)
@@ -131,7 +127,7 @@ class AttentionTabNet(nn.Module):
         network = tabnet_native.Network(
             self.config, self._parameters_in_order(), self.inputs.feature_to_column,
             self.inputs.n_columns, self.tokens.level_start, self.tokens.bins,
-            self.maps.code, self.records, self.scratch,
+            self.records, self.scratch,
         )  # fmt: skip
         if self.training:
             return tabnet_native.train(network, rows, dropout)

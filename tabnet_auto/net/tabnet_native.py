@@ -23,6 +23,7 @@ from tabnet_auto.net.inputs import Encoded
 from tabnet_auto.net.layers import Dropout
 from tabnet_auto.net.native import library, pairs
 from tabnet_auto.net.native.pool import Pool
+from tabnet_auto.net.sparse import MAP_CODES
 
 ACTIVATION_CODES = {"relu": 1, "selu": 2, "mish": 3}
 _BLOCK_ROWS = 64
@@ -47,6 +48,7 @@ class Shape:
     layers: int
     outputs: int
     levels: int
+    map: int
     activation: int
     training: int
     pairs: int
@@ -57,8 +59,7 @@ class Network:
     """What the kernels read of a network: its parameters, in the kernel's order, and the rest.
 
     ``column`` of each feature, and ``level_start``: where each category's levels begin in the
-    table of all, and the end of the last. ``bins (M,)`` of each member's value tokens, and
-    ``sparse_map (M,)`` the code of its masks' map.
+    table of all, and the end of the last. ``bins (M,)`` of each member's value tokens.
     """
 
     config: NetConfig
@@ -67,7 +68,6 @@ class Network:
     n_columns: int
     level_start: Tensor
     bins: Tensor
-    sparse_map: Tensor
     records: Pool
     scratch: Pool
 
@@ -79,7 +79,7 @@ class Network:
             members, batch, values, rows.level.shape[2], config.level_width, config.n_bins,
             self.n_columns, config.n_steps, config.d_key, config.n_context, config.n_hidden,
             config.n_layers, self.parameters[-2].shape[2], level.shape[1],
-            ACTIVATION_CODES[config.activation], int(training),
+            MAP_CODES[config.mask], ACTIVATION_CODES[config.activation], int(training),
             int(training and multiplies_pairs(config)),
         )  # fmt: skip
 
@@ -136,8 +136,7 @@ class _Pass:
         self.sizes = [shape.members * packed, n_tape * tape]
         self.given = [
             *(t.contiguous() for t in (rows.value, rows.position, rows.missing, rows.level)),
-            network.column, network.level_start, network.bins, network.sparse_map,
-            *(dropout or (None, None, None)),
+            network.column, network.level_start, network.bins, *(dropout or (None, None, None)),
         ]  # fmt: skip
         self.input = torch.tensor([0 if t is None else t.data_ptr() for t in self.given])
 

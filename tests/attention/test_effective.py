@@ -98,8 +98,7 @@ def test_it_says_what_it_needs(fit_of):
 
 def test_columns_that_no_row_needs_close_as_the_network_learns():
     def fit(weight):
-        net = replace(DEFAULT.net, column_sparsity=weight, other_kinds=())
-        preset = replace(DEFAULT, net=net)
+        preset = replace(DEFAULT, net=replace(DEFAULT.net, column_sparsity=weight))
         return auto_fit(make_frame("regression"), "y", preset=preset, folds=3, verbose=False)
 
     left_open, closing = fit(0.0), fit(0.5)  # a short training needs more than the default

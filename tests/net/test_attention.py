@@ -10,13 +10,12 @@ import torch
 from tabnet_auto.net.attention import ColumnAttention
 from tabnet_auto.net.inputs import Encoded
 from tabnet_auto.net.layers import MemberRandom
-from tabnet_auto.net.sparse import SPARSE_MAPS, softmax
 from tabnet_auto.net.tokens import RowTokens, value_elements
 
 M, B, V, R, C, L, H, D_KEY = 2, 5, 3, 4, 2, 3, 6, 4
 
 
-def made(n_context: int, feature_to_column: list[int]) -> ColumnAttention:
+def made(sparse_map: str, n_context: int, feature_to_column: list[int]) -> ColumnAttention:
     torch.manual_seed(0)
     unit = ColumnAttention(
         torch.tensor(feature_to_column),
@@ -26,6 +25,7 @@ def made(n_context: int, feature_to_column: list[int]) -> ColumnAttention:
         MemberRandom([1, 2]),
         n_context=n_context,
         d_key=D_KEY,
+        sparse_map=sparse_map,
     ).double()
     for p in unit.parameters():
         torch.nn.init.normal_(p)
@@ -74,10 +74,10 @@ SLICES = [slice(0, 4), slice(4, 8), slice(8, 12), slice(12, 15), slice(15, 18)]
     ],
 )
 def test_softmax_unit_is_the_formula(conditioned, feature_to_column, features):
-    unit = made(7 if conditioned else 0, feature_to_column)
+    unit = made("softmax", 7 if conditioned else 0, feature_to_column)
     context = torch.randn(M, B, 7).double()
     row = tokens()
-    attended = unit(row, context, softmax)
+    attended = unit(row, context)
     rows = flat(row)
     for m in range(M):
         for b in range(B):
@@ -98,7 +98,7 @@ def test_softmax_unit_is_the_formula(conditioned, feature_to_column, features):
 def test_formula_on_numbers_worked_by_hand():
     unit = ColumnAttention(
         torch.tensor([0, 1]), 2, (4, 0), 1, MemberRandom([0]),
-        n_context=0, d_key=1,
+        n_context=0, d_key=1, sparse_map="softmax",
     ).double()  # fmt: skip
     # Elements of each of the two features: its value, and that it is not missing.
     elements = torch.tensor([[[[math.log(3.0), 0.0], [0.0, 0.0]]]], dtype=torch.float64)
@@ -110,7 +110,7 @@ def test_formula_on_numbers_worked_by_hand():
         unit.column_key.zero_()
         unit.query.fill_(1.0)
         unit.value.of_values.fill_(1.0)
-        attended = unit(row, torch.zeros(1, 1, 0).double(), softmax)
+        attended = unit(row, torch.zeros(1, 1, 0).double())
     # Logits log 3 and 0: weights 3/4 and 1/4. Values 2 e_i / sqrt 4, so y = 3/4 * log 3.
     torch.testing.assert_close(
         attended.weights[0, 0], torch.tensor([0.75, 0.25], dtype=torch.float64)
@@ -118,11 +118,11 @@ def test_formula_on_numbers_worked_by_hand():
     assert attended.output.item() == pytest.approx(0.75 * math.log(3.0))
 
 
-@pytest.mark.parametrize("name", SPARSE_MAPS)
-def test_weights_are_a_distribution_over_columns(name):
-    unit = made(7, [0, 1, 0, 2, 2])
+@pytest.mark.parametrize("sparse_map", ["softmax", "sparsemax", "entmax15"])
+def test_weights_are_a_distribution_over_columns(sparse_map):
+    unit = made(sparse_map, 7, [0, 1, 0, 2, 2])
     torch.nn.init.constant_(unit.strength, 0.3)
-    weights = unit(tokens(), torch.randn(M, B, 7).double(), SPARSE_MAPS[name]).weights
+    weights = unit(tokens(), torch.randn(M, B, 7).double()).weights
     assert (weights >= 0).all()
     torch.testing.assert_close(weights.sum(2), torch.ones(M, B).double())
 
@@ -130,10 +130,10 @@ def test_weights_are_a_distribution_over_columns(name):
 def test_fresh_unit_looks_at_all_columns_alike():
     unit = ColumnAttention(
         torch.tensor([0, 1, 2, 3, 4]), 5, (V * R, C * L), H, MemberRandom([1, 2]),
-        n_context=7, d_key=D_KEY,
+        n_context=7, d_key=D_KEY, sparse_map="entmax15",
     ).double()  # fmt: skip
     row = tokens()
-    attended = unit(row, torch.randn(M, B, 7).double(), SPARSE_MAPS["entmax15"])
+    attended = unit(row, torch.randn(M, B, 7).double())
     torch.testing.assert_close(attended.weights, torch.full((M, B, 5), 0.2).double())
     value = torch.cat([unit.value.of_values, unit.value.of_levels], dim=1)
     plain = torch.bmm(flat(row), value) / math.sqrt(V * R + C * L)

@@ -31,7 +31,7 @@
 /* What Python knows of the network; the order is that of tabnet_native.py. */
 typedef struct {
     int64_t members, batch, values, categories, level_width, bins, columns, steps, key, context;
-    int64_t hidden, layers, outputs, levels, activation, training, pairs;
+    int64_t hidden, layers, outputs, levels, map, activation, training, pairs;
 } Shape;
 
 /* Where a parameter's members lie, `stride` numbers apart, and where its gradient goes. */
@@ -53,7 +53,6 @@ typedef struct {
     const int64_t *column;      /* of each feature (F) */
     const int64_t *level_start; /* first row of each category's levels (C + 1) */
     const int64_t *bins;        /* that each member uses (M) */
-    const int64_t *sparse_map;  /* of each member's masks (M) */
     const uint8_t *bytes;       /* random, (M, layers, B, H), for dropout; none without */
     const float *keep;          /* of each member: what is not dropped is scaled by it (M) */
     const int64_t *threshold;   /* of each member: smaller bytes are dropped (M) */
@@ -674,7 +673,7 @@ static void attend(const Rows *rows, const Input *in, int64_t step, float streng
                    float *logits, const float *dots, float *masks)
 {
     const Net *net = rows->net;
-    int64_t n_columns = net->shape.columns, map = in->sparse_map[rows->member], padded = whole(n_columns);
+    int64_t n_columns = net->shape.columns, map = net->shape.map, padded = whole(n_columns);
     float *shares = field(rows, net->share + step * net->ld_features, net->ld_features);
     for (int64_t r = 0; r < rows->n; r++) {
         float *z = logits + r * net->ld_columns, *mask = masks + r * n_columns;
@@ -954,7 +953,7 @@ static float attend_backward(const Rows *rows, const Input *in, int64_t step, fl
                              const float *dots, const float *of_masks)
 {
     const Net *net = rows->net;
-    int64_t n = net->shape.columns, map = in->sparse_map[rows->member], padded = whole(n);
+    int64_t n = net->shape.columns, map = net->shape.map, padded = whole(n);
     const float *all_excess = field(rows, net->excess + step * net->ld_columns, net->ld_columns);
     float *columns = back_field(rows, net->of_column + step * net->ld_columns, net->ld_columns);
     float *shares = back_field(rows, net->of_share + step * net->ld_features, net->ld_features);
