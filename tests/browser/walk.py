@@ -18,13 +18,22 @@ def use_every_control(page):
     for part in (networks, columns, rows, what_if, pairs, cohorts, threshold):
         part(board)
     assert other.root.inner_html() == untouched, "dashboards do not disturb each other"
-    kept = board.root.inner_html()
+    kept = settled(board)
     judged_on(other)
     assert board.root.inner_html() == kept, "nor the other way round"
     # A box for each column is one control.
     known = board.used | set(six_columns().columns)
     left = (board.unused() | other.unused()) - known
     assert not left, f"every control is used here, but: {sorted(left)}"
+
+
+def settled(board):
+    """Return the markup of a dashboard once nothing in it changes any more."""
+    before = None
+    while before != (now := board.root.inner_html()):
+        before = now
+        board.page.wait_for_timeout(500)
+    return now
 
 
 def networks(board):
