@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -46,6 +48,16 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2 if isinstance(error, InputError) else 1)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+@contextlib.contextmanager
+def _warnings_said() -> Iterator[None]:
+    """Say warnings as the command line says errors: without the code that they come from."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for one in found:
+        click.echo(f"Warning: {one.message}", err=True)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96})
@@ -132,9 +144,10 @@ def _learn(
     _oof_frame(learned).to_csv(out / "oof.csv", index=False)
     learned.report(out / "report.html")
     if test_frame is not None:
-        learned.submission(
-            test_frame, sample=sample_frame, path=out / "submission.csv", values=values
-        )
+        with _warnings_said():
+            learned.submission(
+                test_frame, sample=sample_frame, path=out / "submission.csv", values=values
+            )
     return learned
 
 
@@ -206,7 +219,8 @@ def predict(
         raise click.UsageError("--sample decides the form of the predictions; leave out --proba.")
     learned, frame = _load(folder), read_frame(test)
     if sample is not None:
-        learned.submission(frame, sample=read_frame(sample), path=out, values=values)
+        with _warnings_said():
+            learned.submission(frame, sample=read_frame(sample), path=out, values=values)
     elif proba:
         if learned.task == "regression":
             raise click.UsageError("--proba needs classes, but this model predicts values.")

@@ -191,7 +191,10 @@ def change_manifest(folder, **values):
     path.write_text(json.dumps({**manifest, **values}), encoding="utf-8")
 
 
-OLD = r"reads models of format 4, however: .*model has format 2\. Load it with {}, or fit again\."
+OLD = (
+    rf"reads models of format {FORMAT}, however: .*model has format 2\. Load it with {{}}, "
+    r"or fit again\."
+)
 
 
 def test_another_format_says_which_and_who_can_read_it(saved):
@@ -229,7 +232,9 @@ def test_a_package_that_is_not_installed_saves_and_loads(frame, learned, tmp_pat
     saved = learned.save(tmp_path / "model")
     np.testing.assert_array_equal(load(saved).predict_proba(frame), learned.predict_proba(frame))
     change_manifest(saved, format=2)
-    with pytest.raises(ArtifactError, match="tabnet_auto reads models of format 4, however"):
+    with pytest.raises(
+        ArtifactError, match=f"tabnet_auto reads models of format {FORMAT}, however"
+    ):
         load(saved)
 
 

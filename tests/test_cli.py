@@ -110,6 +110,24 @@ def test_predict_writes_labels_or_probabilities_or_a_submission(folder, capsys, 
     pd.testing.assert_frame_equal(again, pd.read_csv(folder / "run" / "submission.csv"))
 
 
+def test_a_sample_of_zeros_is_a_warning_and_values_ends_it(table, capsys, tmp_path):
+    coded = table.assign(bought=(table["bought"] == "yes").astype(int))
+    coded.to_csv(tmp_path / "train.csv", index=False)
+    coded.drop(columns="bought").to_csv(tmp_path / "test.csv", index=False)
+    coded[["id"]].assign(bought=0).to_csv(tmp_path / "zeros.csv", index=False)
+    given = ["--sample", tmp_path / "zeros.csv"]
+    words = ["fit", tmp_path / "train.csv", "--target", "bought", "--test", tmp_path / "test.csv"]
+    status, _, err = run(capsys, *words, *given, "--out", tmp_path / "run", *FAST)
+    assert status == 0
+    assert "Warning: Column 'bought' of the sample is 0 in all rows" in err
+    assert set(pd.read_csv(tmp_path / "run" / "submission.csv")["bought"]) == {0, 1}
+    words = ["predict", tmp_path / "run", tmp_path / "test.csv", "--out", tmp_path / "p.csv"]
+    status, _, err = run(capsys, *words, *given, "--values", "probabilities")
+    assert status == 0
+    assert "Warning" not in err
+    assert pd.read_csv(tmp_path / "p.csv")["bought"].between(0.01, 0.99).any()
+
+
 def test_report_of_a_saved_model(folder, capsys, tmp_path):
     status, out, _ = run(capsys, "report", folder / "run", "--out", tmp_path / "again.html")
     assert status == 0

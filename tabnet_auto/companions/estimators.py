@@ -45,15 +45,12 @@ class Estimator:
 def fit_estimator(estimator: Any, lesson: Lesson) -> Fitted:
     """Fit a clone of an estimator on one fold, as it is set up, without early stopping.
 
-    Classes are numbered without gaps for it, whichever of them the fold lacks. Sample weights
-    are passed where ``fit`` takes them.
+    Sample weights are passed where ``fit`` takes them.
     """
     from sklearn.base import clone
 
     model = _with_threads(_with_seed(clone(estimator), lesson.seed), lesson.n_threads)
-    train, target, classes = lesson.train, lesson.train.y, np.zeros(0, dtype=np.int64)
-    if lesson.n_classes:
-        classes, target = np.unique(train.y, return_inverse=True)
+    train, (classes, target) = lesson.train, lesson.numbered()
     weight = {}
     if train.weight is not None and takes_weight(estimator):
         weight["sample_weight"] = train.weight

@@ -52,7 +52,7 @@ def _alike(lesson: Lesson) -> Fitted:
     n_rounds, leaves = lesson.n_rounds or MAX_ROUNDS, LEAVES[0]
     if isinstance(lesson.like, Boosted):
         leaves = min((size for size in LEAVES if size >= lesson.like.leaves), default=leaves)
-    classes, target = _numbered(lesson)
+    classes, target = lesson.numbered()
     model = _model(lesson, leaves).set_params(max_iter=n_rounds)
     model.fit(lesson.train.matrix.x, target, sample_weight=lesson.train.weight)
     return boosted_arrays(model, classes, lesson.n_classes, n_rounds)
@@ -72,7 +72,7 @@ def _best(lesson: Lesson, valid: Rows) -> Fitted:
 
 def _grow(lesson: Lesson, valid: Rows, leaves: int) -> tuple[Fitted, float]:
     """Train trees of one size until the validation loss is best; return it as well."""
-    train, (classes, target) = lesson.train, _numbered(lesson)
+    train, (classes, target) = lesson.train, lesson.numbered()
     model = _model(lesson, leaves)
     best, best_loss = 1, np.inf
     start, done = monotonic(), 0
@@ -87,14 +87,6 @@ def _grow(lesson: Lesson, valid: Rows, leaves: int) -> tuple[Fitted, float]:
             best, best_loss = done + 1 + int(np.argmin(losses)), min(losses)
         done += more
     return boosted_arrays(model, classes, lesson.n_classes, best), best_loss
-
-
-def _numbered(lesson: Lesson) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Return the positions of the classes that a fold has, and its target by them; or values."""
-    if not lesson.n_classes:
-        return np.zeros(0, dtype=np.int64), lesson.train.y
-    classes, target = np.unique(lesson.train.y, return_inverse=True)
-    return classes, target
 
 
 def _next_rounds(done: int, gone: float, left: float | None) -> int:

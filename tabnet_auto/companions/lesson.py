@@ -62,6 +62,16 @@ class Lesson:
         """Trees that a boosting round grows: one, or one a class where there are several."""
         return self.n_classes if self.n_classes > 2 else 1
 
+    def numbered(self) -> tuple[NDArray[np.int64], NDArray[Any]]:
+        """Return the positions of the classes that a fold has, and its target by them; or values.
+
+        Libraries ask for classes without gaps, whichever of them the fold lacks.
+        """
+        if not self.n_classes:
+            return np.zeros(0, dtype=np.int64), self.train.y
+        classes, target = np.unique(self.train.y, return_inverse=True)
+        return classes, target
+
     def standardized(self) -> Lesson:
         """Return the lesson with values measured by the mean and the spread of the training rows'.
 
