@@ -144,23 +144,23 @@ class _Sizes:
     def __init__(self, shape: Shape, starts: Sequence[int], threads: int) -> None:
         self.shape = torch.tensor(astuple(shape))
         self.starts = torch.tensor(starts)
-        found = torch.zeros(7, dtype=torch.int64)
+        found = torch.zeros(8, dtype=torch.int64)
         most = max(end - start for start, end in itertools.pairwise(starts))
         library.call("paper_sizes", self.shape, found, most)
-        self.parameters, self.transposed, self.channels, tape_row, masks_row, *self.scratch = (
+        parameters, packed, transposed, channels, tape_row, masks_row, *self.scratch = (
             found.tolist()
         )
         self.threads = threads
-        n_statistics = shape.members * 3 * self.channels
+        n_statistics = shape.members * 3 * channels
         slack = _SLACK * (shape.columns + 32)
         tape = shape.members * shape.batch * tape_row + slack if shape.training else 0
         virtual = shape.virtual if shape.training else 1
         self.record = [
-            shape.members * self.parameters, virtual * n_statistics, n_statistics, tape,
+            shape.members * packed, virtual * n_statistics, n_statistics, tape,
         ]  # fmt: skip
         self.groups = min(_GROUPS, shape.virtual)
         self.back = [
-            shape.members * self.transposed, shape.members * self.groups * self.parameters,
+            shape.members * transposed, shape.members * self.groups * parameters,
         ]  # fmt: skip
         self.tape, self.masks = most * tape_row + slack, most * masks_row + slack
 

@@ -95,15 +95,12 @@ static void product_of_pairs(const float *a, int64_t row, int64_t term, const fl
 
 /* ---- nearly single precision: a number is its bf16 and the bf16 of what that leaves ---- */
 
-/* Pairs of a row's part, and numbers of scratch that product_of_parts() needs. */
+/* Pairs of one part of a row, and of all three. */
 static inline int64_t part_of(int64_t depth)
 {
     return (depth + 2 * LANES - 1) / (2 * LANES) * LANES;
 }
-static inline int64_t parts_scratch(int64_t ld_b, int64_t n_rows, int64_t depth)
-{
-    return 3 * part_of(depth) * (n_rows + ld_b);
-}
+static inline int64_t parts_of_rows(int64_t depth) { return 3 * part_of(depth); }
 
 /* Rows of pairs: of the number, of what it leaves, and of the number again. */
 static void part_columns(const float *from, int64_t ld, float *to, int64_t rows, int64_t depth)
@@ -134,17 +131,16 @@ static void part_rows(const float *from, int64_t ld, float *to, int64_t depth, i
         }
 }
 
-/* product() of rows of a that end with zeros to whole vectors, to 2^-16 of the sum of the
- * products' sizes: what the two numbers leave is not multiplied with each other. */
-static void product_of_parts(const float *a, int64_t ld_a, const float *b, int64_t ld_b, float *c,
-                             int64_t ld_c, int64_t n_rows, int64_t n_columns, int64_t depth,
-                             float *scratch)
+/* product() of rows of a that end with zeros to whole vectors, and of part_rows() of b, to 2^-16
+ * of the sum of the products' sizes: what the two numbers leave is not multiplied with each
+ * other. `scratch` holds n_rows * parts_of_rows(depth). */
+static void product_of_parts(const float *a, int64_t ld_a, const float *b_parts, int64_t ld_b,
+                             float *c, int64_t ld_c, int64_t n_rows, int64_t n_columns,
+                             int64_t depth, float *scratch)
 {
-    int64_t n_pairs = 3 * part_of(depth);
-    float *a_parts = scratch, *b_parts = a_parts + n_rows * n_pairs;
-    part_columns(a, ld_a, a_parts, n_rows, depth);
-    part_rows(b, ld_b, b_parts, depth, n_columns);
-    product_of_pairs(a_parts, n_pairs, 1, b_parts, ld_b, c, ld_c, n_rows, n_columns, n_pairs, 0);
+    int64_t n_pairs = parts_of_rows(depth);
+    part_columns(a, ld_a, scratch, n_rows, depth);
+    product_of_pairs(scratch, n_pairs, 1, b_parts, ld_b, c, ld_c, n_rows, n_columns, n_pairs, 0);
 }
 
 #endif

@@ -37,16 +37,19 @@ typedef struct {
     float *grad_weight, *grad_bias;
 } NormTable;
 
-/* Where a weight lies in a member's packed parameters (`at`, rows of `ld`), and its transpose; of
- * that, two rows are one of pairs where the way back multiplies in pairs. */
-typedef struct { int64_t at, ld, back, back_ld, depth, half, halves, padded, in_pairs; } Weight;
+/* Where a weight lies in a member's packed parameters (`at`, rows of `ld`), its parts behind them
+ * where the way there multiplies in parts, and its transpose; of that, two rows are one of pairs
+ * where the way back multiplies in pairs. */
+typedef struct {
+    int64_t at, ld, parts, back, back_ld, depth, half, halves, padded, in_pairs, in_parts;
+} Weight;
 /* A norm's channels: `at` in each block of statistics or parameters of all norms. */
 typedef struct { int64_t at, half, halves, padded; } Norm;
 
 typedef struct {
     Shape shape;
     int64_t layers, width, ld_x, ld_columns, ld_h, ld_z, ld_pairs, ld_decision, ld_outputs;
-    int64_t n_weights, n_norms, channels, packed, transposed, row_tape;
+    int64_t n_weights, n_norms, channels, packed, parts, transposed, row_tape;
     Weight *weights;
     Norm *norms;
 } Net;
@@ -73,9 +76,11 @@ static void place_weight(Net *net, int64_t i, int64_t depth, int64_t half, int64
     Weight *w = net->weights + i;
     w->depth = depth, w->half = half, w->halves = halves, w->padded = whole(half);
     w->in_pairs = halves == 2 && net->shape.pairs;
+    w->in_parts = w->in_pairs && tiles_are_usable();
     w->ld = spread(halves * w->padded), w->back_ld = spread(whole(depth));
-    w->at = net->packed, w->back = net->transposed;
+    w->at = net->packed, w->parts = net->parts, w->back = net->transposed;
     net->packed += depth * w->ld;
+    net->parts += w->in_parts ? parts_of_rows(depth) * w->ld : 0;
     net->transposed += halves * w->padded * w->back_ld;
 }
 
@@ -147,11 +152,14 @@ static void lay_out(Net *net, const Shape *s, Weight *weights, Norm *norms)
 
 /* A member's packed parameters are its weights, then all norms' weights, then their biases. */
 static inline int64_t parameters(const Net *net) { return net->packed + 2 * net->channels; }
+/* Behind them, the parts of its weights. */
+static inline int64_t packed_size(const Net *net) { return parameters(net) + net->parts; }
 
-/* What gated layers need on the way there, in training. */
+/* What gated layers need on the way there: parts of their input. */
 static inline int64_t gated_product_scratch(const Net *net, int64_t rows)
 {
-    return parts_scratch(net->ld_z, rows, larger_of(net->shape.features, net->width));
+    int64_t depth = larger_of(net->shape.features, net->width);
+    return net->parts ? rows * parts_of_rows(depth) : 0;
 }
 
 static inline int64_t forward_scratch(const Net *net, int64_t rows)
@@ -175,20 +183,21 @@ static inline int64_t backward_scratch(const Net *net, int64_t rows)
            + gate_scratch(net, rows) + 8 * LANES * net->ld_columns;
 }
 
-/* Numbers of: a member's packed parameters, their transposes, all norms' channels, a row's tape,
- * a row's masks and sizes, and a thread's scratch on the way there and back for virtual batches
- * of `rows`. */
+/* Numbers of: a member's parameters as gradients of them lie, packed ones, their transposes, all
+ * norms' channels, a row's tape, a row's masks and sizes, and a thread's scratch on the way there
+ * and back for virtual batches of `rows`. */
 void paper_sizes(const Shape *shape, int64_t *sizes, int64_t rows)
 {
     LAY_OUT(net, shape);
     rows = (rows + LANES - 1) / LANES * LANES;
     sizes[0] = parameters(&net);
-    sizes[1] = net.transposed;
-    sizes[2] = net.channels;
-    sizes[3] = net.row_tape;
-    sizes[4] = shape->steps * (shape->columns + 1);
-    sizes[5] = forward_scratch(&net, rows);
-    sizes[6] = backward_scratch(&net, rows);
+    sizes[1] = packed_size(&net);
+    sizes[2] = net.transposed;
+    sizes[3] = net.channels;
+    sizes[4] = net.row_tape;
+    sizes[5] = shape->steps * (shape->columns + 1);
+    sizes[6] = forward_scratch(&net, rows);
+    sizes[7] = backward_scratch(&net, rows);
 }
 
 /* ---- parameters, from their tensors to rows of whole vectors and back ---- */
@@ -221,11 +230,14 @@ static void pack(const Net *net, const WeightTable *weights, const NormTable *no
 #pragma omp parallel for schedule(dynamic)
     for (int64_t task = 0; task < net->shape.members * n; task++) {
         int64_t m = task / n, i = task % n;
-        float *own = packed + m * parameters(net);
+        float *own = packed + m * packed_size(net);
         if (i < net->n_weights) {
             const Weight *w = net->weights + i;
             const float *from = weights[i].values + m * weights[i].stride;
             pack_rows(w, from, 0, w->depth, own + w->at, w->ld);
+            if (w->in_parts)
+                part_rows(own + w->at, w->ld, own + parameters(net) + w->parts, w->depth,
+                          w->halves * w->padded);
             continue;
         }
         const NormTable *table = norms + (i - net->n_weights);
@@ -550,13 +562,13 @@ static void fetch_layer(const Net *net, const Tape *tape, int64_t t, int64_t lay
 }
 
 /* z of a gated layer: where the CPU has tiles, wide networks are trained with both factors in two
- * parts of bf16. */
+ * parts of bf16, the weights' made once for all virtual batches. */
 static void gated_product(const Net *net, const Weight *w, const float *packed, const float *in,
                           int64_t ld_in, float *z, int64_t rows, float *scratch)
 {
-    if (w->in_pairs && tiles_are_usable())
-        product_of_parts(in, ld_in, packed + w->at, w->ld, z, net->ld_z, rows, 2 * w->padded,
-                         w->depth, scratch);
+    if (w->in_parts)
+        product_of_parts(in, ld_in, packed + parameters(net) + w->parts, w->ld, z, net->ld_z, rows,
+                         2 * w->padded, w->depth, scratch);
     else
         product(in, ld_in, 1, packed + w->at, w->ld, z, net->ld_z, rows, 2 * w->padded, w->depth,
                 0);
@@ -1197,7 +1209,7 @@ static double forward_batch(const Net *net, Selecting how, const Tensors *tensor
     float *of_batch = buffers->statistics + (training ? m * n + b : m) * block;
     const float *of_input = training ? buffers->input_statistics + m * block : of_batch;
     return forward_rows(net, how, tensors, m, start, rows,
-                        buffers->packed + m * parameters(net), of_batch, of_input, tape, scratch);
+                        buffers->packed + m * packed_size(net), of_batch, of_input, tape, scratch);
 }
 
 /* One virtual batch on the way back: gradients of parameters are added to `sums`. */
@@ -1208,7 +1220,7 @@ static void backward_batch(const Net *net, Selecting how, const Tensors *tensors
     int64_t n = net->shape.virtual, block = 3 * net->channels;
     int64_t start = buffers->starts[b], rows = buffers->starts[b + 1] - start;
     float *across = scratch + rows * net->ld_z, *down = across + rows * net->ld_pairs;
-    Back back = {buffers->packed + m * parameters(net), buffers->transposed + m * net->transposed,
+    Back back = {buffers->packed + m * packed_size(net), buffers->transposed + m * net->transposed,
                  buffers->statistics + (m * n + b) * block, sums, tape, rows, scratch, across,
                  down, down + (rows + 1) / 2 * net->ld_z};
     backward_rows(net, how, tensors, given, m, start, &back, buffers->input_statistics + m * block,
@@ -1241,7 +1253,7 @@ static void input_norm_backward(const Net *net, const Buffers *buffers, const No
 #pragma omp parallel for schedule(static)
     for (int64_t row = 0; row < net->shape.members * batch; row++) {
         int64_t m = row / batch;
-        const float *weight = buffers->packed + m * parameters(net) + net->packed;
+        const float *weight = buffers->packed + m * packed_size(net) + net->packed;
         const float *mean = buffers->input_statistics + 3 * m * net->channels;
         const float *inverse = mean + 2 * net->channels;
         const float *moment = norms[0].grad_weight + m * features;
