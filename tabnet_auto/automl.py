@@ -188,7 +188,8 @@ def auto_fit(
     resolved = _plan(trace, learned, settings, computed_on, time_limit)
     found = _search(Terms(sought, settings, computed_on, times.train), learned, given, trace)
     learned, times = _budget(trace, learned, resolved, computed_on, times, given.test, recipes)
-    plan = Plan(resolved, recipes, rule, computed_on, times, found)
+    most = settings.train.max_epochs
+    plan = Plan(resolved, recipes, rule, computed_on, times, most, found)
     models, learned, encoder = _train(learned, encoder, plan, trace, later, pseudo)
     fit = _answer(learned, plan, models, given, encoder, trace)
     fit = replace(fit, about=_about(preset, folds, seed, computed_on, companions, sought))

@@ -32,8 +32,9 @@ class Event:
         ``eta`` (seconds, an estimate), ``attention`` (lists over ``members`` of the mean
         weights of the columns at the positions ``attention_columns``, those most read).
     ``"round"``
-        ``number`` (from 2), ``n_seeds``, ``seconds``: a time limit leaves this long, and further
-        networks are trained, so many a fold; the epochs that follow number them from 0.
+        ``number`` (from 2), ``n_seeds, of_kind, max_epochs, seconds``: a time limit leaves this
+        long, and further networks are trained, so many a fold; the epochs that follow number them
+        from 0.
     ``"companion"``
         ``name`` and ``state``: ``"started"`` (with ``n_folds``), ``"finished"`` (with
         ``scores``, one a fold, and ``seconds``) or ``"left out"`` (a note says why).

@@ -20,7 +20,7 @@ from tabnet_auto.config import PRESETS, TIMED_SEEDS, Kind
 from tabnet_auto.folds import make_folds
 from tabnet_auto.models import budget
 from tabnet_auto.models.budget import Deadlines, affordable_rows, budget_words
-from tabnet_auto.models.rounds import Room, Tried, train_rounds
+from tabnet_auto.models.rounds import Room, Trained, Tried, train_rounds
 from tabnet_auto.models.train import Plan, train_models
 from tabnet_auto.reporting import member_curves, plan_facts
 from tabnet_auto.table import read_table
@@ -198,15 +198,16 @@ class TestRounds:
     def test_none_is_begun_that_does_not_fit(self):
         course = Plan(TINY, (), "auto", torch.device("cpu"), Deadlines(0.0)).course
         folds = make_folds("binary", np.tile([0, 1], 20), folds=2)
-        task, net = SimpleNamespace(folds=folds), object()
+        first = Trained(object(), SimpleNamespace(folds=folds), (8,), ended=False)
         state = SimpleNamespace(best_epoch=[2, 2], best_loss=[0.5, 0.5])
         for room in (
-            Room(None, 0.0, 8, 0.0),
-            Room(monotonic() + 1.0, 0.0, 8, 2.5),
-            Room(monotonic() + 1.0, 2.0, 8, 0.1),
-            Room(monotonic() + 1.0, 0.0, 1, 0.0),
+            Room(None, 0.0, 8, 0, 0.0),
+            Room(monotonic() + 1.0, 0.0, 8, 0, 2.5),
+            Room(monotonic() + 1.0, 2.0, 8, 0, 0.1),
+            Room(monotonic() + 1.0, 0.0, 1, 0, 0.0),
         ):
-            assert train_rounds(course, task, (net, state), room, Trace()) == (net, task, False)
+            same = train_rounds(course, first, state, room, Trace())
+            assert vars(same) == vars(first)
 
     def test_each_kind_has_its_turn_and_then_the_better_one(self):
         folds = make_folds("binary", np.tile([0, 1], 20), folds=2)
@@ -243,6 +244,19 @@ class TestRounds:
         assert tried.next_plan(100) == (0, 32)
         tried.add(folds, SimpleNamespace(best_epoch=[9, 9], best_loss=[0.6, 0.6]), 32)
         assert tried.next_plan(100) == (0, 16), "and the best plan is kept to"
+
+    def test_no_plan_is_longer_than_the_user_lets_it_be(self):
+        folds = make_folds("binary", np.tile([0, 1], 20), folds=2)
+        tried = Tried(1, 8, 15)
+        tried.add(folds, SimpleNamespace(best_epoch=[8, 8], best_loss=[0.5, 0.7]), 8)
+        assert tried.next_plan(100) == (0, 8)
+        preset = replace(TINY, max_seeds=3, net=replace(NET, other_kinds=()))
+        events = []
+        auto_fit(
+            make_frame(), "y", preset=preset, folds=2, time_limit=60, verbose=False,
+            emit=events.append,
+        )  # fmt: skip
+        assert [e.data["max_epochs"] for e in events if e.kind == "round"] == [3, 3]
 
     def test_networks_of_another_kind_join(self):
         preset = replace(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
 import numpy as np
 
-from tabnet_auto.ensemble.blend import AnyBlend, Floats, HeldOut, held_out_rows, uniform
+from tabnet_auto.ensemble.blend import AnyBlend, Blend, Floats, HeldOut, held_out_rows, uniform
 from tabnet_auto.ensemble.greedy import greedy_blend
 from tabnet_auto.ensemble.stacker import fit_stack
 from tabnet_auto.errors import InputError, did_you_mean
@@ -32,10 +32,14 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Sample:
-    """What weights are chosen on: predictions ``(K, n, ...)`` of ``rows (n,)``."""
+    """What weights are chosen on: predictions ``(K, n, ...)`` of ``rows (n,)``.
+
+    ``families (F, K)`` are means of models that differ by chance alone.
+    """
 
     cube: Floats
     rows: Rows
+    families: Floats
 
 
 Learner = Callable[[Sample, Task, int, float | None], AnyBlend]
@@ -48,7 +52,9 @@ def _learn_greedy(sample: Sample, task: Task, seed: int, until: float | None) ->
     def score(predicted: Floats, rows: Rows) -> float:
         return sign * task.score(predicted, rows)
 
-    return greedy_blend(sample.cube, sample.rows, score, seed=seed, until=until)
+    means = np.tensordot(sample.families, sample.cube, axes=1)
+    chosen = greedy_blend(means, sample.rows, score, seed=seed, until=until)
+    return Blend(tuple((np.array(chosen.weights) @ sample.families).tolist()))
 
 
 def _learn_stack(sample: Sample, task: Task, seed: int, until: float | None) -> AnyBlend:
@@ -81,8 +87,25 @@ def check_blend(blend: object) -> str:
     return blend
 
 
+def family_means(recipes: Sequence[Hashable]) -> Floats:
+    """Return weights ``(F, K)`` of the means of models that have the same recipe.
+
+    They differ by chance alone: to weigh them one by one would fit that chance.
+    """
+    shares = np.zeros((len(set(recipes)), len(recipes)))
+    for family, recipe in enumerate(dict.fromkeys(recipes)):
+        members = [model for model, own in enumerate(recipes) if own == recipe]
+        shares[family, members] = 1.0 / len(members)
+    return shares
+
+
 def choose_blend(
-    held: HeldOut, task: Task, rule: str, *, n_companions: int, until: float | None = None
+    held: HeldOut,
+    task: Task,
+    rule: str,
+    *,
+    recipes: Sequence[Hashable],
+    until: float | None = None,
 ) -> Chosen:
     """Blend by ``rule`` where that is honestly better than the plain mean.
 
@@ -95,23 +118,26 @@ def choose_blend(
     Parameters
     ----------
     held
-        Every model's predictions of held-out rows: networks, then ``n_companions`` companions.
+        Every model's predictions of held-out rows.
     task
         Targets, weights and metric.
     rule
         One of ``BLENDS``.
+    recipes
+        How each model was made, but for its seed: greedy selection weighs those alike that are
+        equal in it.
     """
     mean = uniform(held.n_models)
     plain = held.combine([mean] * len(held.rows))
     if rule == "auto":
-        rule = "greedy" if n_companions or len(set(task.folds.kinds)) > 1 else "uniform"
+        rule = "greedy" if len(set(recipes)) > 1 else "uniform"
     if rule == "uniform" or held.n_models == 1:
         return Chosen(mean, plain, "")
     if len(held.rows) == 1:
         return Chosen(
             mean, plain, "blend: uniform mean, one fold leaves no rows to judge weights on"
         )
-    cube, seed = held.cube(), task.folds.seed[0]
+    cube, families, seed = held.cube(), family_means(recipes), task.folds.seed[0]
     known = np.flatnonzero(~np.isnan(cube[0].reshape(held.n_rows, -1)[:, 0]))
     blends = []
     for number, rows in enumerate(held.rows):
@@ -121,13 +147,13 @@ def choose_blend(
         if len(other) == 0:
             return Chosen(mean, plain, "blend: uniform mean, every fold holds out all rows")
         part = _part_of(until, 1 + len(held.rows) - number)
-        blends.append(LEARNERS[rule](Sample(cube[:, other], other), task, seed, part))
+        blends.append(LEARNERS[rule](Sample(cube[:, other], other, families), task, seed, part))
     oof = held.combine(blends)
     score, floor = (task.score(p, np.arange(held.n_rows)) for p in (oof, plain))
     compared = f"cross-fitted {task.metric.name} {score:.4f}, of the uniform mean {floor:.4f}"
     if not task.metric.better(score, floor):
         return Chosen(mean, plain, f"blend: uniform mean ({rule}: {compared})")
-    final = LEARNERS[rule](Sample(cube[:, known], known), task, seed, until)
+    final = LEARNERS[rule](Sample(cube[:, known], known, families), task, seed, until)
     return Chosen(final, oof, f"blend: {rule} ({compared})")
 
 

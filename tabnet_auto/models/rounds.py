@@ -65,12 +65,14 @@ class Room:
 
     ``until`` is the ``time.monotonic()`` instant at which the first round's training must end,
     None without a limit; each further seed of all folds needs ``seed_seconds`` of what follows;
-    a fold may have ``max_seeds``; an epoch of the first round took ``epoch_seconds``.
+    a fold may have ``max_seeds``, of at most ``max_epochs`` if not 0; an epoch of the first round
+    took ``epoch_seconds``.
     """
 
     until: float | None
     seed_seconds: float
     max_seeds: int
+    max_epochs: int
     epoch_seconds: float
 
     def at_pace(self, epoch_seconds: float) -> Room:
@@ -78,21 +80,37 @@ class Room:
         return replace(self, epoch_seconds=max(self.epoch_seconds, epoch_seconds))
 
 
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """Networks as one, the task of all their members, and whether an interrupt ended them.
+
+    ``epochs`` were trained for each seed of a fold.
+    """
+
+    net: nn.Module
+    task: Task
+    epochs: tuple[int, ...]
+    ended: bool
+
+    @property
+    def recipes(self) -> list[tuple[int, int]]:
+        """Kind and epochs of each seed of a fold: what is equal in them differs by chance alone."""
+        return list(zip(self.task.folds.kinds, self.epochs, strict=True))
+
+
 def train_rounds(
-    course: Course, task: Task, first: tuple[nn.Module, TrainState], room: Room, trace: Trace
-) -> tuple[nn.Module, Task, bool]:
-    """Train further seeds while there is room; return all networks as one, and their task.
+    course: Course, first: Trained, state: TrainState, room: Room, trace: Trace
+) -> Trained:
+    """Train further seeds while there is room; return the networks of all rounds.
 
-    Also says whether an interrupt ended them.
-
-    ``first`` is the network of the members of ``task``, fully trained, and their state. Each
+    ``first`` are the networks of the first round, fully trained, and ``state`` is theirs. Each
     round trains as many seeds as the first did. One that is interrupted is left out: its members
     have not learned to the end.
     """
-    at_once, nets, ended = task.folds.n_seeds, [first[0]], False
-    kinds = list(task.folds.kinds)
-    tried = Tried(course.net.n_kinds, course.train.max_epochs)
-    tried.add(task.folds, first[1], course.train.max_epochs)
+    task, nets, ended = first.task, [first.net], False
+    at_once, kinds, taken = task.folds.n_seeds, list(task.folds.kinds), list(first.epochs)
+    tried = Tried(course.net.n_kinds, course.train.max_epochs, room.max_epochs)
+    tried.add(task.folds, state, course.train.max_epochs)
     while room.until is not None:
         more = min(at_once, room.max_seeds - len(kinds))
         until = room.until - (len(kinds) + more - at_once) * room.seed_seconds
@@ -100,7 +118,14 @@ def train_rounds(
         kind, epochs = tried.next_plan(int(left / pace) if more and pace > 0.0 else 0)
         if more < 1 or left < BENT * epochs * pace:
             break
-        trace.add("round", number=len(nets) + 1, n_seeds=more, of_kind=kind, seconds=left)
+        trace.add(
+            "round",
+            number=len(nets) + 1,
+            n_seeds=more,
+            of_kind=kind,
+            max_epochs=epochs,
+            seconds=left,
+        )
         folds, source = task.folds.with_seeds([*kinds, *[kind] * more])
         new = list(folds.of_seeds(range(len(kinds), folds.n_seeds)))
         joining = task.of_members(folds.select(new), source[new])
@@ -112,12 +137,13 @@ def train_rounds(
             break
         nets.append(net)
         kinds += [kind] * more
+        taken += [state.epoch] * more
         tried.add(joining.folds, state, epochs)
         room = room.at_pace((monotonic() - start) * at_once / (more * state.epoch))
     if len(nets) == 1:
-        return nets[0], task, ended
+        return replace(first, ended=ended)
     whole = task.of_members(*task.folds.with_seeds(kinds))
-    return _as_one(nets, whole, course), whole, ended
+    return Trained(_as_one(nets, whole, course), whole, tuple(taken), ended)
 
 
 @dataclass(frozen=True)
@@ -133,11 +159,12 @@ class Trial:
 class Tried:
     """Which plans of networks have been tried, and what comes next.
 
-    ``max_epochs`` were planned for the first networks; there are ``n_kinds`` kinds of them.
+    ``max_epochs`` were planned for the first networks; there are ``n_kinds`` kinds of them. No
+    plan is longer than ``longest`` epochs, if that is not 0.
     """
 
-    def __init__(self, n_kinds: int, max_epochs: int) -> None:
-        self.n_kinds, self.max_epochs = n_kinds, max_epochs
+    def __init__(self, n_kinds: int, max_epochs: int, longest: int = 0) -> None:
+        self.n_kinds, self.max_epochs, self.longest = n_kinds, max_epochs, longest
         self.trials: dict[tuple[int, int], Trial] = {}
 
     def add(self, folds: Folds, state: TrainState, planned: int) -> None:
@@ -162,7 +189,8 @@ class Tried:
         best = min(self.trials.values(), key=lambda trial: trial.loss)
         longer = 2 * best.planned
         tried = any(k == best.kind and planned > best.planned for k, planned in self.trials)
-        if not tried and MOST * longer <= n_epochs:
+        allowed = not self.longest or longer <= self.longest
+        if not tried and allowed and MOST * longer <= n_epochs:
             return best.kind, longer
         return best.kind, self._ample(best)
 

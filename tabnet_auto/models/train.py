@@ -19,7 +19,7 @@ from tabnet_auto.config import Preset
 from tabnet_auto.ensemble.blend import HeldOut, held_out_rows
 from tabnet_auto.ensemble.choose import Chosen, choose_blend
 from tabnet_auto.models.budget import Deadlines
-from tabnet_auto.models.rounds import Course, Room, train_rounds
+from tabnet_auto.models.rounds import Course, Room, Trained, train_rounds
 from tabnet_auto.models.scores import Scores, score_models
 from tabnet_auto.search.record import SearchRecord
 from tabnet_auto.trace import Trace
@@ -35,6 +35,7 @@ COMPANION_SHARE = 0.2
 class Plan:
     """What is trained, by which rule it is blended, where, and until when.
 
+    ``max_epochs`` are the most that the user lets a network train for, 0 leaves that open;
     ``search`` found settings for each fold's networks.
     """
 
@@ -43,6 +44,7 @@ class Plan:
     blend: str
     device: torch.device
     times: Deadlines
+    max_epochs: int = 0
     search: SearchRecord | None = None
 
     @property
@@ -59,7 +61,7 @@ class Plan:
     def room(self, epoch_seconds: float) -> Room:
         """What there is room for after a round of networks of which an epoch took so long."""
         most = self.settings.timed_seeds()
-        return Room(self.times.train, self.times.seed_seconds, most, epoch_seconds)
+        return Room(self.times.train, self.times.seed_seconds, most, self.max_epochs, epoch_seconds)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,19 +106,22 @@ def train_models(task: Task, plan: Plan, n_rows: int, trace: Trace) -> Models:
     with stop_on_interrupt() as stop:
         net, state = training.finish(deadline=plan.times.train, stop=lambda: ended or stop())
         ended = ended or stop()
+    trained = Trained(net, task, (state.epoch,) * task.folds.n_seeds, ended)
     if not ended:
         room = plan.room((seconds + monotonic() - start) / state.epoch)
-        net, task, ended = train_rounds(plan.course, task, (net, state), room, trace)
+        trained = train_rounds(plan.course, trained, state, room, trace)
+    net, task = trained.net, trained.task
     with stop_on_interrupt():  # what is left takes seconds
         held = _held_out(net, task, joined, n_rows)
         times = plan.times.with_seeds(task.folds.n_seeds)
-        chosen = choose_blend(held, task, plan.blend, n_companions=len(joined), until=times.blend)
+        recipes = [*trained.recipes, *range(len(joined))]
+        chosen = choose_blend(held, task, plan.blend, recipes=recipes, until=times.blend)
     scores = score_models(task, held, chosen.oof)
     trace.note(chosen.reason, scores.decision.reason())
     if plan.search is not None:
         trace.note(f"search: {plan.search.outcome(scores.total)}")
     companions = scores.scored(one.companion for one in joined)
-    return Models(net, task, state, companions, held, chosen, scores, times, ended)
+    return Models(net, task, state, companions, held, chosen, scores, times, trained.ended)
 
 
 def _companions_until(plan: Plan) -> float | None:

@@ -105,14 +105,14 @@ class TestHonesty:
         everything = np.arange(100)
         seen = greedy_blend(cube, everything, rmse(y), seed=0)
         assert task.score(seen.apply(cube), everything) < task.score(cube.mean(0), everything)
-        chosen = choose_blend(held, task, "greedy", n_companions=0)
+        chosen = choose_blend(held, task, "greedy", recipes=range(12))
         assert chosen.blend.weights == pytest.approx([1 / 12] * 12)
         assert "uniform mean" in chosen.reason
 
     def test_a_rows_own_target_does_not_touch_its_prediction(self):
         y, cube = make_values([0.3, 0.35, 4.0])
         held, task = held_out(cube, y)
-        chosen = choose_blend(held, task, "greedy", n_companions=1)
+        chosen = choose_blend(held, task, "greedy", recipes="abc")
         assert chosen.reason.startswith("blend: greedy")
         rows = held.rows[0]
         changed = y.copy()
@@ -120,7 +120,7 @@ class TestHonesty:
         changed[rows] = 0.7 * y[rows] + 0.3 * cube[2][rows]
         _, other = held_out(cube, changed)
         other = Task(other.design, None, None, task.folds, task.metric, None)
-        again = choose_blend(held, other, "greedy", n_companions=1)
+        again = choose_blend(held, other, "greedy", recipes="abc")
         assert again.reason.startswith("blend: greedy")
         np.testing.assert_array_equal(again.oof[rows], chosen.oof[rows])
         # Negative control: the weights of the other folds and the final ones did see them.
@@ -131,7 +131,7 @@ class TestHonesty:
     def test_the_score_of_the_out_of_fold_predictions_is_what_is_compared(self, rule):
         y, cube = make_values([0.3, 2.0, 4.0])
         held, task = held_out(cube, y)
-        chosen = choose_blend(held, task, rule, n_companions=1)
+        chosen = choose_blend(held, task, rule, recipes="abc")
         assert chosen.reason.startswith(f"blend: {rule} (cross-fitted rmse")
         score = task.score(chosen.oof, np.arange(400))
         assert f"cross-fitted rmse {score:.4f}" in chosen.reason
@@ -148,12 +148,23 @@ def test_a_stacker_weighs_classes_as_the_models_do():
     weighed = replace(task, objective=Objective(class_weight="balanced"))
     rows = np.arange(400)
     plain, balanced = (
-        choose.LEARNERS["stack"](choose.Sample(held.cube(), rows), one, 0, None)
+        choose.LEARNERS["stack"](choose.Sample(held.cube(), rows, np.eye(2)), one, 0, None)
         for one in (task, weighed)
     )
     means = [blend.apply(held.cube())[:, 1].mean() for blend in (plain, balanced)]
     assert means[0] == pytest.approx(y.mean(), abs=0.03)
     assert means[1] > means[0] + 0.05
+
+
+def test_models_of_one_recipe_weigh_alike():
+    # By itself the second of the noisy ones happens to be better than the first.
+    y, cube = make_values([0.8, 0.7, 0.2])
+    held, task = held_out(cube, y)
+    weights = choose_blend(held, task, "greedy", recipes="aab").blend.weights
+    assert weights[0] == weights[1] < weights[2]
+    assert sum(weights) == pytest.approx(1.0)
+    alone = choose_blend(held, task, "greedy", recipes="abc").blend.weights
+    assert alone[0] < alone[1]
 
 
 class TestWhenTheMeanStays:
@@ -168,25 +179,25 @@ class TestWhenTheMeanStays:
 
         monkeypatch.setitem(choose.LEARNERS, "greedy", learn)
         monkeypatch.setattr(choose, "monotonic", lambda: 100.0 + len(ends))
-        chosen = choose_blend(held, task, "greedy", n_companions=1, until=112.0)
+        chosen = choose_blend(held, task, "greedy", recipes="ab", until=112.0)
         assert ends == [102.0, 101 + 11 / 5, 102 + 10 / 4, 103 + 9 / 3, 104 + 8 / 2, 112.0]
         assert chosen.blend.weights == (1.0, 0.0)
 
     def test_networks_alone_under_auto(self):
         y, cube = make_values([0.1, 5.0])
         held, task = held_out(cube, y)
-        assert choose_blend(held, task, "auto", n_companions=0).blend.weights == (0.5, 0.5)
-        assert choose_blend(held, task, "auto", n_companions=1).blend.weights == (1.0, 0.0)
-        assert choose_blend(held, task, "uniform", n_companions=1).blend.weights == (0.5, 0.5)
+        assert choose_blend(held, task, "auto", recipes="aa").blend.weights == (0.5, 0.5)
+        assert choose_blend(held, task, "auto", recipes="ab").blend.weights == (1.0, 0.0)
+        assert choose_blend(held, task, "uniform", recipes="ab").blend.weights == (0.5, 0.5)
 
     def test_one_fold_or_no_time(self):
         y, cube = make_values([0.1, 5.0])
         held, task = held_out(cube, y, n_folds=[(np.arange(200), np.arange(200, 400))])
-        chosen = choose_blend(held, task, "auto", n_companions=1)
+        chosen = choose_blend(held, task, "auto", recipes="ab")
         assert chosen.blend.weights == (0.5, 0.5)
         assert "one fold" in chosen.reason
         held, task = held_out(cube, y)
-        chosen = choose_blend(held, task, "auto", n_companions=1, until=0.0)
+        chosen = choose_blend(held, task, "auto", recipes="ab", until=0.0)
         assert chosen.blend.weights == (0.5, 0.5)
         assert "no time" in chosen.reason
 
