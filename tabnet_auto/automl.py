@@ -17,7 +17,6 @@ from tabnet_auto.attention.summary import summarize_attention
 from tabnet_auto.auditing.run import examine
 from tabnet_auto.companions.table import Recipe, check_companions
 from tabnet_auto.config import Preset, Search, get_preset, in_python, preset_in_python, resolve
-from tabnet_auto.design import Design
 from tabnet_auto.encode.encoder import Encoder
 from tabnet_auto.ensemble.choose import check_blend
 from tabnet_auto.evidence.collect import collect_evidence
@@ -33,7 +32,7 @@ from tabnet_auto.models.budget import (
 from tabnet_auto.models.pseudo import check_pseudo_labels, train_twice
 from tabnet_auto.models.train import Models, Plan, companion_share, train_models
 from tabnet_auto.net.native import library
-from tabnet_auto.prepare import Given, encode, encode_test, fold_notes, read_given, split_rows
+from tabnet_auto.prepare import Given, check_test, encode, fold_notes, read_given, split_rows
 from tabnet_auto.result.fit import FitResult
 from tabnet_auto.search import Rows, SearchRecord, Terms, check_search, search_settings
 from tabnet_auto.table import read_table
@@ -129,9 +128,10 @@ def auto_fit(
         ``joblib.parallel_config(n_jobs=...)``.
     blend
         ``"uniform"`` mean of the models, ``"greedy"`` selection (Caruana et al. 2004),
-        ``"stack"`` for a ridge or logistic stacker; ``"auto"`` is greedy where there are
-        companions, else uniform. Weights are cross-fitted over the folds for the out-of-fold
-        score, and where that is not better than the uniform mean's, the mean stays.
+        ``"stack"`` for a ridge or logistic stacker; ``"auto"`` is greedy where models differ by
+        more than their seed, else uniform. Greedy selection weighs those alike that do not.
+        Weights are cross-fitted over the folds for the out-of-fold score, and where that is not
+        better than the uniform mean's, the mean stays.
     search
         True or a :class:`Search`: try settings of the networks first, every fold within its own
         training rows, so that out-of-fold scores stay honest. ``fit.search`` holds what came out.
@@ -184,13 +184,14 @@ def auto_fit(
     trace.note(problem, *given.schema.notes, *fold_notes(given, split, folds))
     split, settings = _fit_into_memory(split, settings, given, recipes, pseudo, computed_on, trace)
     encoder, learned = encode(given, split, settings.encode)
-    later = encode_test(encoder, given.test, trace)
+    if given.test is not None:
+        check_test(encoder, given.test, trace)
     resolved = _plan(trace, learned, settings, computed_on, time_limit)
     found = _search(Terms(sought, settings, computed_on, times.train), learned, given, trace)
     learned, times = _budget(trace, learned, resolved, computed_on, times, given.test, recipes)
     most = settings.train.max_epochs
     plan = Plan(resolved, recipes, rule, computed_on, times, most, found)
-    models, learned, encoder = _train(learned, encoder, plan, trace, later, pseudo)
+    models, learned, encoder = _train(learned, encoder, plan, trace, given.test, pseudo)
     fit = _answer(learned, plan, models, given, encoder, trace)
     fit = replace(fit, about=_about(preset, folds, seed, computed_on, companions, sought))
     fit = _with_evidence(fit, learned, given, models.times.report)
@@ -305,7 +306,7 @@ def _train(
     encoder: Encoder,
     plan: Plan,
     trace: Trace,
-    test: Design | None,
+    test: pd.DataFrame | None,
     threshold: float | None,
 ) -> tuple[Models, Task, Encoder]:
     """Train once, or twice where test rows are to be labelled.
@@ -315,7 +316,7 @@ def _train(
     if test is None or threshold is None:
         models = train_models(task, plan, task.design.n_rows, trace)
     else:
-        models = train_twice(task, plan, trace, test, threshold)
+        models = train_twice(task, plan, trace, encoder.encode(test), threshold)
     folds, source = task.folds.with_seeds(models.task.folds.kinds)
     return models, task.of_members(folds, source), encoder.select(source)
 

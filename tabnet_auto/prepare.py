@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tabnet_auto.config import EncodeConfig, Preset, is_small
 from tabnet_auto.design import UNKNOWN_CODE, Design
 from tabnet_auto.encode.encoder import Encoder, fit_encoder
-from tabnet_auto.errors import InputError
+from tabnet_auto.errors import InputError, SchemaMismatchError
 from tabnet_auto.folds import Folds, check_fold_weights, ignored_notes, make_folds, split_notes
 from tabnet_auto.folds.offers import offer_notes
 from tabnet_auto.frames import read_frame
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 UNSEEN_SHARE = 0.05
 """Share of test rows with an unseen level from which a column is worth a note."""
+CHECKED_ROWS = 20_000
+"""Test rows that are encoded before training to see that they can be, at most."""
 
 
 class Given(NamedTuple):
@@ -165,13 +167,18 @@ def encode(given: Given, split: Folds, config: EncodeConfig) -> tuple[Encoder, T
     return encoder, task
 
 
-def encode_test(encoder: Encoder, test: pd.DataFrame | None, trace: Trace) -> Design | None:
-    """Encode the test rows once: raises where that fails, and notes which levels are new."""
-    if test is None:
-        return None
-    design = encoder.encode(test)
+def check_test(encoder: Encoder, test: pd.DataFrame, trace: Trace) -> None:
+    """Raise where test rows cannot be encoded, and note which levels are new.
+
+    Of many rows a sample is looked at, evenly spaced; a column of which it can read nothing is
+    read whole.
+    """
+    some = np.linspace(0, len(test) - 1, min(len(test), CHECKED_ROWS)).astype(np.int64)
+    try:
+        design = encoder.encode(test.iloc[some])
+    except SchemaMismatchError:
+        design = encoder.encode(test)
     trace.note(*_unseen_levels(encoder, design))
-    return design
 
 
 def _unseen_levels(encoder: Encoder, design: Design) -> list[str]:

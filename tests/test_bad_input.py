@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.model_selection import GroupKFold, KFold
 
-from tabnet_auto import InputError, Preset, auto_fit
+from tabnet_auto import InputError, Preset, auto_fit, prepare
 from tabnet_auto.config import NetConfig, TrainConfig
 from tabnet_auto.errors import SchemaMismatchError
 
@@ -427,6 +427,18 @@ def test_unseen_levels_and_missing_values_are_predicted(frame, learned):
     assert np.isfinite(predicted).all()
     castle = learned.predict_proba(new[:1].assign(kind="castle"))
     np.testing.assert_allclose(predicted[:1], castle, atol=1e-6)
+
+
+def test_of_many_test_rows_a_sample_is_checked(frame, monkeypatch):
+    monkeypatch.setattr(prepare, "CHECKED_ROWS", 3)
+    size = ["tall"] * 90
+    size[1:3] = ["0.5", "0.7"]  # rows 0, 44 and 89 are looked at
+    sparse = frame.drop(columns="y").assign(size=size)
+    assert len(fit(frame, test=sparse).predict(sparse)) == 90
+    with pytest.raises(SchemaMismatchError, match="'size'"):
+        fit(frame, test=sparse.assign(size="tall"))
+    strange = frame.drop(columns="y").assign(kind=["tent", *["flat"] * 88, "tent"])
+    assert "column 'kind': 67% of the test rows have a level" in notes(fit(frame, test=strange))
 
 
 def test_one_row_and_no_row(frame, learned):

@@ -28,19 +28,23 @@ class Blend:
     """How models are averaged: one non-negative weight a model, summing to 1.
 
     Probabilities and values are averaged as they are: the mean of probabilities keeps the
-    blend's log-loss at or below the models' mean (Jensen's inequality).
+    blend's log-loss at or below the models' mean (Jensen's inequality). A ``temperature`` below 1
+    makes the mean of probabilities surer (:func:`temper`).
     """
 
     weights: tuple[float, ...]
+    temperature: float = 1.0
 
     def apply(self, predictions: Floats) -> Floats:
         """Average predictions ``(K, n, ...)`` over the models."""
         blended: Floats = np.tensordot(np.asarray(self.weights), predictions, axes=1)
-        return blended
+        return blended if self.temperature == 1.0 else temper(blended, self.temperature)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data from which :func:`blend_from_json` rebuilds."""
-        return {"kind": "mean", "weights": list(self.weights)}
+        return {
+            "kind": "mean", "weights": list(self.weights), "temperature": self.temperature,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,14 @@ class Stack:
 AnyBlend = Blend | Stack
 
 
+def temper(predicted: Floats, temperature: float) -> Floats:
+    """Raise probabilities ``(..., C)`` to the power 1 / temperature; they sum to 1 again."""
+    logs = np.log(predicted.clip(TINY)) / temperature
+    powers = np.exp(logs - logs.max(axis=-1, keepdims=True))
+    shares: Floats = powers / powers.sum(axis=-1, keepdims=True)
+    return shares
+
+
 def stack_inputs(predictions: Floats) -> Floats:
     """Lay the models' predictions ``(K, n, ...)`` side by side as a stacker's inputs."""
     if predictions.ndim == 2:
@@ -98,7 +110,7 @@ def stack_inputs(predictions: Floats) -> Floats:
 def blend_from_json(data: dict[str, Any]) -> AnyBlend:
     """Read back what ``to_json`` returned."""
     if data["kind"] == "mean":
-        return Blend(tuple(data["weights"]))
+        return Blend(tuple(data["weights"]), data["temperature"])
     coef = tuple(tuple(row) for row in data["coef"])
     return Stack(coef, tuple(data["intercept"]), data["n_models"])
 

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 
 import numpy as np
 
-from tabnet_auto.ensemble.blend import AnyBlend, Blend, Floats, HeldOut, held_out_rows, uniform
+from tabnet_auto.ensemble.blend import (
+    AnyBlend,
+    Blend,
+    Floats,
+    HeldOut,
+    held_out_rows,
+    temper,
+    uniform,
+)
 from tabnet_auto.ensemble.greedy import greedy_blend
 from tabnet_auto.ensemble.stacker import fit_stack
+from tabnet_auto.ensemble.temperature import learn_temperature
 from tabnet_auto.errors import InputError, did_you_mean
 from tabnet_auto.folds import Rows
 from tabnet_auto.train.members import Task
@@ -68,7 +77,7 @@ def _learn_stack(sample: Sample, task: Task, seed: int, until: float | None) -> 
 
 LEARNERS: dict[str, Learner] = {"greedy": _learn_greedy, "stack": _learn_stack}
 BLENDS = ("auto", "uniform", *LEARNERS)
-"""How models may be blended; ``"auto"`` is greedy where they are of several kinds, else uniform."""
+"""How models may be blended; ``"auto"`` is greedy where they are of several recipes."""
 
 
 def check_blend(blend: object) -> str:
@@ -100,6 +109,47 @@ def family_means(recipes: Sequence[Hashable]) -> Floats:
 
 
 def choose_blend(
+    held: HeldOut,
+    task: Task,
+    rule: str,
+    *,
+    recipes: Sequence[Hashable],
+    until: float | None = None,
+) -> Chosen:
+    """Choose how models are averaged (:func:`choose_weights`), then how sure that mean is.
+
+    A metric that scores probabilities row by row (log-loss, Brier) gets a temperature, cross-fitted
+    as weights are, where its score is honestly better for it.
+    """
+    chosen = choose_weights(held, task, rule, recipes=recipes, until=until)
+    if not task.metric.row_by_row or not isinstance(chosen.blend, Blend):
+        return chosen
+    known, oof = np.flatnonzero(~np.isnan(chosen.oof[:, 0])), chosen.oof.copy()
+    for rows in held.rows:
+        other = np.setdiff1d(known, rows)
+        if len(other) == 0 or (until is not None and monotonic() >= until):
+            return chosen
+        oof[rows] = temper(chosen.oof[rows], _temperature(chosen.oof, other, task))
+    score, before = (task.score(p, np.arange(held.n_rows)) for p in (oof, chosen.oof))
+    if not task.metric.better(score, before):
+        return chosen
+    blend = replace(chosen.blend, temperature=_temperature(chosen.oof, known, task))
+    reason = (
+        f"{chosen.reason or 'blend: uniform mean'}, temperature {blend.temperature:.2f} "
+        f"(cross-fitted {task.metric.name} {score:.4f}, without it {before:.4f})"
+    )
+    return Chosen(blend, oof, reason)
+
+
+def _temperature(oof: Floats, rows: Rows, task: Task) -> float:
+    """Learn the temperature of some rows' out-of-fold predictions."""
+    y, weight = task.design.y, task.design.weight
+    assert y is not None
+    own = None if weight is None else weight[rows]
+    return learn_temperature(oof[rows], y[rows].astype(np.int64), own)
+
+
+def choose_weights(
     held: HeldOut,
     task: Task,
     rule: str,

@@ -93,10 +93,12 @@ def weighty_companions(fit: FitResult) -> tuple[Companion, ...]:
 
 def _share(fit: FitResult, keep: Sequence[int]) -> Blend:
     """Blend models by the proportions that they had; those that the model lacks stay out."""
-    weights = np.array(fit.blend.weights)[list(keep)]
+    weights, temperature = np.array(fit.blend.weights)[list(keep)], 1.0
     if isinstance(fit.blend, Stack) or weights.sum() == 0.0:
         weights = present_models(fit)[list(keep)].astype(float)
-    return Blend(tuple((weights / weights.sum()).tolist()))
+    else:
+        temperature = fit.blend.temperature
+    return Blend(tuple((weights / weights.sum()).tolist()), temperature)
 
 
 def _scoring(fit: FitResult) -> Task:

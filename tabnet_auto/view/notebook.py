@@ -47,8 +47,8 @@ def notebook_progress(
     clock, cost
         Seconds that only grow, for tests: when events come, and how long a frame takes.
     watched
-        Whether somebody looks on; if not (a batch run), only the first and the
-        last state are drawn.
+        Whether somebody looks on; if not (a batch run), only the empty panel and the last state
+        are drawn.
     """
     if display is None:
         from IPython.display import display as found
@@ -66,7 +66,7 @@ class _Panel:
         self.state = RunState()
         self.lines: list[str] = []
         self.ended = False
-        self.last = -math.inf
+        self.last = clock()
         # Shown by the thread that made it: a training thread may not know the cell it works for.
         self.handle = display(self._bundle(), raw=True, display_id=True)
 

@@ -11,7 +11,13 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from tabnet_auto.design import Design
 from tabnet_auto.ensemble import choose
-from tabnet_auto.ensemble.blend import Blend, HeldOut, held_out_rows, stack_inputs
+from tabnet_auto.ensemble.blend import (
+    Blend,
+    HeldOut,
+    blend_from_json,
+    held_out_rows,
+    stack_inputs,
+)
 from tabnet_auto.ensemble.choose import check_blend, choose_blend, fold_scores
 from tabnet_auto.ensemble.greedy import FEW_ROWS, greedy_blend
 from tabnet_auto.ensemble.stacker import fit_stack
@@ -246,3 +252,54 @@ class TestStack:
         np.testing.assert_allclose(p.sum(axis=1), 1.0)
         absent = np.setdiff1d(np.arange(n_classes), known)
         assert p[:, absent].max() < 1e-6
+
+
+class TestTemperature:
+    @staticmethod
+    def mean_of_two(sharpness, n=600):
+        """Class 1 is as likely as p says; two models say less or more, each with its own noise."""
+        rng = np.random.default_rng(0)
+        odds = 3.0 * rng.normal(size=n)
+        y = (rng.random(n) < 1 / (1 + np.exp(-odds))).astype(np.int64)
+        said = sharpness * odds + 0.1 * rng.normal(size=(2, n))
+        p = 1 / (1 + np.exp(-said))
+        return y, np.stack([1 - p, p], axis=-1)
+
+    def test_a_timid_blend_is_made_surer_and_its_score_is_cross_fitted(self):
+        y, cube = self.mean_of_two(0.6)
+        held, task = held_out(cube, y, kind="binary", metric="log_loss")
+        chosen = choose_blend(held, task, "uniform", recipes="ab")
+        assert chosen.blend.weights == (0.5, 0.5)
+        assert chosen.blend.temperature == pytest.approx(0.6, abs=0.1)
+        assert "temperature 0." in chosen.reason
+        rows = np.arange(600)
+        score, plain = (task.score(p, rows) for p in (chosen.oof, cube.mean(axis=0)))
+        assert score < plain - 0.01
+        assert f"cross-fitted log_loss {score:.4f}, without it {plain:.4f}" in chosen.reason
+        # A row's own fold did not learn its temperature, and the final one saw all.
+        other = y.copy()
+        other[held.rows[0][:10]] = 1 - y[held.rows[0][:10]]
+        _, changed = held_out(cube, other, kind="binary", metric="log_loss")
+        again = choose_blend(held, replace(changed, folds=task.folds), "uniform", recipes="ab")
+        assert chosen.blend.temperature < again.blend.temperature < 1.0
+        np.testing.assert_array_equal(again.oof[held.rows[0]], chosen.oof[held.rows[0]])
+
+    def test_one_that_is_too_sure_stays(self):
+        y, cube = self.mean_of_two(2.0)
+        held, task = held_out(cube, y, kind="binary", metric="log_loss")
+        assert choose_blend(held, task, "uniform", recipes="ab").blend == Blend((0.5, 0.5))
+
+    def test_metrics_of_the_order_have_none(self):
+        y, cube = self.mean_of_two(0.6)
+        held, task = held_out(cube, y, kind="binary", metric="roc_auc")
+        assert choose_blend(held, task, "uniform", recipes="ab").blend == Blend((0.5, 0.5))
+
+    def test_it_keeps_order_and_sum_and_comes_back_from_json(self):
+        _, cube = self.mean_of_two(0.6)
+        blend = Blend((0.25, 0.75), 0.5)
+        out, plain = blend.apply(cube), Blend((0.25, 0.75)).apply(cube)
+        np.testing.assert_allclose(out.sum(axis=1), 1.0)
+        np.testing.assert_allclose(out, plain**2 / (plain**2).sum(axis=1, keepdims=True))
+        assert blend_from_json(blend.to_json()) == blend
+        extreme = Blend((1.0,), 0.5).apply(np.array([[[0.0, 1.0]]]))
+        np.testing.assert_allclose(extreme, [[0.0, 1.0]], atol=1e-9)
