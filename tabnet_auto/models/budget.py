@@ -41,6 +41,8 @@ PROBE_ROWS = 128
 """Rows of each member that the pace is measured on."""
 FIRST_SECONDS = 4e-7
 """About how long a cell takes until there is a first model: roles, encoding, its validation."""
+START_SECONDS = 1.5
+"""About how long a first model takes of however few cells: imports, above all."""
 MIN_ROWS = 1_000
 """Rows that are read in any case: fewer teach nothing worth the name."""
 MIN_LEVEL_ROWS = 20
@@ -121,7 +123,8 @@ def affordable_rows(table: Table, times: Deadlines, folds: object) -> Table:
     n_rows, n_columns = table.frame.shape
     if times.end is None or read_plan(folds) is None:
         return table
-    wanted = FIRST_SHARE * (times.end - times.start) / (FIRST_SECONDS * n_columns)
+    share = FIRST_SHARE * (times.end - times.start)
+    wanted = max(share - START_SECONDS, share / 2) / (FIRST_SECONDS * n_columns)
     rows = max(MIN_ROWS, int(wanted))
     if n_rows <= rows:
         return table
