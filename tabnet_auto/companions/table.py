@@ -43,7 +43,9 @@ def _extra_trees(lesson: Lesson) -> Fitted:
 
     kind = ExtraTreesClassifier if lesson.n_classes else ExtraTreesRegressor
     leaf = 1 + len(lesson.train.y) // MAX_LEAVES
-    return fit_estimator(kind(100, min_samples_leaf=leaf), lesson)
+    # Noisy labels of two classes are learned better by trees that differ more.
+    columns = "sqrt" if lesson.n_classes == 2 else 1.0
+    return fit_estimator(kind(100, min_samples_leaf=leaf, max_features=columns), lesson)
 
 
 def _random_forest(lesson: Lesson) -> Fitted:
