@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from time import monotonic
 
 import numpy as np
@@ -14,7 +15,6 @@ from tabnet_auto.ensemble.blend import (
     Floats,
     HeldOut,
     held_out_rows,
-    temper,
     uniform,
 )
 from tabnet_auto.ensemble.greedy import greedy_blend
@@ -31,10 +31,12 @@ class Chosen:
     """The blend for new rows, out-of-fold predictions of the training rows, and a note: why.
 
     The note is empty where there was nothing to choose.
-    ``oof (n_rows, ...)`` are cross-fitted: no row was blended by weights chosen on it.
+    ``oof (n_rows, ...)`` are cross-fitted: each fold's rows are blended as ``by_fold`` says, which
+    was chosen on other rows.
     """
 
     blend: AnyBlend
+    by_fold: tuple[AnyBlend, ...]
     oof: Floats
     reason: str
 
@@ -122,31 +124,37 @@ def choose_blend(
     as weights are, where its score is honestly better for it.
     """
     chosen = choose_weights(held, task, rule, recipes=recipes, until=until)
-    if not task.metric.row_by_row or not isinstance(chosen.blend, Blend):
-        return chosen
-    known, oof = np.flatnonzero(~np.isnan(chosen.oof[:, 0])), chosen.oof.copy()
-    for rows in held.rows:
+    is_mean = isinstance(chosen.blend, Blend)
+    return tempered(chosen, held, task, until) if task.metric.row_by_row and is_mean else chosen
+
+
+def tempered(chosen: Chosen, held: HeldOut, task: Task, until: float | None) -> Chosen:
+    """Give a mean of probabilities the temperature that pays, if one does, and there is time."""
+    y, weight, cube = task.design.y, task.design.weight, held.cube()
+    assert y is not None
+    known, blends = np.flatnonzero(~np.isnan(chosen.oof[:, 0])), []
+
+    def learned_on(rows: Rows, blend: AnyBlend) -> Blend:
+        assert isinstance(blend, Blend)
+        own = None if weight is None else weight[rows]
+        found = learn_temperature(blend.apply(cube[:, rows]), y[rows].astype(np.int64), own)
+        return replace(blend, temperature=found)
+
+    for rows, blend in zip(held.rows, chosen.by_fold, strict=True):
         other = np.setdiff1d(known, rows)
         if len(other) == 0 or (until is not None and monotonic() >= until):
             return chosen
-        oof[rows] = temper(chosen.oof[rows], _temperature(chosen.oof, other, task))
+        blends.append(learned_on(other, blend))
+    oof = held.combine(blends)
     score, before = (task.score(p, np.arange(held.n_rows)) for p in (oof, chosen.oof))
     if not task.metric.better(score, before):
         return chosen
-    blend = replace(chosen.blend, temperature=_temperature(chosen.oof, known, task))
+    final = learned_on(known, chosen.blend)
     reason = (
-        f"{chosen.reason or 'blend: uniform mean'}, temperature {blend.temperature:.2f} "
+        f"{chosen.reason or 'blend: uniform mean'}, temperature {final.temperature:.2f} "
         f"(cross-fitted {task.metric.name} {score:.4f}, without it {before:.4f})"
     )
-    return Chosen(blend, oof, reason)
-
-
-def _temperature(oof: Floats, rows: Rows, task: Task) -> float:
-    """Learn the temperature of some rows' out-of-fold predictions."""
-    y, weight = task.design.y, task.design.weight
-    assert y is not None
-    own = None if weight is None else weight[rows]
-    return learn_temperature(oof[rows], y[rows].astype(np.int64), own)
+    return Chosen(final, tuple(blends), oof, reason)
 
 
 def choose_weights(
@@ -177,34 +185,33 @@ def choose_weights(
         How each model was made, but for its seed: greedy selection weighs those alike that are
         equal in it.
     """
-    mean = uniform(held.n_models)
-    plain = held.combine([mean] * len(held.rows))
+    mean = (uniform(held.n_models),) * len(held.rows)
+    plain = held.combine(mean)
+    stay = partial(Chosen, mean[0], mean, plain)
     if rule == "auto":
         rule = "greedy" if len(set(recipes)) > 1 else "uniform"
     if rule == "uniform" or held.n_models == 1:
-        return Chosen(mean, plain, "")
+        return stay("")
     if len(held.rows) == 1:
-        return Chosen(
-            mean, plain, "blend: uniform mean, one fold leaves no rows to judge weights on"
-        )
+        return stay("blend: uniform mean, one fold leaves no rows to judge weights on")
     cube, families, seed = held.cube(), family_means(recipes), task.folds.seed[0]
     known = np.flatnonzero(~np.isnan(cube[0].reshape(held.n_rows, -1)[:, 0]))
     blends = []
     for number, rows in enumerate(held.rows):
         if until is not None and monotonic() >= until:
-            return Chosen(mean, plain, "blend: uniform mean, no time was left to choose weights")
+            return stay("blend: uniform mean, no time was left to choose weights")
         other = np.setdiff1d(known, rows)
         if len(other) == 0:
-            return Chosen(mean, plain, "blend: uniform mean, every fold holds out all rows")
+            return stay("blend: uniform mean, every fold holds out all rows")
         part = _part_of(until, 1 + len(held.rows) - number)
         blends.append(LEARNERS[rule](Sample(cube[:, other], other, families), task, seed, part))
     oof = held.combine(blends)
     score, floor = (task.score(p, np.arange(held.n_rows)) for p in (oof, plain))
     compared = f"cross-fitted {task.metric.name} {score:.4f}, of the uniform mean {floor:.4f}"
     if not task.metric.better(score, floor):
-        return Chosen(mean, plain, f"blend: uniform mean ({rule}: {compared})")
+        return stay(f"blend: uniform mean ({rule}: {compared})")
     final = LEARNERS[rule](Sample(cube[:, known], known, families), task, seed, until)
-    return Chosen(final, oof, f"blend: {rule} ({compared})")
+    return Chosen(final, tuple(blends), oof, f"blend: {rule} ({compared})")
 
 
 def _part_of(until: float | None, n_parts: int) -> float | None:

@@ -284,6 +284,22 @@ class TestTemperature:
         assert chosen.blend.temperature < again.blend.temperature < 1.0
         np.testing.assert_array_equal(again.oof[held.rows[0]], chosen.oof[held.rows[0]])
 
+    def test_neither_weights_nor_temperature_of_a_row_saw_its_target(self):
+        y, cube = self.mean_of_two(0.6)
+        cube = np.concatenate([cube, np.full((1, 600, 2), 0.5)])
+        held, task = held_out(cube, y, kind="binary", metric="log_loss")
+        chosen = choose_blend(held, task, "greedy", recipes="abc")
+        rows = held.rows[0]
+        other = y.copy()
+        other[rows[:10]] = 1 - y[rows[:10]]
+        _, changed = held_out(cube, other, kind="binary", metric="log_loss")
+        again = choose_blend(held, replace(changed, folds=task.folds), "greedy", recipes="abc")
+        for one in (chosen, again):
+            assert one.reason.startswith("blend: greedy")
+            assert one.blend.temperature < 1.0
+        assert again.blend != chosen.blend
+        np.testing.assert_array_equal(again.oof[rows], chosen.oof[rows])
+
     def test_one_that_is_too_sure_stays(self):
         y, cube = self.mean_of_two(2.0)
         held, task = held_out(cube, y, kind="binary", metric="log_loss")
