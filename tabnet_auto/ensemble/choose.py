@@ -118,60 +118,14 @@ def choose_blend(
     recipes: Sequence[Hashable],
     until: float | None = None,
 ) -> Chosen:
-    """Choose how models are averaged (:func:`choose_weights`), then how sure that mean is.
-
-    A metric that scores probabilities row by row (log-loss, Brier) gets a temperature, cross-fitted
-    as weights are, where its score is honestly better for it.
-    """
-    chosen = choose_weights(held, task, rule, recipes=recipes, until=until)
-    is_mean = isinstance(chosen.blend, Blend)
-    return tempered(chosen, held, task, until) if task.metric.row_by_row and is_mean else chosen
-
-
-def tempered(chosen: Chosen, held: HeldOut, task: Task, until: float | None) -> Chosen:
-    """Give a mean of probabilities the temperature that pays, if one does, and there is time."""
-    y, weight, cube = task.design.y, task.design.weight, held.cube()
-    assert y is not None
-    known, blends = np.flatnonzero(~np.isnan(chosen.oof[:, 0])), []
-
-    def learned_on(rows: Rows, blend: AnyBlend) -> Blend:
-        assert isinstance(blend, Blend)
-        own = None if weight is None else weight[rows]
-        found = learn_temperature(blend.apply(cube[:, rows]), y[rows].astype(np.int64), own)
-        return replace(blend, temperature=found)
-
-    for rows, blend in zip(held.rows, chosen.by_fold, strict=True):
-        other = np.setdiff1d(known, rows)
-        if len(other) == 0 or (until is not None and monotonic() >= until):
-            return chosen
-        blends.append(learned_on(other, blend))
-    oof = held.combine(blends)
-    score, before = (task.score(p, np.arange(held.n_rows)) for p in (oof, chosen.oof))
-    if not task.metric.better(score, before):
-        return chosen
-    final = learned_on(known, chosen.blend)
-    reason = (
-        f"{chosen.reason or 'blend: uniform mean'}, temperature {final.temperature:.2f} "
-        f"(cross-fitted {task.metric.name} {score:.4f}, without it {before:.4f})"
-    )
-    return Chosen(final, tuple(blends), oof, reason)
-
-
-def choose_weights(
-    held: HeldOut,
-    task: Task,
-    rule: str,
-    *,
-    recipes: Sequence[Hashable],
-    until: float | None = None,
-) -> Chosen:
     """Blend by ``rule`` where that is honestly better than the plain mean.
 
     The weights for a fold's rows are chosen on the rows that this fold did not hold out; the
     score of these cross-fitted predictions is compared with the plain mean's. If it is better,
     the final weights are chosen on all rows; if it is not, if there is one fold only, or time
     is up (``until``, a ``time.monotonic()`` instant), the mean stays. The folds and the final
-    choice share the time.
+    choice share the time. Where the metric scores probabilities row by row (log-loss, Brier), a
+    temperature joins the weights where that is better, judged in the same way.
 
     Parameters
     ----------
@@ -185,6 +139,15 @@ def choose_weights(
         How each model was made, but for its seed: greedy selection weighs those alike that are
         equal in it.
     """
+    chosen = _weighed(held, task, rule, recipes, until)
+    is_mean = isinstance(chosen.blend, Blend)
+    return _tempered(chosen, held, task, until) if task.metric.row_by_row and is_mean else chosen
+
+
+def _weighed(
+    held: HeldOut, task: Task, rule: str, recipes: Sequence[Hashable], until: float | None
+) -> Chosen:
+    """Choose weights, or a stacker, or say why the mean stays."""
     mean = (uniform(held.n_models),) * len(held.rows)
     plain = held.combine(mean)
     stay = partial(Chosen, mean[0], mean, plain)
@@ -212,6 +175,35 @@ def choose_weights(
         return stay(f"blend: uniform mean ({rule}: {compared})")
     final = LEARNERS[rule](Sample(cube[:, known], known, families), task, seed, until)
     return Chosen(final, tuple(blends), oof, f"blend: {rule} ({compared})")
+
+
+def _tempered(chosen: Chosen, held: HeldOut, task: Task, until: float | None) -> Chosen:
+    """Give a mean of probabilities the temperature that pays, if one does, and there is time."""
+    y, weight, cube = task.design.y, task.design.weight, held.cube()
+    assert y is not None
+    known, blends = np.flatnonzero(~np.isnan(chosen.oof[:, 0])), []
+
+    def learned_on(rows: Rows, blend: AnyBlend) -> Blend:
+        assert isinstance(blend, Blend)
+        own = None if weight is None else weight[rows]
+        found = learn_temperature(blend.apply(cube[:, rows]), y[rows].astype(np.int64), own)
+        return replace(blend, temperature=found)
+
+    for rows, blend in zip(held.rows, chosen.by_fold, strict=True):
+        other = np.setdiff1d(known, rows)
+        if len(other) == 0 or (until is not None and monotonic() >= until):
+            return chosen
+        blends.append(learned_on(other, blend))
+    oof = held.combine(blends)
+    score, before = (task.score(p, np.arange(held.n_rows)) for p in (oof, chosen.oof))
+    if not task.metric.better(score, before):
+        return chosen
+    final = learned_on(known, chosen.blend)
+    reason = (
+        f"{chosen.reason or 'blend: uniform mean'}, temperature {final.temperature:.2f} "
+        f"(cross-fitted {task.metric.name} {score:.4f}, without it {before:.4f})"
+    )
+    return Chosen(final, tuple(blends), oof, reason)
 
 
 def _part_of(until: float | None, n_parts: int) -> float | None:
