@@ -184,13 +184,11 @@ def auto_fit(
     trace.note(problem, *given.schema.notes, *fold_notes(given, split, folds))
     split, settings = _fit_into_memory(split, settings, given, recipes, pseudo, computed_on, trace)
     encoder, learned = encode(given, split, settings.encode)
-    if given.test is not None:
-        check_test(encoder, given.test, trace)
+    check_test(encoder, given.test, trace)
     resolved = _plan(trace, learned, settings, computed_on, time_limit)
     found = _search(Terms(sought, settings, computed_on, times.train), learned, given, trace)
     learned, times = _budget(trace, learned, resolved, computed_on, times, given.test, recipes)
-    most = settings.train.max_epochs
-    plan = Plan(resolved, recipes, rule, computed_on, times, most, found)
+    plan = Plan(resolved, recipes, rule, computed_on, times, settings.train.max_epochs, found)
     models, learned, encoder = _train(learned, encoder, plan, trace, given.test, pseudo)
     fit = _answer(learned, plan, models, given, encoder, trace)
     fit = replace(fit, about=_about(preset, folds, seed, computed_on, companions, sought))

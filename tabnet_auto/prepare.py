@@ -167,12 +167,14 @@ def encode(given: Given, split: Folds, config: EncodeConfig) -> tuple[Encoder, T
     return encoder, task
 
 
-def check_test(encoder: Encoder, test: pd.DataFrame, trace: Trace) -> None:
+def check_test(encoder: Encoder, test: pd.DataFrame | None, trace: Trace) -> None:
     """Raise where test rows cannot be encoded, and note which levels are new.
 
     Of many rows a sample is looked at, evenly spaced; a column of which it can read nothing is
     read whole.
     """
+    if test is None:
+        return
     some = np.linspace(0, len(test) - 1, min(len(test), CHECKED_ROWS)).astype(np.int64)
     try:
         design = encoder.encode(test.iloc[some])
