@@ -131,7 +131,8 @@ def auto_fit(
         ``"stack"`` for a ridge or logistic stacker; ``"auto"`` is greedy where models differ by
         more than their seed, else uniform. Greedy selection weighs those alike that do not.
         Weights are cross-fitted over the folds for the out-of-fold score, and where that is not
-        better than the uniform mean's, the mean stays.
+        better than the uniform mean's, the mean stays. For log-loss and Brier a temperature joins
+        them where it pays.
     search
         True or a :class:`Search`: try settings of the networks first, every fold within its own
         training rows, so that out-of-fold scores stay honest. ``fit.search`` holds what came out.

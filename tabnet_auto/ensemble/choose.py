@@ -9,14 +9,7 @@ from time import monotonic
 
 import numpy as np
 
-from tabnet_auto.ensemble.blend import (
-    AnyBlend,
-    Blend,
-    Floats,
-    HeldOut,
-    held_out_rows,
-    uniform,
-)
+from tabnet_auto.ensemble.blend import AnyBlend, Blend, Floats, HeldOut, held_out_rows, uniform
 from tabnet_auto.ensemble.greedy import greedy_blend
 from tabnet_auto.ensemble.stacker import fit_stack
 from tabnet_auto.ensemble.temperature import learn_temperature
