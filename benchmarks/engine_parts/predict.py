@@ -20,9 +20,8 @@ from engine_parts.train import Case, peer_order
 
 from tabnet_auto.automl import auto_fit
 from tabnet_auto.config import Preset
-from tabnet_auto.ensemble.blend import by_seed
 from tabnet_auto.result.fit import FitResult
-from tabnet_auto.train.predict import predict_members
+from tabnet_auto.result.predict import predict_models
 
 ROWS = 32_000
 FIT_ROWS = 2_000
@@ -38,10 +37,9 @@ def quick_fit(preset: Preset, frame: pd.DataFrame, target: str, dataset: str) ->
 
 
 def encoded_seconds(fit: FitResult, design: Any) -> float:
-    """Seconds of all members' predictions of rows that are encoded already."""
+    """Seconds of what ``fit.predict_proba`` does once the rows are encoded."""
     start = time.perf_counter()
-    for chunk in predict_members(fit.net, design, fit.encoder.tables, is_class=True):
-        fit.blend.apply(by_seed(chunk, fit.n_seeds))
+    fit.blend.apply(predict_models(fit, design))
     return time.perf_counter() - start
 
 
