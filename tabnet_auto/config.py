@@ -21,6 +21,7 @@ class Kind:
 
     n_bins: int | None = None
     column_dropout: float | None = None
+    asks_by_row: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,13 @@ class NetConfig:
     ``column_sparsity`` weighs one that takes the attention from columns that no row needs
     (:func:`tabnet_auto.net.tabnet.mass_penalty`), by what a member has learned and what is left
     (:func:`tabnet_auto.train.loss.earned`).
+    ``asks_by_row`` makes a step's query from what the step before saw of the row; without, it is
+    a learned constant, and rows differ in their attention by their keys alone.
 
-    How many bins and how much column dropout are best depends on the data, so the networks of a
-    fold take turns: the first is as above, the next are the ``other_kinds`` (one bin leaves a
-    value as it is), further ones are of the kind that did best, and the blend weighs them.
+    How many bins, how much column dropout and which query are best depends on the data, so the
+    networks of a fold take turns: the first is as above, the next are the ``other_kinds`` (one
+    bin leaves a value as it is), further ones are of the kind that did best, and the blend weighs
+    them.
     """
 
     n_steps: int = 2
@@ -58,9 +62,12 @@ class NetConfig:
     column_dropout: float = 0.1
     early_evenness: float = 5.0
     column_sparsity: float = 0.12
+    asks_by_row: bool = True
     other_kinds: tuple[Kind, ...] = (
-        Kind(n_bins=4), Kind(column_dropout=0.25), Kind(n_bins=1),
-    )  # fmt: skip
+        Kind(n_bins=4, asks_by_row=False),
+        Kind(column_dropout=0.25),
+        Kind(n_bins=1, asks_by_row=False),
+    )
 
     @property
     def n_kinds(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -27,8 +28,9 @@ class ColumnAttention(nn.Module):
 
     with keys :math:`k_i = c_i + K_i e_i` and values :math:`x_i = D V_i e_i` made from the token
     :math:`e_i` of column i (D columns), and a query :math:`q = q_0 + U^\top h` where h is what
-    the previous step saw (U absent: a constant query, the specification's form). ``sparse_map``
-    puts sparsemax or entmax-1.5 in the softmax's place.
+    the previous step saw. Without U, and for members that do not ask by row, it is a constant, the
+    specification's form: on small data U also learns the rows (trials in benchmarks/README.md).
+    ``sparse_map`` puts sparsemax or entmax-1.5 in the softmax's place.
 
     Most of a key is the column's own :math:`c_i`; what the value says starts at a tenth of that
     and learns at a tenth of the rate. Without :math:`c_i` a column is told by its value only, and
@@ -50,6 +52,7 @@ class ColumnAttention(nn.Module):
     """
 
     feature_to_column: Tensor
+    asks_by_row: Tensor
 
     def __init__(
         self,
@@ -62,6 +65,7 @@ class ColumnAttention(nn.Module):
         n_context: int,
         d_key: int,
         sparse_map: SparseMap,
+        asks_by_row: Sequence[bool] | None = None,
     ) -> None:
         super().__init__()
         n_members = random.n_members
@@ -76,6 +80,8 @@ class ColumnAttention(nn.Module):
         self.condition = (
             parameter(torch.zeros(n_members, n_context, d_key), lr=0.3) if n_context else None
         )
+        asking = torch.tensor(asks_by_row or [True] * n_members, dtype=torch.float32)
+        self.register_buffer("asks_by_row", asking.view(-1, 1, 1))
         self.strength = parameter(torch.full((n_members, 1, 1), 4.0), decay=0.0)
         self.value = TokenLinear(widths, n_hidden, random, factor=sum(widths) ** -0.5)
 
@@ -89,7 +95,8 @@ class ColumnAttention(nn.Module):
         """All parameters in the order of ``native/tabnet.c``; the step must have a context."""
         assert self.condition is not None
         return (
-            self.key.of_values, self.key.of_levels, self.column_key, self.query, self.condition,
+            self.key.of_values, self.key.of_levels, self.column_key, self.query,
+            self.condition * self.asks_by_row,
             self.strength, self.value.of_values, self.value.of_levels,
         )  # fmt: skip
 
@@ -103,7 +110,7 @@ class ColumnAttention(nn.Module):
         if self.condition is None:
             return self.query.expand(-1, context.shape[1], -1)
         scale = self.condition.shape[1] ** -0.5
-        return torch.baddbmm(self.query, context, self.condition, alpha=scale)
+        return torch.baddbmm(self.query, context, self.condition * self.asks_by_row, alpha=scale)
 
     def _logits(self, tokens: RowTokens, query: Tensor) -> Tensor:
         """One logit a column, ``q . k_i / sqrt(d_key)``: its own and its features'."""

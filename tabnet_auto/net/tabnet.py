@@ -33,7 +33,7 @@ class AttentionTabNet(nn.Module):
     before saw, weights the columns, and adds its weighted sum to the hidden state; the trunk
     turns the hidden state into the output.
 
-    ``kinds`` are the members': they say the bins of their value tokens.
+    ``kinds`` are the members': they say the bins of their value tokens, and how steps ask.
 
     **Shape**: :class:`RawRows` of M members and B rows in, :class:`Output` out.
     """
@@ -61,6 +61,7 @@ class AttentionTabNet(nn.Module):
         )
         n_members, hidden = random.n_members, config.n_hidden
         factor = sum(self.tokens.widths) ** -0.5
+        asks_by_row = [config.of(kind).asks_by_row for kind in kinds]
         self.context = TokenLinear(self.tokens.widths, config.n_context, random, factor=factor)
         self.context_bias = parameter(random.normal(1, config.n_context), lr=0.1, decay=0.0)
         self.steps = nn.ModuleList(
@@ -73,6 +74,7 @@ class AttentionTabNet(nn.Module):
                 n_context=config.n_context if step == 0 else hidden,
                 d_key=config.d_key,
                 sparse_map=config.mask,
+                asks_by_row=asks_by_row,
             )
             for step in range(config.n_steps)
         )

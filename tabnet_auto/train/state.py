@@ -58,7 +58,7 @@ def buffers_held(net: nn.Module, members: Sequence[int]) -> Iterator[None]:
         yield
     finally:
         for own, before in kept:
-            own.copy_(before)
+            own.data.copy_(before)  # not told to autograd: what it kept of a buffer has not changed
 
 
 def store_best(best: Weights, current: Weights, to: Sequence[int], source: Sequence[int]) -> None:
