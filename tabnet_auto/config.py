@@ -64,10 +64,8 @@ class NetConfig:
     column_sparsity: float = 0.12
     asks_by_row: bool = True
     other_kinds: tuple[Kind, ...] = (
-        Kind(n_bins=4, asks_by_row=False),
-        Kind(column_dropout=0.25),
-        Kind(n_bins=1, asks_by_row=False),
-    )
+        Kind(n_bins=1), Kind(column_dropout=0.25), Kind(n_bins=4, asks_by_row=False),
+    )  # fmt: skip
 
     @property
     def n_kinds(self) -> int:

@@ -21,6 +21,8 @@ def join_levels(value: Tensor, table: Tensor, level: Tensor, offset: Tensor) -> 
     ``value (M, B, V)`` leads back to nothing. ``table (M, levels)`` holds all features' numbers,
     those of each from ``offset (C,)`` on; ``level (M, B, C)``.
     """
+    if not level.shape[2]:
+        return value
     if library.is_usable(value, table):
         joined = _Joined.apply(value, table, level, offset)
         return cast("Tensor", joined)

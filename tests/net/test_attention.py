@@ -15,7 +15,12 @@ from tabnet_auto.net.tokens import RowTokens, value_elements
 M, B, V, R, C, L, H, D_KEY = 2, 5, 3, 4, 2, 3, 6, 4
 
 
-def made(sparse_map: str, n_context: int, feature_to_column: list[int]) -> ColumnAttention:
+def made(
+    sparse_map: str,
+    n_context: int,
+    feature_to_column: list[int],
+    asks_by_row: tuple[bool, ...] | None = None,
+) -> ColumnAttention:
     torch.manual_seed(0)
     unit = ColumnAttention(
         torch.tensor(feature_to_column),
@@ -26,6 +31,7 @@ def made(sparse_map: str, n_context: int, feature_to_column: list[int]) -> Colum
         n_context=n_context,
         d_key=D_KEY,
         sparse_map=sparse_map,
+        asks_by_row=asks_by_row,
     ).double()
     for p in unit.parameters():
         torch.nn.init.normal_(p)
@@ -65,7 +71,7 @@ def pieces(unit: ColumnAttention, features: list[list[slice]], rows: torch.Tenso
 SLICES = [slice(0, 4), slice(4, 8), slice(8, 12), slice(12, 15), slice(15, 18)]
 
 
-@pytest.mark.parametrize("conditioned", [False, True])
+@pytest.mark.parametrize("asks_by_row", [None, (True, True), (True, False)])
 @pytest.mark.parametrize(
     ("feature_to_column", "features"),
     [
@@ -73,8 +79,8 @@ SLICES = [slice(0, 4), slice(4, 8), slice(8, 12), slice(12, 15), slice(15, 18)]
         ([0, 1, 0, 2, 2], [[SLICES[0], SLICES[2]], [SLICES[1]], [SLICES[3], SLICES[4]]]),
     ],
 )
-def test_softmax_unit_is_the_formula(conditioned, feature_to_column, features):
-    unit = made("softmax", 7 if conditioned else 0, feature_to_column)
+def test_softmax_unit_is_the_formula(asks_by_row, feature_to_column, features):
+    unit = made("softmax", 7 if asks_by_row else 0, feature_to_column, asks_by_row)
     context = torch.randn(M, B, 7).double()
     row = tokens()
     attended = unit(row, context)
@@ -82,7 +88,7 @@ def test_softmax_unit_is_the_formula(conditioned, feature_to_column, features):
     for m in range(M):
         for b in range(B):
             q = unit.query[m, 0]
-            if conditioned:
+            if asks_by_row and asks_by_row[m]:
                 q = q + context[m, b] @ unit.condition[m] / math.sqrt(7)
             keys, values = pieces(unit, features, rows, m, b)
             # w_i = exp(q . k_i) / sum_j exp(q . k_j);   y = sum_i w_i x_i

@@ -51,7 +51,8 @@ def build(config, n_values=5, levels=LEVELS, members=M, outputs=O, bins=None):
         lookup=np.zeros((members, sum(levels)), np.int32), n_levels=np.array(levels),
         y_center=np.zeros(members), y_scale=np.ones(members),
     )  # fmt: skip
-    config = replace(config, other_kinds=tuple(Kind(n_bins=own) for own in bins or ()))
+    kinds = tuple(Kind(n_bins=own, asks_by_row=own > 1) for own in bins or ())
+    config = replace(config, other_kinds=kinds)
     kinds = range(1, 1 + members) if bins else [0] * members
     net = AttentionTabNet(
         config, MemberInputs(layout, tables), outputs, MemberRandom(range(members)), kinds
@@ -227,8 +228,10 @@ def test_pairs_of_bf16_round_only_the_factors_of_hidden_layers(monkeypatch, n_ro
 
 
 def test_kinds_differ_in_what_they_say():
-    config = NetConfig(n_bins=6, other_kinds=(Kind(n_bins=8), Kind(2), Kind(column_dropout=0.3)))
+    others = Kind(n_bins=8), Kind(2, asks_by_row=False), Kind(column_dropout=0.3)
+    config = NetConfig(n_bins=6, other_kinds=others)
     assert [config.of(kind).n_bins for kind in range(4)] == [6, 6, 2, 6], (
         "never more than the token has"
     )
     assert [config.of(kind).column_dropout for kind in range(4)] == [0.1, 0.1, 0.1, 0.3]
+    assert [config.of(kind).asks_by_row for kind in range(4)] == [True, True, False, True]
