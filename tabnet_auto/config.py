@@ -64,8 +64,11 @@ class NetConfig:
     column_sparsity: float = 0.12
     asks_by_row: bool = True
     other_kinds: tuple[Kind, ...] = (
-        Kind(n_bins=4, asks_by_row=False), Kind(column_dropout=0.25), Kind(n_bins=1), Kind(n_bins=4),
-    )  # fmt: skip
+        Kind(n_bins=4, asks_by_row=False),
+        Kind(column_dropout=0.25),
+        Kind(n_bins=1),
+        Kind(n_bins=4),
+    )
 
     @property
     def n_kinds(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -28,8 +27,9 @@ class ColumnAttention(nn.Module):
 
     with keys :math:`k_i = c_i + K_i e_i` and values :math:`x_i = D V_i e_i` made from the token
     :math:`e_i` of column i (D columns), and a query :math:`q = q_0 + U^\top h` where h is what
-    the previous step saw. Without U, and for members that do not ask by row, it is a constant, the
-    specification's form: on small data U also learns the rows (trials in benchmarks/README.md).
+    the previous step saw. Without U, and for members whose ``asks_by_row (M, 1, 1)`` is 0, it is a
+    constant, the specification's form: on small data U also learns the rows (trials in
+    benchmarks/README.md).
     ``sparse_map`` puts sparsemax or entmax-1.5 in the softmax's place.
 
     Most of a key is the column's own :math:`c_i`; what the value says starts at a tenth of that
@@ -65,7 +65,6 @@ class ColumnAttention(nn.Module):
         n_context: int,
         d_key: int,
         sparse_map: SparseMap,
-        asks_by_row: Sequence[bool] | None = None,
     ) -> None:
         super().__init__()
         n_members = random.n_members
@@ -80,8 +79,7 @@ class ColumnAttention(nn.Module):
         self.condition = (
             parameter(torch.zeros(n_members, n_context, d_key), lr=0.3) if n_context else None
         )
-        asking = torch.tensor(asks_by_row or [True] * n_members, dtype=torch.float32)
-        self.register_buffer("asks_by_row", asking.view(-1, 1, 1))
+        self.register_buffer("asks_by_row", torch.ones(n_members, 1, 1))
         self.strength = parameter(torch.full((n_members, 1, 1), 4.0), decay=0.0)
         self.value = TokenLinear(widths, n_hidden, random, factor=sum(widths) ** -0.5)
 

@@ -61,7 +61,6 @@ class AttentionTabNet(nn.Module):
         )
         n_members, hidden = random.n_members, config.n_hidden
         factor = sum(self.tokens.widths) ** -0.5
-        asks_by_row = [config.of(kind).asks_by_row for kind in kinds]
         self.context = TokenLinear(self.tokens.widths, config.n_context, random, factor=factor)
         self.context_bias = parameter(random.normal(1, config.n_context), lr=0.1, decay=0.0)
         self.steps = nn.ModuleList(
@@ -74,10 +73,12 @@ class AttentionTabNet(nn.Module):
                 n_context=config.n_context if step == 0 else hidden,
                 d_key=config.d_key,
                 sparse_map=config.mask,
-                asks_by_row=asks_by_row,
             )
             for step in range(config.n_steps)
         )
+        asking = torch.tensor([[[config.of(kind).asks_by_row]] for kind in kinds])
+        for step in cast("Iterable[ColumnAttention]", self.steps):
+            step.asks_by_row.copy_(asking)
         self.bias = parameter(random.normal(1, hidden), lr=0.1, decay=0.0)
         function = ACTIVATIONS[config.activation]
         self.first = ParametricActivation(function, n_members, hidden)

@@ -31,8 +31,9 @@ def made(
         n_context=n_context,
         d_key=D_KEY,
         sparse_map=sparse_map,
-        asks_by_row=asks_by_row,
     ).double()
+    if asks_by_row:
+        unit.asks_by_row.copy_(torch.tensor(asks_by_row).view(-1, 1, 1))
     for p in unit.parameters():
         torch.nn.init.normal_(p)
     torch.nn.init.constant_(unit.strength, math.inf)
