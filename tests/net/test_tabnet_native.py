@@ -51,8 +51,8 @@ def build(config, n_values=5, levels=LEVELS, members=M, outputs=O, bins=None):
         lookup=np.zeros((members, sum(levels)), np.int32), n_levels=np.array(levels),
         y_center=np.zeros(members), y_scale=np.ones(members),
     )  # fmt: skip
-    kinds = tuple(Kind(n_bins=own, asks_by_row=own > 1) for own in bins or ())
-    config = replace(config, other_kinds=kinds)
+    others = tuple(Kind(n_bins=own, asks_by_row=own > 1) for own in bins or ())
+    config = replace(config, other_kinds=others)
     kinds = range(1, 1 + members) if bins else [0] * members
     net = AttentionTabNet(
         config, MemberInputs(layout, tables), outputs, MemberRandom(range(members)), kinds
