@@ -130,10 +130,9 @@ class Explainer:
         """Contributions, predictions and baseline of the rows chunk by chunk."""
         self.net.eval()
         device = next(self.net.parameters()).device
-        store, n_members = RowStore(design, device), len(self.fold)
-        size = chunk_rows(self.net, n_members)
+        store, size = RowStore(design, device), chunk_rows(self.net, len(self.fold))
         for start in range(0, design.n_rows, size):
-            rows = store.shared(start, min(start + size, design.n_rows), n_members)
+            rows = store.shared(start, min(start + size, design.n_rows)).gathered()
             n_columns = len(self.layout.columns)
             gone = torch.ones(n_columns, dtype=torch.bool, device=device)
             nothing = self._output(self.net(blanked(rows, gone, self.layout)).logits)

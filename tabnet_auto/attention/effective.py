@@ -52,7 +52,7 @@ def effective_attention(
     parts = []
     size = max(1, chunk_rows(net, n_members) // 4)
     for start in range(0, n, size):
-        part = RawRows(*(block[:, start : start + size] for block in rows))
+        part = rows.part(slice(start, start + size))
         parts.append(_shares(net, part, varied).cpu().numpy())
     return np.concatenate(parts, axis=1)
 

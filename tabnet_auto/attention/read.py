@@ -99,7 +99,7 @@ def read_sample(net: nn.Module, sample: Sample) -> Reading:
     weights, losses = [], []
     steps: Tensor | float = 0.0
     for part, output in _outputs(net, sample.rows):
-        weights.append(step_mean(output).cpu().numpy())
+        weights.append(output.mean_weights().cpu().numpy())
         losses.append(sample.losses(output.logits, part).cpu().numpy())
         steps = steps + output.masks.sum(2)
     assert isinstance(steps, Tensor)
@@ -110,7 +110,7 @@ def read_sample(net: nn.Module, sample: Sample) -> Reading:
 @torch.no_grad()
 def read_weights(net: nn.Module, rows: RawRows) -> NDArray[np.float32]:
     """Weights of every row, the steps averaged by their size; ``(M, n, D)``."""
-    parts = [step_mean(output).cpu().numpy() for _, output in _outputs(net, rows)]
+    parts = [output.mean_weights().cpu().numpy() for _, output in _outputs(net, rows)]
     return np.concatenate(parts, axis=1)
 
 
@@ -132,13 +132,7 @@ def _outputs(net: nn.Module, rows: RawRows) -> Iterator[tuple[slice, Output]]:
     size = chunk_rows(net, n_members)
     for start in range(0, n, size):
         part = slice(start, min(start + size, n))
-        yield part, net(RawRows(*(block[:, part] for block in rows)))
-
-
-def step_mean(output: Output) -> Tensor:
-    """Weights of each row, the steps averaged by their size; ``(M, B, D)``, rows sum to 1."""
-    size = output.step_size.unsqueeze(3)
-    return (size * output.masks).sum(0) / size.sum(0).clamp_min(1e-12)
+        yield part, net(rows.part(part))
 
 
 def blanked(rows: RawRows, gone: Tensor, layout: Layout) -> RawRows:

@@ -10,13 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from tabnet_auto.design import Design
 from tabnet_auto.evidence.record import Floats, Rows, StepWork
 from tabnet_auto.net.attention import ColumnAttention
-from tabnet_auto.net.inputs import RawRows
-from tabnet_auto.net.output import Output
 from tabnet_auto.train.loss import row_losses
 from tabnet_auto.train.members import Task
 from tabnet_auto.train.predict import chunk_rows, forward_chunks, to_predictions
@@ -44,7 +42,7 @@ def read_rows(net: nn.Module, task: Task, rows: Rows) -> Reading:
     masks, sizes, outputs = [], [], []
     for output in forward_chunks(net, _part(task.design, rows), task.folds.n_members):
         masks.append(output.masks.transpose(0, 1).cpu().numpy())
-        sizes.append(_step_shares(output).transpose(0, 1).cpu().numpy())
+        sizes.append(output.step_shares().transpose(0, 1).cpu().numpy())
         outputs.append(
             to_predictions(output.logits, task.tables, is_class=task.classes is not None)
         )
@@ -111,7 +109,7 @@ class _OwnRows:
         self.net = net.eval()
         part = _part(task.design, picked.ravel())
         index = torch.arange(picked.size, device=device).reshape(picked.shape)
-        self.rows = RowStore(part, device).gather(index)
+        self.rows = RowStore(part, device).gather(index).gathered()
         everyone = replace(part, y=task.design.y[picked.ravel()])  # type: ignore[index]
         # Losses of single rows: how rows are weighted in training does not matter.
         self.objective = replace(task.objective, class_weight=None, relative=0)
@@ -125,9 +123,8 @@ class _OwnRows:
         parts = []
         for start in range(0, n, size):
             part = slice(start, start + size)
-            output = self.net(RawRows(*(block[:, part] for block in self.rows)))
-            shares = _step_shares(output)
-            attention = (shares.unsqueeze(3) * output.masks).sum(0)
+            output = self.net(self.rows.part(part))
+            shares, attention = output.step_shares(), output.mean_weights()
             losses = row_losses(output.logits, self.y[:, part], self.objective)
             parts.append((attention, shares.transpose(0, 1), output.logits.double(), losses))
         joined = [
@@ -140,11 +137,6 @@ class _OwnRows:
 def _part(design: Design, rows: Rows) -> Design:
     """Return some rows of the design, without their targets."""
     return Design(design.x_num[rows], design.codes[rows], design.x_stat[:, rows])
-
-
-def _step_shares(output: Output) -> Tensor:
-    """How much each step weighs in a row; ``(S, M, B)``, sums to 1 over S."""
-    return output.step_size / output.step_size.sum(0).clamp_min(1e-12)
 
 
 def _by_fold(values: NDArray[Any], fold: Sequence[int]) -> NDArray[Any]:

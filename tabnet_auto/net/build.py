@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tabnet_auto.config import NetConfig, PaperConfig
 from tabnet_auto.design import Layout, MemberTables
-from tabnet_auto.net.inputs import MemberInputs, RawRows
+from tabnet_auto.net.inputs import IndexedRows, MemberInputs, RawRows
 from tabnet_auto.net.layers import MemberRandom, parameter
 from tabnet_auto.net.levels import join_levels
 from tabnet_auto.net.native import library
@@ -44,7 +44,7 @@ class PaperRows(nn.Module):
 
     def forward(
         self,
-        rows: RawRows,
+        rows: RawRows | IndexedRows,
         random: MemberRandom | None = None,
         drop_scale: float = 1.0,
         goal: Goal | None = None,
@@ -72,7 +72,9 @@ def build_net(
     """
     random = MemberRandom(seeds)
     if isinstance(config, PaperConfig):
-        inputs = MemberInputs(layout, tables, needs_position=False)
+        # A level that is missing has a number of its own to be learned; a value that is, has none.
+        dropout = 0.01 if layout.category else 0.0
+        inputs = MemberInputs(layout, tables, column_dropout=dropout, needs_position=False)
         return PaperRows(config, inputs, n_outputs, random)
     inputs = MemberInputs(
         layout,

@@ -18,6 +18,20 @@ from tabnet_auto.net.layers import MemberRandom
 from tabnet_auto.net.native import library
 
 
+class Tables(NamedTuple):
+    """Tables of rows, and where in them members find theirs.
+
+    ``x_num (N, n_numeric)`` and ``codes (N, n_category)`` in ``rows (M, B)``;
+    ``x_stat (N', n_statistic)``, which differ between members, in ``rows_stat (M, B)``.
+    """
+
+    x_num: Tensor
+    codes: Tensor
+    x_stat: Tensor
+    rows: Tensor
+    rows_stat: Tensor
+
+
 class RawRows(NamedTuple):
     """A minibatch of raw rows, one set of rows a member.
 
@@ -28,6 +42,64 @@ class RawRows(NamedTuple):
     x_num: Tensor
     codes: Tensor
     x_stat: Tensor
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Members and rows, ``(M, B)``."""
+        return self.codes.shape[0], self.codes.shape[1]
+
+    def gathered(self) -> RawRows:
+        """Return the rows as they are."""
+        return self
+
+    def tables(self) -> Tables:
+        """Return the rows as tables that hold nothing else."""
+        rows = torch.arange(math.prod(self.shape), device=self.codes.device).view(self.shape)
+        x_num, codes, x_stat = (block.flatten(0, 1) for block in self)
+        return Tables(x_num, codes, x_stat, rows, rows)
+
+    def part(self, rows: slice) -> RawRows:
+        """Return some of every member's rows."""
+        return RawRows(*(block[:, rows] for block in self))
+
+
+class IndexedRows(NamedTuple):
+    """A minibatch of raw rows that is read from where all N rows lie.
+
+    ``x_num (N, n_numeric)``, ``codes (N, n_category)`` and ``x_stat (M, N, n_statistic)`` hold
+    what those of :class:`RawRows` do; ``rows (M, B)`` says which ones each member reads.
+    """
+
+    x_num: Tensor
+    codes: Tensor
+    x_stat: Tensor
+    rows: Tensor
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Members and rows, ``(M, B)``."""
+        return self.rows.shape[0], self.rows.shape[1]
+
+    def gathered(self) -> RawRows:
+        """Copy the rows together."""
+        x_num, codes, x_stat, rows, rows_stat = self.tables()
+        return RawRows(_taken(x_num, rows), _taken(codes, rows), _taken(x_stat, rows_stat))
+
+    def tables(self) -> Tables:
+        """Return the tables that the rows lie in."""
+        n_members, n_rows = self.x_stat.shape[:2]
+        first = torch.arange(n_members, device=self.rows.device).unsqueeze(1) * n_rows
+        x_stat = self.x_stat.flatten(0, 1)
+        return Tables(self.x_num, self.codes, x_stat, self.rows, self.rows + first)
+
+    def of_members(self, members: slice) -> IndexedRows:
+        """Return the rows of some members."""
+        return self._replace(x_stat=self.x_stat[members], rows=self.rows[members])
+
+
+def _taken(table: Tensor, rows: Tensor) -> Tensor:
+    """``table[rows]`` of rows ``(M, B)``: copied whole, faster than elements are."""
+    return table.index_select(0, rows.flatten()).view(*rows.shape, table.shape[1])
 
 
 class Encoded(NamedTuple):
@@ -99,58 +171,72 @@ class MemberInputs(nn.Module):
         """Number of members."""
         return self.center.shape[0]
 
-    def forward(self, rows: RawRows, random: MemberRandom | None = None) -> Encoded:
+    def forward(self, rows: RawRows | IndexedRows, random: MemberRandom | None = None) -> Encoded:
         """Encode raw rows; give ``random`` in training only."""
-        gone = self._gone(rows.x_num, random)
-        unknown = self._unknown(rows.codes, random)
-        level = self._levels(rows.codes, gone, unknown)
-        if self.scaling == "robust" and self._is_native(rows):
-            value, missing = self._native_values(rows, gone)
-            return Encoded(value, self._position(rows, value.dtype, missing), missing, level)
+        gone, unknown = self._gone(rows, random), self._unknown(rows, random)
+        if self._is_native(rows):
+            return self._encode_natively(rows.tables(), gone, unknown)
+        return self._encode(rows.gathered(), gone, unknown)
+
+    def _encode(self, rows: RawRows, gone: Tensor | None, unknown: Tensor | None) -> Encoded:
         scaled = (rows.x_num - self.center) / self.scale
         value = torch.cat([scaled.to(rows.x_stat.dtype), rows.x_stat], dim=2)
         missing = torch.isnan(value)
         if gone is not None:
             missing = missing | gone[:, :, self.feature_to_column[: self.n_values]]
         value = value.masked_fill(missing, 0.0)
-        rank = self._position(rows, value.dtype, missing)
+        rank = self._rank(rows.x_num) if self.needs_position else None
+        position = self._position(rank, rows.x_stat, missing)
         if self.scaling == "quantile":
-            value = _normal_quantile(rank)
-        return Encoded(_smooth_clip(value), rank, missing, level)
+            value = _normal_quantile(position)
+        level = self._levels(rows.codes, gone, unknown)
+        return Encoded(_smooth_clip(value), position, missing, level)
 
-    def _is_native(self, rows: RawRows) -> bool:
+    def _is_native(self, rows: RawRows | IndexedRows) -> bool:
         exact = rows.x_num.dtype == self.center.dtype == torch.float64
-        return exact and rows.x_num.device.type == "cpu" and library.is_usable(rows.x_stat)
+        coded = rows.codes.dtype == torch.int32
+        return exact and coded and self.scaling == "robust" and library.is_usable(rows.x_stat)
 
-    def _native_values(self, rows: RawRows, gone: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Scaled and clipped values and what is missing, in one pass."""
-        value = torch.empty(*rows.x_num.shape[:2], self.n_values)
+    def _encode_natively(
+        self, tables: Tables, gone: Tensor | None, unknown: Tensor | None
+    ) -> Encoded:
+        """Encode from where the rows lie, in one pass for each kind of features."""
+        x_num, codes, x_stat, rows, rows_stat = (block.contiguous() for block in tables)
+        (n_members, n), column = rows.shape, self.feature_to_column
+        value = torch.empty(n_members, n, self.n_values)
         missing = torch.empty(value.shape, dtype=torch.bool)
         library.call(
-            "encode_values", rows.x_num.contiguous(), rows.x_stat.contiguous(),
-            self.center.contiguous(), self.scale.contiguous(), gone, self.feature_to_column,
-            value, missing, *rows.x_num.shape, rows.x_stat.shape[2], self.n_columns,
+            "encode_values", x_num, rows, x_stat, rows_stat, self.center.contiguous(),
+            self.scale.contiguous(), gone, column, value, missing, n_members, n,
+            x_num.shape[1], x_stat.shape[1], self.n_columns,
         )  # fmt: skip
-        return value, missing
+        rank, statistics = None, value[..., :0]
+        if self.needs_position:
+            rank, quantiles = value.new_empty(n_members, n, x_num.shape[1]), self.quantiles
+            sizes = *rank.shape, quantiles.shape[2]
+            library.call("rank_values", x_num, rows, quantiles.contiguous(), rank, *sizes)
+            statistics = _taken(x_stat, rows_stat)
+        level = torch.empty(n_members, n, codes.shape[1], dtype=torch.int64)
+        library.call(
+            "encode_levels", codes, rows, self.lookup.contiguous(), self.code_offset, gone,
+            unknown, column[self.n_values :], level, *level.shape, self.n_columns,
+            self.lookup.shape[1],
+        )  # fmt: skip
+        return Encoded(value, self._position(rank, statistics, missing), missing, level)
 
-    def _position(self, rows: RawRows, dtype: torch.dtype, missing: Tensor) -> Tensor:
+    def _position(self, rank: Tensor | None, x_stat: Tensor, missing: Tensor) -> Tensor:
         """Place of each value among its training rows; 0.5 where missing or no one asks."""
-        if not self.needs_position:
-            shape = (*rows.x_num.shape[:2], self.n_values)
-            return torch.full((), 0.5, dtype=dtype, device=rows.x_num.device).expand(shape)
-        rank = torch.cat([self._rank(rows.x_num).to(dtype), _normal_cdf(rows.x_stat)], 2)
-        return rank.masked_fill_(missing, 0.5)
+        if rank is None:
+            half = torch.full((), 0.5, dtype=x_stat.dtype, device=x_stat.device)
+            return half.expand(missing.shape)
+        position = torch.cat([rank.to(x_stat.dtype), _normal_cdf(x_stat)], 2)
+        return position.masked_fill_(missing, 0.5)
 
     def _rank(self, x: Tensor) -> Tensor:
         """Linearly interpolated place among the member's quantiles; ``(M, B, n_numeric)``."""
         if x.shape[2] == 0:
             return x
         n = self.quantiles.shape[2]
-        if library.is_usable() and x.device.type == "cpu" and x.dtype == torch.float64:
-            place = torch.empty(x.shape)
-            sizes = (*x.shape, n)
-            library.call("rank_values", x.contiguous(), self.quantiles, place, *sizes)
-            return place
         values = x.transpose(1, 2).contiguous()
         right = torch.searchsorted(self.quantiles, values).clamp_(1, n - 1)
         low, high = self.quantiles.gather(2, right - 1), self.quantiles.gather(2, right)
@@ -161,39 +247,34 @@ class MemberInputs(nn.Module):
         """Each member's embedding rows: its own, missing of gone columns, unknown where told."""
         if codes.shape[2] == 0:
             return codes.long()
-        column = self.feature_to_column[self.n_values :]
-        if codes.dtype == torch.int32 and codes.device.type == "cpu" and library.is_usable():
-            level = torch.empty(codes.shape, dtype=torch.int64)
-            library.call(
-                "encode_levels", codes.contiguous(), self.lookup.contiguous(), self.code_offset,
-                gone, unknown, column, level, *codes.shape, self.n_columns, self.lookup.shape[1],
-            )  # fmt: skip
-            return level
         flat = (codes.long() + self.code_offset).flatten(1)
         level = self.lookup.gather(1, flat).view(codes.shape)
         if gone is not None:
+            column = self.feature_to_column[self.n_values :]
             level = level.masked_fill(gone[:, :, column], MISSING_CODE)
         return level if unknown is None else level.masked_fill(unknown, UNKNOWN_CODE)
 
-    def _gone(self, x: Tensor, random: MemberRandom | None) -> Tensor | None:
+    def _gone(self, rows: RawRows | IndexedRows, random: MemberRandom | None) -> Tensor | None:
         """Which columns turn missing in training; bool ``(M, B, n_columns)``."""
         if random is None:
             return None
         rates = random.rates("column_dropout", self.column_dropout)
         if not rates.any():
             return None
-        return random.happens(rates, x.shape[1], self.n_columns).to(x.device)
+        return random.happens(rates, rows.shape[1], self.n_columns).to(rows.codes.device)
 
-    def _unknown(self, codes: Tensor, random: MemberRandom | None) -> Tensor | None:
+    def _unknown(self, rows: RawRows | IndexedRows, random: MemberRandom | None) -> Tensor | None:
         """Which levels turn unknown in training; bool ``(M, B, n_category)``."""
-        if codes.shape[2] == 0 or random is None or self.unknown_rate == 0:
+        n_category = rows.codes.shape[-1]
+        if n_category == 0 or random is None or self.unknown_rate == 0:
             return None
         rates = random.rates("unknown_rate", self.unknown_rate)
-        return random.happens(rates, *codes.shape[1:]).to(codes.device)
+        return random.happens(rates, rows.shape[1], n_category).to(rows.codes.device)
 
 
 def _smooth_clip(x: Tensor) -> Tensor:
     """Map the line smoothly into (-3, 3) (RealMLP, arXiv 2407.04491, section 3.1)."""
+    x = x.clamp(-1e9, 1e9)  # further out the result is the same, and the square has no room
     return x * torch.rsqrt(1.0 + (x / 3.0).square())
 
 

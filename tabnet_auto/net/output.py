@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 
@@ -59,3 +60,18 @@ class Output(NamedTuple):
     penalty: Tensor
     by_share: ByShare | None = None
     objective: Tensor | None = None
+
+    def step_shares(self) -> Tensor:
+        """How much each step weighs in a row; ``(S, M, B)``, sums to 1 over S.
+
+        Steps weigh the same in a row for which none puts anything out, as a few of the published
+        network's do.
+        """
+        total = self.step_size.sum(0)
+        nothing = total < 1e-12
+        sizes = torch.where(nothing, 1.0, self.step_size)
+        return sizes / torch.where(nothing, len(sizes), total)
+
+    def mean_weights(self) -> Tensor:
+        """Weights of each row, the steps averaged by their size; ``(M, B, D)``, rows sum to 1."""
+        return (self.step_shares().unsqueeze(3) * self.masks).sum(0)

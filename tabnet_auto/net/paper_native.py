@@ -147,7 +147,7 @@ class _Sizes:
         found = torch.zeros(8, dtype=torch.int64)
         most = max(end - start for start, end in itertools.pairwise(starts))
         library.call("paper_sizes", self.shape, found, most)
-        parameters, packed, transposed, channels, tape_row, masks_row, *self.scratch = (
+        parameters, packed, transposed, channels, tape_row, self.kept, *self.scratch = (
             found.tolist()
         )
         self.threads = threads
@@ -162,7 +162,7 @@ class _Sizes:
         self.back = [
             shape.members * transposed, shape.members * self.groups * parameters,
         ]  # fmt: skip
-        self.tape, self.masks = most * tape_row + slack, most * masks_row + slack
+        self.tape = most * tape_row + slack
 
 
 @functools.lru_cache(maxsize=16)
@@ -204,7 +204,7 @@ def _train(
     logits, entropies = _logits(shape, x), _entropies(shape)
     losses, n_scratch = torch.empty_like(entropies), max(sizes.scratch)
     parts = [*sizes.record[:-1], *sizes.back, sizes.threads * sizes.tape,
-             sizes.threads * sizes.masks, sizes.threads * n_scratch]  # fmt: skip
+             sizes.threads * sizes.kept, sizes.threads * n_scratch]  # fmt: skip
     scratch = network.scratch.take(sum(parts))
     y = goal.y.contiguous()
     classes, values = (None, y) if y.is_floating_point() else (y, None)
@@ -214,7 +214,7 @@ def _train(
         network.share, classes, values, goal.counts.contiguous(), logits, entropies, losses,
         torch.empty_like(logits), of_x, *_parts(scratch, parts),
         config.gamma, config.epsilon, config.momentum, network.norms[0].momentum, of_entropy,
-        sizes.threads, sizes.tape, sizes.masks, n_scratch, sizes.groups,
+        sizes.threads, sizes.tape, sizes.kept, n_scratch, sizes.groups,
     )  # fmt: skip
     network.scratch.give(scratch)
     penalty = entropies.sum(1) * of_entropy

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tabnet_auto.config import NetConfig
 from tabnet_auto.net import tabnet_native
 from tabnet_auto.net.attention import ColumnAttention
-from tabnet_auto.net.inputs import Encoded, MemberInputs, RawRows
+from tabnet_auto.net.inputs import Encoded, IndexedRows, MemberInputs, RawRows
 from tabnet_auto.net.layers import (
     ACTIVATIONS,
     Dropout,
@@ -93,14 +93,17 @@ class AttentionTabNet(nn.Module):
         self.records, self.scratch = Pool(), Pool()
 
     def forward(
-        self, rows: RawRows, random: MemberRandom | None = None, drop_scale: float = 1.0
+        self,
+        rows: RawRows | IndexedRows,
+        random: MemberRandom | None = None,
+        drop_scale: float = 1.0,
     ) -> Output:
         """Predict; in training give ``random``, and scale the dropout rate by the schedule."""
         encoded = self.inputs(rows, random)
         dropout = None
         if random is not None:
             rates = random.rates("dropout", self.config.dropout) * drop_scale
-            shape = self.config.n_layers, rows.codes.shape[1], self.config.n_hidden
+            shape = self.config.n_layers, rows.shape[1], self.config.n_hidden
             dropout = random.dropout(rates, *shape)
         fused = tabnet_native.is_usable(
             self.config, encoded.value, self.bias, training=self.training

@@ -62,7 +62,7 @@ def attend(fit: FitResult, frame: pd.DataFrame | str | Path) -> RowAttention:
     design = fit.encoder.encode(read_frame(frame, what="rows"))
     outputs = list(forward_chunks(fit.net, design, fit.members.n_members))
     masks = np.concatenate([o.masks.transpose(0, 1).cpu().numpy() for o in outputs], axis=2)
-    size = np.concatenate([o.step_size.transpose(0, 1).cpu().numpy() for o in outputs], axis=2)
+    size = np.concatenate([o.step_shares().transpose(0, 1).cpu().numpy() for o in outputs], axis=2)
     n_folds = fit.members.n_folds
     # Members are numbered fold by fold.
     return RowAttention(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from tabnet_auto.net.inputs import RawRows
+from tabnet_auto.net.inputs import IndexedRows
 from tabnet_auto.net.layers import MemberRandom
 from tabnet_auto.net.output import Goal, Output
 
@@ -48,7 +48,7 @@ def in_pieces(n: int, size: int, work: Callable[[slice], Result]) -> Iterator[Re
 def run_members(
     net: nn.Module,
     members: slice,
-    rows: RawRows,
+    rows: IndexedRows,
     random: MemberRandom,
     drop_scale: float | Tensor,
     goal: Goal | None = None,
@@ -65,5 +65,5 @@ def run_members(
         return output
     held = {**dict(net.named_parameters()), **dict(net.named_buffers())}
     own = {name: held[name][members] for name in net.state_dict()}
-    part = RawRows(*(block[members] for block in rows))
-    return functional_call(net, own, (part, random.part(members), drop_scale, *told))
+    given = rows.of_members(members), random.part(members), drop_scale, *told
+    return functional_call(net, own, given)

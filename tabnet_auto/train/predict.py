@@ -35,7 +35,7 @@ def forward_chunks(net: nn.Module, design: Design, n_members: int) -> Iterator[O
     store = RowStore(design, device)
 
     def chunk(part: slice) -> Output:
-        return net(store.shared(part.start, part.stop, n_members))
+        return net(store.shared(part.start, part.stop))
 
     yield from in_pieces(design.n_rows, chunk_rows(net, n_members), chunk)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tabnet_auto.design import Design, MemberTables
 from tabnet_auto.metrics.objective import LOG_LINK, SQUARED, Objective
-from tabnet_auto.net.inputs import RawRows
+from tabnet_auto.net.inputs import IndexedRows
 from tabnet_auto.net.layers import MemberRandom
 from tabnet_auto.net.output import Goal
 from tabnet_auto.train.loss import row_counts, row_losses
@@ -30,28 +30,18 @@ class RowStore:
         self.codes = torch.from_numpy(np.array(design.codes)).to(device)
         self.x_stat = torch.from_numpy(np.array(design.x_stat)).to(device, torch.float32)
 
-    def gather(self, index: Tensor) -> RawRows:
+    def gather(self, index: Tensor) -> IndexedRows:
         """Rows of each member; index ``(M, B)``."""
-        first = torch.arange(len(index), device=index.device) * self.x_stat.shape[1]
-        x_stat = _rows(self.x_stat.flatten(0, 1), index + first.unsqueeze(1))
-        return RawRows(_rows(self.x_num, index), _rows(self.codes, index), x_stat)
+        return IndexedRows(self.x_num, self.codes, self.x_stat, index)
 
-    def shared(self, start: int, stop: int, n_members: int) -> RawRows:
-        """Return the same rows for all members, without copying them."""
-        return RawRows(
-            self.x_num[start:stop].expand(n_members, -1, -1),
-            self.codes[start:stop].expand(n_members, -1, -1),
-            self.x_stat[:, start:stop],
-        )
+    def shared(self, start: int, stop: int) -> IndexedRows:
+        """Return the same rows for all members."""
+        index = torch.arange(start, stop, device=self.x_num.device)
+        return self.gather(index.expand(len(self.x_stat), -1))
 
     def select(self, members: Sequence[int]) -> None:
         """Keep only some members' statistics."""
         self.x_stat = self.x_stat[list(members)]
-
-
-def _rows(block: Tensor, index: Tensor) -> Tensor:
-    """``block[index]`` of an index ``(M, B)``: whole rows are copied faster than elements."""
-    return block.index_select(0, index.flatten()).view(*index.shape, block.shape[1])
 
 
 class Targets:
@@ -84,7 +74,7 @@ class Targets:
 
     def gather(self, index: Tensor) -> tuple[Tensor, Tensor | None]:
         """Target and weight of each member's rows; index ``(M, B)``."""
-        y = self.y[index]
+        y = self.y.take(index)
         if not self.is_class:
             y = ((y - self.center) / self.scale).float()
         return y, None if self.weight is None else self.weight.gather(1, index)

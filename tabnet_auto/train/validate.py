@@ -75,9 +75,8 @@ def outputs_and_attention(
 
     def chunk(part: slice) -> tuple[Tensor, Tensor]:
         output = net(store.gather(index[:, part]))
-        counts = real[:, part]
-        step = output.step_size * counts / output.step_size.sum(0).clamp_min(1e-12)
-        return output.logits, torch.einsum("smb,smbd->md", step, output.masks)
+        step = output.step_shares() * real[:, part]
+        return output.logits, torch.matmul(step.unsqueeze(2), output.masks).squeeze(2).sum(0)
 
     n_rows = piece_rows(net, len(index), VALID_CHUNK)
     logits, weights = zip(*in_pieces(index.shape[1], n_rows, chunk), strict=True)

@@ -9,7 +9,7 @@ import torch
 from tabnet_auto.config import NetConfig
 from tabnet_auto.design import Feature, Layout, MemberTables
 from tabnet_auto.net.build import build_net
-from tabnet_auto.net.inputs import MemberInputs, RawRows
+from tabnet_auto.net.inputs import IndexedRows, MemberInputs, RawRows
 from tabnet_auto.net.layers import MemberRandom
 
 LAYOUT = Layout(
@@ -55,6 +55,23 @@ def test_missing_values_are_marked_and_levels_looked_up():
     assert read.missing[0].tolist() == [[True, False], [False, True]]
     assert torch.isfinite(read.value).all()
     assert read.level[:, :, 0].tolist() == [[1, 4], [1, 0]]
+
+
+def test_rows_read_from_their_tables_are_those_gathered():
+    rng = np.random.default_rng(0)
+    x_num = torch.from_numpy(rng.normal(size=(9, 1)) * 6.0)
+    x_num[2], x_num[3], x_num[4] = torch.nan, 1e30, -1e30
+    codes = torch.from_numpy(rng.integers(0, 5, (9, 1)).astype(np.int32))
+    x_stat = torch.from_numpy(rng.normal(size=(2, 9, 1)).astype(np.float32))
+    read = MemberInputs(LAYOUT, TABLES)
+    indexed = IndexedRows(x_num, codes, x_stat, torch.tensor([[8, 2, 3, 0], [1, 1, 4, 7]]))
+    gathered = indexed.gathered()
+    assert indexed.shape == gathered.shape == (2, 4)
+    assert torch.equal(gathered.x_stat[1, :, 0], x_stat[1, [1, 1, 4, 7], 0])
+    for own, other in zip(read(indexed), read(gathered), strict=True):
+        torch.testing.assert_close(own, other)
+    # As far out as can be, values reach the bounds.
+    assert read(indexed).value[0, 2, 0] == -read(indexed).value[1, 2, 0] == pytest.approx(3.0)
 
 
 def test_features_know_their_column():

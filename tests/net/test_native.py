@@ -161,7 +161,7 @@ def test_encoded_values(dropout, n_statistics, plain):
     )  # fmt: skip
     inputs = MemberInputs(layout, tables, column_dropout=dropout)
     x = torch.from_numpy(rng.normal(size=(M, B, 3)) * 5.0)
-    x[:, 3, 1], x[:, 4, 0], x[:, 5, 0] = torch.nan, 1e12, -1e12
+    x[:, 3, 1], x[:, 4, 0], x[:, 5, 0] = torch.nan, 1e12, -1e30
     x_stat = torch.randn(M, B, n_statistics)
     x_stat[:, 6] = torch.nan
     rows = RawRows(x, torch.zeros(M, B, 0).int(), x_stat)

@@ -10,6 +10,7 @@ from tabnet_auto.config import PaperConfig
 from tabnet_auto.errors import InputError
 from tabnet_auto.net.ghost_norm import GhostNorm, VirtualBatches, _Normalise
 from tabnet_auto.net.layers import MemberRandom
+from tabnet_auto.net.output import Output
 from tabnet_auto.net.paper import PaperTabNet, importance
 
 SMALL = {"n_d": 5, "n_a": 3, "virtual_batch_size": 16}
@@ -438,3 +439,14 @@ def test_one_row_is_refused_in_training_only():
     with pytest.raises(InputError, match="at least 2 rows"):
         net(rows(1, 1, 2))
     assert net.eval()(rows(1, 1, 2)).logits.shape == (1, 1, 2)
+
+
+def test_a_row_for_which_no_step_decides_looks_through_all_alike():
+    masks = torch.tensor([[[[0.2, 0.8], [0.2, 0.8]]], [[[1.0, 0.0], [1.0, 0.0]]]])
+    size = torch.tensor([[[0.0, 1.0]], [[0.0, 3.0]]])
+    output = Output(torch.zeros(1, 2, 1), masks, size, torch.zeros(1))
+    torch.testing.assert_close(
+        output.step_shares()[:, 0].T, torch.tensor([[0.5, 0.5], [0.25, 0.75]])
+    )
+    expected = torch.tensor([[[0.6, 0.4], [0.8, 0.2]]])
+    torch.testing.assert_close(output.mean_weights(), expected)

@@ -101,7 +101,7 @@ class TestReplay:
         recorded(trainer, recorder)
 
         def scarce(_, inputs):
-            if len(inputs[0].codes) > 2 and trainer.net.training:
+            if inputs[0].shape[0] > 2 and trainer.net.training:
                 raise torch.OutOfMemoryError
 
         trainer.net.register_forward_pre_hook(scarce)

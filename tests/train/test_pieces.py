@@ -20,7 +20,7 @@ class Scarce:
         net.register_forward_pre_hook(self)
 
     def __call__(self, net, inputs):
-        n_members, n_rows = inputs[0].codes.shape[:2]
+        n_members, n_rows = inputs[0].shape
         if n_members * n_rows > self.cells:
             self.refused += 1
             raise self.error("out of memory: can't allocate memory")

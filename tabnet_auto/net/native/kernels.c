@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 #include "maps.h"
+#include "vectors.h"
 
 #define CHUNK 4096 /* numbers that one task works through */
 
@@ -97,17 +98,18 @@ void adamw_step(const float *grad, float *values, float *moment1, float *moment2
 
 /* ---- place of a value among quantiles ---- */
 
-/* place (M, B, V) in [0, 1] of raw values among each feature's quantiles (M, V, Q), which do not
- * fall: linear between neighbours; NaN stays NaN. */
-void rank_values(const double *values, const double *quantiles, float *place, int64_t n_members,
-                 int64_t n_batch, int64_t n_features, int64_t n_quantiles)
+/* place (M, B, V) in [0, 1] of raw values (N, V) at an index (M, B) among each feature's quantiles
+ * (M, V, Q), which do not fall: linear between neighbours; NaN stays NaN. */
+void rank_values(const double *values, const int64_t *index, const double *quantiles,
+                 float *place, int64_t n_members, int64_t n_batch, int64_t n_features,
+                 int64_t n_quantiles)
 {
 #pragma omp parallel for schedule(static)
     for (int64_t row = 0; row < n_members * n_batch; row++)
         for (int64_t i = 0; i < n_features; i++) {
             int64_t at = row * n_features + i;
             const double *q = quantiles + ((row / n_batch) * n_features + i) * n_quantiles;
-            double x = values[at];
+            double x = values[index[row] * n_features + i];
             int64_t below = 0, size = n_quantiles - 1; /* the last quantile less than x */
             while (size > 1) {
                 int64_t half = size / 2;
@@ -126,17 +128,18 @@ void rank_values(const double *values, const double *quantiles, float *place, in
 
 enum { UNKNOWN_CODE, MISSING_CODE };
 
-/* level (M, B, C) of codes (M, B, C): the member's own row in its table (M, codes), where each
- * feature's codes begin at `offset` (C). Missing where its column is gone (M, B, columns; none
- * without), unknown where that is told (M, B, C; none without); `column` (C) says where to look. */
-void encode_levels(const int32_t *codes, const int64_t *table, const int64_t *offset,
-                   const uint8_t *gone, const uint8_t *unknown, const int64_t *column,
-                   int64_t *level, int64_t n_members, int64_t n_batch, int64_t n_features,
-                   int64_t n_columns, int64_t n_codes)
+/* level (M, B, C) of codes (N, C) at an index (M, B): the member's own row in its table (M, codes),
+ * where each feature's codes begin at `offset` (C). Missing where its column is gone (M, B,
+ * columns; none without), unknown where that is told (M, B, C; none without); `column` (C) says
+ * where to look. */
+void encode_levels(const int32_t *codes, const int64_t *index, const int64_t *table,
+                   const int64_t *offset, const uint8_t *gone, const uint8_t *unknown,
+                   const int64_t *column, int64_t *level, int64_t n_members, int64_t n_batch,
+                   int64_t n_features, int64_t n_columns, int64_t n_codes)
 {
 #pragma omp parallel for schedule(static)
     for (int64_t row = 0; row < n_members * n_batch; row++) {
-        const int32_t *own = codes + row * n_features;
+        const int32_t *own = codes + index[row] * n_features;
         const int64_t *rows_of = table + (row / n_batch) * n_codes;
         int64_t *restrict to = level + row * n_features;
         for (int64_t k = 0; k < n_features; k++)
@@ -182,36 +185,65 @@ void join_levels_backward(const float *grad, const int64_t *level, const int64_t
 
 /* ---- numeric values, scaled and clipped ---- */
 
-/* value (M, B, V) of raw numbers (M, B, P) and statistics (M, B, Q), V = P + Q: numbers are
- * centred and scaled by each member's tables (M, P), all are clipped smoothly to (-3, 3). NaN and
+#define AT_ONCE 64 /* rows that share the inverses of their member's scales */
+#define AHEAD 4 /* rows that are asked for in advance: they lie anywhere in the table */
+
+static inline void fetch_row(const double *row, int64_t n)
+{
+    for (int64_t k = 0; k < n; k += 8)
+        __builtin_prefetch(row + k);
+}
+
+/* Clip smoothly to (-3, 3), NaN to NaN; further out than the limit the result is the same. */
+static inline Vector clip(Vector x)
+{
+    const float limit = 1e9f;
+    x = where(x > limit, all(limit), x);
+    x = where(x < -limit, all(-limit), x);
+    return x * reciprocal_root(1.0f + x * x * (1.0f / 9.0f));
+}
+
+/* value (M, B, V) of raw numbers (N, P) and statistics (N', Q), each at an index (M, B), V = P + Q:
+ * numbers are centred and scaled by each member's tables (M, P), all are clipped smoothly. NaN and
  * what is gone (M, B, columns; none without) is missing (M, B, V) and 0; `column` (V) says where
  * to look. */
-void encode_values(const double *numbers, const float *statistics, const double *center,
-                   const double *scale, const uint8_t *gone, const int64_t *column, float *value,
-                   uint8_t *missing, int64_t n_members, int64_t n_batch, int64_t n_numbers,
-                   int64_t n_statistics, int64_t n_columns)
+void encode_values(const double *numbers, const int64_t *index, const float *statistics,
+                   const int64_t *index_statistics, const double *center, const double *scale,
+                   const uint8_t *gone, const int64_t *column, float *value, uint8_t *missing,
+                   int64_t n_members, int64_t n_batch, int64_t n_numbers, int64_t n_statistics,
+                   int64_t n_columns)
 {
-    int64_t n = n_numbers + n_statistics;
+    int64_t n = n_numbers + n_statistics, n_blocks = (n_batch + AT_ONCE - 1) / AT_ONCE;
 #pragma omp parallel for schedule(static)
-    for (int64_t row = 0; row < n_members * n_batch; row++) {
-        const double *restrict from = numbers + row * n_numbers;
-        const double *restrict middle = center + (row / n_batch) * n_numbers;
-        const double *restrict width = scale + (row / n_batch) * n_numbers;
-        const uint8_t *own = gone + row * n_columns;
-        float *restrict to = value + row * n;
-        uint8_t *restrict lacks = missing + row * n;
+    for (int64_t task = 0; task < n_members * n_blocks; task++) {
+        int64_t m = task / n_blocks, start = m * n_batch + task % n_blocks * AT_ONCE;
+        int64_t n_rows = least(AT_ONCE, (m + 1) * n_batch - start), size = n_rows * n;
+        const double *restrict middle = center + m * n_numbers;
+        double inverse[n_numbers + 1];
+        float z[AT_ONCE * n + LANES];
+        float *restrict to = value + start * n;
+        uint8_t *restrict lacks = missing + start * n;
         for (int64_t k = 0; k < n_numbers; k++)
-            to[k] = (float)((from[k] - middle[k]) / width[k]);
-        memcpy(to + n_numbers, statistics + row * n_statistics,
-               (size_t)n_statistics * sizeof(float));
-        for (int64_t k = 0; k < n; k++)
-            lacks[k] = to[k] != to[k];
-        if (gone)
-            for (int64_t k = 0; k < n; k++)
-                lacks[k] |= own[column[k]];
-        for (int64_t k = 0; k < n; k++) {
-            float third = to[k] / 3.0f, clipped = to[k] / __builtin_sqrtf(1.0f + third * third);
-            to[k] = lacks[k] ? 0.0f : clipped;
+            inverse[k] = 1.0 / scale[m * n_numbers + k];
+        for (int64_t r = 0; r < n_rows; r++) {
+            const double *restrict from = numbers + index[start + r] * n_numbers;
+            float *restrict own = z + r * n;
+            fetch_row(numbers + index[start + least(r + AHEAD, n_rows - 1)] * n_numbers, n_numbers);
+            for (int64_t k = 0; k < n_numbers; k++)
+                own[k] = (float)((from[k] - middle[k]) * inverse[k]);
+            if (n_statistics)
+                memcpy(own + n_numbers, statistics + index_statistics[start + r] * n_statistics,
+                       (size_t)n_statistics * sizeof(float));
         }
+        memset(z + size, 0, LANES * sizeof(float));
+        for (int64_t k = 0; k < size; k += LANES)
+            store(z + k, clip(load(z + k)));
+        for (int64_t k = 0; k < size; k++)
+            lacks[k] = z[k] != z[k];
+        for (int64_t r = 0; gone && r < n_rows; r++)
+            for (int64_t k = 0; k < n; k++)
+                lacks[r * n + k] |= gone[(start + r) * n_columns + column[k]];
+        for (int64_t k = 0; k < size; k++)
+            to[k] = lacks[k] ? 0.0f : z[k];
     }
 }

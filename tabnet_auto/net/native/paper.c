@@ -183,9 +183,15 @@ static inline int64_t backward_scratch(const Net *net, int64_t rows)
            + gate_scratch(net, rows) + 8 * LANES * net->ld_columns;
 }
 
+/* Numbers of a step's weights in blocks of LANES rows, transposed. */
+static inline int64_t chosen_size(const Net *net, int64_t rows)
+{
+    return (rows + LANES - 1) / LANES * LANES * net->ld_columns;
+}
+
 /* Numbers of: a member's parameters as gradients of them lie, packed ones, their transposes, all
- * norms' channels, a row's tape, a row's masks and sizes, and a thread's scratch on the way there
- * and back for virtual batches of `rows`. */
+ * norms' channels, a row's tape, all steps' weights and decisions, and a thread's scratch on the
+ * way there and back; the last three for virtual batches of `rows`. */
 void paper_sizes(const Shape *shape, int64_t *sizes, int64_t rows)
 {
     LAY_OUT(net, shape);
@@ -195,7 +201,7 @@ void paper_sizes(const Shape *shape, int64_t *sizes, int64_t rows)
     sizes[2] = net.transposed;
     sizes[3] = net.channels;
     sizes[4] = net.row_tape;
-    sizes[5] = shape->steps * (shape->columns + 1);
+    sizes[5] = shape->steps * chosen_size(&net, rows) + rows * net.ld_decision;
     sizes[6] = forward_scratch(&net, rows);
     sizes[7] = backward_scratch(&net, rows);
 }
@@ -841,11 +847,12 @@ typedef struct { float gamma, epsilon; } Selecting;
 
 /* Weights (rows, ld_columns) = map(normalised logits * prior), the same of features where those
  * are others (rows, ld_x), the next prior, and the sum of the rows' entropies
- * - sum_k w log(w + epsilon). Priors lie in blocks of LANES rows, transposed. */
+ * - sum_k w log(w + epsilon). Priors lie in blocks of LANES rows, transposed; so do the weights
+ * that are kept, where they are. */
 static double select_columns(const Net *net, Selecting how, const int64_t *groups,
                              const float *logits, const float *scale, const float *shift,
-                             float *prior, float *weights, float *of_features, float *block,
-                             int64_t rows)
+                             float *prior, float *weights, float *of_features, float *kept,
+                             float *block, int64_t rows)
 {
     int64_t n = net->shape.columns, ld = net->ld_columns;
     double entropy = 0.0;
@@ -860,10 +867,13 @@ static double select_columns(const Net *net, Selecting how, const int64_t *group
         Vector sum = all(0.0f);
         for (int64_t k = 0; k < n; k++) {
             Vector w = load(block + k * LANES);
-            sum -= w * log_of(w + how.epsilon);
+            if (any(w > 0.0f)) /* in most columns no row looks at much */
+                sum -= w * log_of(w + how.epsilon);
             store(p + k * LANES, load(p + k * LANES) * (how.gamma - w));
         }
         memset(block + n * LANES, 0, (size_t)((whole(n) - n) * LANES) * sizeof(float));
+        if (kept)
+            memcpy(kept + start * ld, block, (size_t)(whole(n) * LANES) * sizeof(float));
         transpose_back(block, weights + start * ld, ld, n);
         if (!net->shape.one_to_one)
             spread_columns(net, groups, block, of_features + start * net->ld_x);
@@ -892,6 +902,11 @@ static void select_backward(const Net *net, Selecting how, const float *logits,
         Vector sum = all(0.0f), total = sum;
         for (int64_t k = 0; k < n; k++) {
             Vector weight = load(w + k * LANES), prior = all(1.0f), own = load(g + k * LANES);
+            if (!any(weight > 0.0f)) { /* nothing flows back through a weight of 0 */
+                store(p + k * LANES, all(0.0f));
+                store(s + k * LANES, all(0.0f));
+                continue;
+            }
             for (int64_t j = 1; j < step; j++)
                 prior *= how.gamma - load(chosen + (j - 1) * chosen_step + start * ld + k * LANES);
             if (grad_entropy != 0.0f) {
@@ -939,15 +954,17 @@ static void narrow(const float *from, int64_t ld, float *to, int64_t n, int64_t 
 }
 
 static void normalise_input(const Net *net, const float *packed, const float *statistics,
-                            const float *x, float *to, int64_t rows)
+                            const float *restrict x, float *restrict to, int64_t rows)
 {
     int64_t n = net->shape.features, padded = whole(n);
     float scale[padded], shift[padded];
     scale_and_shift(net, packed, statistics, 0, padded, scale, shift);
-    widen(x, n, to, net->ld_x, rows);
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t k = 0; k < padded; k++)
-            to[r * net->ld_x + k] = to[r * net->ld_x + k] * scale[k] + shift[k];
+    for (int64_t r = 0; r < rows; r++, x += n, to += net->ld_x) {
+        for (int64_t k = 0; k < n; k++)
+            to[k] = x[k] * scale[k] + shift[k];
+        for (int64_t k = n; k < padded; k++)
+            to[k] = 0.0f;
+    }
 }
 
 /* Each feature's share of its column's weight; nothing where every column is one feature. */
@@ -1010,15 +1027,16 @@ typedef struct {
     const float *x, *share;
     const int64_t *groups;
     float *logits, *masks, *sizes;
-    int64_t passing; /* rows, where masks and sizes are of the virtual batch at hand alone; or 0 */
+    /* Where both ways are taken at once, what the way back needs of the virtual batch at hand,
+     * instead of masks and sizes: weights in blocks of LANES rows, transposed, and decisions. */
+    float *chosen, *total;
 } Tensors;
 
 /* The row of masks and sizes where those of a step begin, for the virtual batch that begins in
  * row `first`. */
-static inline int64_t step_row(const Shape *s, const Tensors *tensors, int64_t t, int64_t first)
+static inline int64_t step_row(const Shape *s, int64_t t, int64_t first)
 {
-    return tensors->passing ? (t - 1) * tensors->passing
-                            : (t - 1) * s->members * s->batch + first;
+    return (t - 1) * s->members * s->batch + first;
 }
 
 static double forward_rows(const Net *net, Selecting how, const Tensors *tensors, int64_t m,
@@ -1028,8 +1046,10 @@ static double forward_rows(const Net *net, Selecting how, const Tensors *tensors
     const Shape *s = &net->shape;
     int64_t padded = (rows + LANES - 1) / LANES * LANES, ld = net->ld_columns;
     float *x = scratch, *masked = x + rows * net->ld_x, *weights = masked + padded * net->ld_x;
-    float *prior = weights + padded * ld, *total = prior + padded * ld;
-    float *outputs = total + rows * net->ld_decision, *block = outputs + rows * net->ld_outputs;
+    float *prior = weights + padded * ld, *own_total = prior + padded * ld;
+    float *outputs = own_total + rows * net->ld_decision;
+    float *total = tensors->total ? tensors->total : own_total;
+    float *block = outputs + rows * net->ld_outputs;
     float *of_product = block + 8 * LANES * ld, scale[ld], shift[ld];
     double entropy = 0.0;
     int64_t first = m * s->batch + start;
@@ -1044,18 +1064,20 @@ static double forward_rows(const Net *net, Selecting how, const Tensors *tensors
         const Weight *w = net->weights + step_weight(net, t);
         const Norm *norm = net->norms + step_norm(net, t);
         float *logits = logits_of(&tape, t);
-        int64_t row = step_row(s, tensors, t, first);
+        float *kept = tensors->chosen ? tensors->chosen + (t - 1) * padded * ld : NULL;
+        int64_t row = step_row(s, t, first);
         product(last_h(net, &tape, t - 1) + s->n_d, net->ld_h, 1, packed + w->at, w->ld, logits,
                 ld, rows, w->padded, w->depth, 0);
         if (s->training)
             take_statistics(logits, ld, rows, w->padded, statistics + norm->at, net->channels);
         scale_and_shift(net, packed, statistics, norm->at, w->padded, scale, shift);
         entropy += select_columns(net, how, tensors->groups, logits, scale, shift, prior, weights,
-                                  masked, block, rows);
-        narrow(weights, ld, tensors->masks + row * s->columns, s->columns, rows);
+                                  masked, kept, block, rows);
+        if (!kept)
+            narrow(weights, ld, tensors->masks + row * s->columns, s->columns, rows);
         mask_features(net, s->one_to_one ? weights : masked, x, masked, rows);
         transform(net, packed, statistics, &tape, t, masked, rows, of_product);
-        add_decision(net, last_h(net, &tape, t), total, tensors->sizes + row, rows);
+        add_decision(net, last_h(net, &tape, t), total, kept ? NULL : tensors->sizes + row, rows);
     }
     const Weight *w = net->weights + head_weight(net);
     product(total, net->ld_decision, 1, packed + w->at, w->ld, outputs, net->ld_outputs, rows,
@@ -1116,6 +1138,21 @@ static void input_backward(const Net *net, const Back *back, const float *input_
         narrow(grad, net->ld_x, put_out, s->features, back->rows);
 }
 
+/* Weights and decisions of all steps again, from the masks and the tape. */
+static void choose_again(const Net *net, const Tensors *tensors, const Tape *tape, int64_t first,
+                         int64_t rows, float *weights, float *chosen, float *total)
+{
+    const Shape *s = &net->shape;
+    int64_t ld = net->ld_columns;
+    memset(total, 0, (size_t)(rows * net->ld_decision) * sizeof(float));
+    for (int64_t t = 1; t <= s->steps; t++, chosen += chosen_size(net, rows)) {
+        widen(tensors->masks + step_row(s, t, first) * s->columns, s->columns, weights, ld, rows);
+        for (int64_t r = 0; r < rows; r += LANES)
+            transpose_columns(weights + r * ld, ld, chosen + r * ld, s->columns);
+        add_decision(net, last_h(net, tape, t), total, NULL, rows);
+    }
+}
+
 static void backward_rows(const Net *net, Selecting how, const Tensors *tensors,
                           const Gradients *given, int64_t m, int64_t start, const Back *back,
                           const float *input_statistics, float grad_entropy, float *scratch)
@@ -1126,9 +1163,11 @@ static void backward_rows(const Net *net, Selecting how, const Tensors *tensors,
     float *x = scratch, *masked = x + rows * net->ld_x, *grad_in = masked + rows * net->ld_x;
     float *grad_x = grad_in + rows * net->ld_x, *weights = grad_x + rows * net->ld_x;
     float *grad_logits = weights + padded * net->ld_x, *grad_prior = grad_logits + padded * ld;
-    float *chosen = grad_prior + padded * ld, *grad = chosen + s->steps * padded * ld;
-    float *total = grad + rows * net->ld_h, *grad_z = back->grad_z;
-    float *grad_total = total + rows * net->ld_decision;
+    float *own_chosen = grad_prior + padded * ld, *grad = own_chosen + s->steps * padded * ld;
+    float *own_total = grad + rows * net->ld_h, *grad_z = back->grad_z;
+    float *grad_total = own_total + rows * net->ld_decision;
+    float *chosen = tensors->chosen ? tensors->chosen : own_chosen;
+    float *total = tensors->total ? tensors->total : own_total;
     float *outputs = grad_total + rows * net->ld_decision;
     float *block = outputs + rows * net->ld_outputs, scale[ld], shift[ld];
     const float *raw = tensors->x + first * s->features;
@@ -1137,15 +1176,8 @@ static void backward_rows(const Net *net, Selecting how, const Tensors *tensors,
     apply_share(net, tensors->share, x, rows);
     memset(grad_x, 0, (size_t)(rows * net->ld_x) * sizeof(float));
     memset(masked, 0, (size_t)(rows * net->ld_x) * sizeof(float));
-    memset(total, 0, (size_t)(rows * net->ld_decision) * sizeof(float));
-    for (int64_t t = 1; t <= s->steps; t++) {
-        int64_t row = step_row(s, tensors, t, first);
-        widen(tensors->masks + row * s->columns, s->columns, weights, ld, rows);
-        for (int64_t r = 0; r < rows; r += LANES)
-            transpose_columns(weights + r * ld, ld, chosen + ((t - 1) * padded + r) * ld,
-                              s->columns);
-        add_decision(net, last_h(net, &back->tape, t), total, NULL, rows);
-    }
+    if (!tensors->chosen)
+        choose_again(net, tensors, &back->tape, first, rows, weights, chosen, total);
     const Weight *w = net->weights + head_weight(net);
     widen(given->logits + first * s->outputs, s->outputs, outputs, net->ld_outputs, rows);
     product(total, 1, net->ld_decision, outputs, net->ld_outputs, back->sums + w->at, w->ld,
@@ -1154,15 +1186,17 @@ static void backward_rows(const Net *net, Selecting how, const Tensors *tensors,
             net->ld_decision, rows, whole(s->n_d), s->outputs, 0);
 
     for (int64_t t = s->steps; t >= 1; t--) {
-        int64_t row = step_row(s, tensors, t, first);
+        int64_t row = step_row(s, t, first);
         const Norm *norm = net->norms + step_norm(net, t);
         const float *before = last_h(net, &back->tape, t - 1) + s->n_d;
         float *logits = logits_of(&back->tape, t);
-        if (s->one_to_one)
-            widen(tensors->masks + row * s->columns, s->columns, weights, ld, rows);
-        for (int64_t r = 0; !s->one_to_one && r < rows; r += LANES)
-            spread_columns(net, tensors->groups, chosen + ((t - 1) * padded + r) * ld,
-                           weights + r * net->ld_x);
+        for (int64_t r = 0; r < rows; r += LANES) {
+            const float *of_step = chosen + ((t - 1) * padded + r) * ld;
+            if (s->one_to_one)
+                transpose_back(of_step, weights + r * ld, ld, s->columns);
+            else
+                spread_columns(net, tensors->groups, of_step, weights + r * net->ld_x);
+        }
         mask_features(net, weights, x, masked, rows);
         grad_output(net, last_h(net, &back->tape, t), grad_total,
                     given->sizes ? given->sizes + row : NULL,
@@ -1350,7 +1384,7 @@ void paper_forward(const Shape *shape, const int64_t *starts, const WeightTable 
 {
     LAY_OUT(net, shape);
     int64_t n = shape->virtual;
-    Tensors tensors = {x, share, groups, logits, masks, sizes, 0};
+    Tensors tensors = {x, share, groups, logits, masks, sizes, NULL, NULL};
     Selecting how = {gamma, epsilon};
     Buffers buffers = {starts, packed, statistics, input_statistics, NULL};
     pack(&net, weights, norms, packed);
@@ -1382,7 +1416,7 @@ void paper_backward(const Shape *shape, const int64_t *starts, const WeightTable
 {
     LAY_OUT(net, shape);
     int64_t n = shape->virtual;
-    Tensors tensors = {x, share, groups, NULL, (float *)masks, NULL, 0};
+    Tensors tensors = {x, share, groups, NULL, (float *)masks, NULL, NULL, NULL};
     Gradients given = {grad_logits, grad_masks, grad_sizes, grad_x};
     Selecting how = {gamma, epsilon};
     Buffers buffers = {starts, packed, statistics, input_statistics, transposed};
@@ -1405,7 +1439,7 @@ void paper_backward(const Shape *shape, const int64_t *starts, const WeightTable
 }
 
 /* Both ways at once, for a goal that is known on the way: each virtual batch goes back while its
- * tape, masks and sizes, of which every thread has one, are still in the cache. Other outputs as
+ * tape, weights and decisions, of which every thread has one, are in the cache. Other outputs as
  * of paper_forward, and the losses' sums (M, virtual); gradients, `grad_logits` among them, as of
  * paper_backward. */
 void paper_train(const Shape *shape, const int64_t *starts, const WeightTable *weights,
@@ -1414,9 +1448,9 @@ void paper_train(const Shape *shape, const int64_t *starts, const WeightTable *w
                  const float *counts, float *logits, double *entropies, double *losses,
                  float *grad_logits, float *grad_x, float *packed, float *statistics,
                  float *input_statistics, float *transposed, float *sums, float *tape,
-                 float *masks, float *scratch, float gamma, float epsilon, float momentum,
+                 float *kept, float *scratch, float gamma, float epsilon, float momentum,
                  float input_momentum, float grad_entropy, int64_t n_threads, int64_t tape_size,
-                 int64_t masks_size, int64_t scratch_size, int64_t n_groups)
+                 int64_t kept_size, int64_t scratch_size, int64_t n_groups)
 {
     LAY_OUT(net, shape);
     int64_t n = shape->virtual;
@@ -1435,9 +1469,9 @@ void paper_train(const Shape *shape, const int64_t *starts, const WeightTable *w
         for (int64_t b = group * n / n_groups; b < (group + 1) * n / n_groups; b++) {
             int64_t first = m * shape->batch + starts[b], rows = starts[b + 1] - starts[b];
             Tape ours = tape_at(&net, tape + thread * tape_size, 0, rows);
-            float *kept = masks + thread * masks_size;
-            Tensors tensors = {x, share, groups, logits, kept,
-                               kept + shape->steps * rows * shape->columns, rows};
+            float *chosen = kept + thread * kept_size;
+            Tensors tensors = {x, share, groups, logits, NULL, NULL, chosen,
+                               chosen + shape->steps * chosen_size(&net, rows)};
             entropies[m * n + b] = forward_batch(&net, how, &tensors, &buffers, m, b, ours, place);
             losses[m * n + b] = goal_losses(&net, &goal, logits, grad_logits, first, rows);
             backward_batch(&net, how, &tensors, &given, &buffers, m, b, ours, grad_entropy, own,

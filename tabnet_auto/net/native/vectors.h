@@ -160,6 +160,17 @@ static inline Vector reciprocal(Vector x)
 #endif
 }
 
+/* 1 / root of x with a relative error of 2e-7, in the same way. */
+static inline Vector reciprocal_root(Vector x)
+{
+#if defined(__AVX512F__)
+    Vector near = (Vector)_mm512_rsqrt14_ps((__m512)x);
+    return near * (1.5f - 0.5f * x * near * near);
+#else
+    return 1.0f / root(x);
+#endif
+}
+
 static inline Vector sigmoid_of(Vector x) { return reciprocal(1.0f + exp_of(-x)); }
 
 /* to[k] = column k of LANES rows that lie `ld_from` apart, for LANES columns; and the way back,
