@@ -51,7 +51,6 @@ from tabnet_auto.attention.read import (
     held_out_sample,
     mean_losses,
     over_seeds,
-    step_mean,
 )
 from tabnet_auto.attention.summary import FINE_CURVE_POINTS, MAX_CURVE_ROWS, SAMPLE_ROWS
 from tabnet_auto.config import PRESETS, Preset
@@ -76,7 +75,8 @@ def read(fit: FitResult, frame: pd.DataFrame) -> np.ndarray:
     """Attention of rows, the steps averaged by their size; ``(fold, row, column)``."""
     design = fit.encoder.encode(frame)
     parts = [
-        step_mean(output).numpy() for output in forward_chunks(fit.net, design, fit.folds.n_members)
+        output.mean_weights().numpy()
+        for output in forward_chunks(fit.net, design, fit.folds.n_members)
     ]
     return over_seeds(np.concatenate(parts, axis=1), fit.folds.fold)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tabnet_auto.errors import ArtifactError
 
-FORMAT = 7
+FORMAT = 8
 """Raised when a change makes older readers wrong; no other format is read."""
 VERSION = "written_by"
 """Key, beside a model's data, of the version that wrote it: who cannot read it can say who can."""

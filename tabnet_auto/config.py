@@ -22,6 +22,7 @@ class Kind:
     n_bins: int | None = None
     column_dropout: float | None = None
     asks_by_row: bool | None = None
+    levels_of_numbers: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,12 @@ class NetConfig:
     (:func:`tabnet_auto.train.loss.earned`).
     ``asks_by_row`` makes a step's query from what the step before saw of the row; without, it is
     a learned constant, and rows differ in their attention by their keys alone.
+    ``levels_of_numbers`` reads a discrete column's levels beside its value.
 
-    How many bins, how much column dropout and which query are best depends on the data, so the
-    networks of a fold take turns: the first is as above, the next are the ``other_kinds`` (one
-    bin leaves a value as it is), further ones are of the kind that did best, and the blend weighs
-    them.
+    How many bins, how much column dropout, which query, and whether levels of numbers say more
+    than they let a network learn by heart depends on the data, so the networks of a fold take
+    turns: the first is as above, the next are the ``other_kinds`` (one bin leaves a value as it
+    is), further ones are of the kind that did best, and the blend weighs them.
     """
 
     n_steps: int = 2
@@ -63,11 +65,12 @@ class NetConfig:
     early_evenness: float = 5.0
     column_sparsity: float = 0.12
     asks_by_row: bool = True
+    levels_of_numbers: bool = False
     other_kinds: tuple[Kind, ...] = (
         Kind(n_bins=4, asks_by_row=False),
-        Kind(column_dropout=0.25),
+        Kind(column_dropout=0.25, levels_of_numbers=True),
         Kind(n_bins=1),
-        Kind(n_bins=4),
+        Kind(n_bins=4, levels_of_numbers=True),
     )
 
     @property

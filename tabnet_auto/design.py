@@ -61,6 +61,12 @@ class Layout:
         return (*self.numeric, *self.category, *self.statistic)
 
     @property
+    def level_of_number(self) -> NDArray[np.bool_]:
+        """Whether each category feature holds the levels of numbers that are read as well."""
+        numbers = {feature.name for feature in self.numeric}
+        return np.array([feature.column in numbers for feature in self.category], dtype=bool)
+
+    @property
     def feature_to_column(self) -> IntArray:
         """Index into ``columns`` for each feature; shape ``(n_features,)``."""
         position = {name: i for i, name in enumerate(self.columns)}

@@ -71,9 +71,7 @@ class ColumnAttention(nn.Module):
         self.n_columns = n_columns
         self.sparse_map = sparse_map
         self.register_buffer("feature_to_column", feature_to_column, persistent=False)
-        self.key = TokenLinear(
-            widths, d_key, random, factor=d_key**-0.5, gain=0.1, lr=0.1, decay=0.0
-        )
+        self.key = TokenLinear(widths, d_key, random, n_terms=d_key, gain=0.1, lr=0.1, decay=0.0)
         self.column_key = parameter(random.normal(d_key, n_columns), decay=0.0)
         self.query = parameter(torch.zeros(n_members, 1, d_key), decay=0.0)
         self.condition = (
@@ -81,7 +79,7 @@ class ColumnAttention(nn.Module):
         )
         self.register_buffer("asks_by_row", torch.ones(n_members, 1, 1))
         self.strength = parameter(torch.full((n_members, 1, 1), 4.0), decay=0.0)
-        self.value = TokenLinear(widths, n_hidden, random, factor=sum(widths) ** -0.5)
+        self.value = TokenLinear(widths, n_hidden, random, n_terms=sum(widths))
 
     def forward(self, tokens: RowTokens, context: Tensor) -> Attended:
         """Return the weighted sum of the columns' values, and the weights."""

@@ -163,6 +163,7 @@ class MemberInputs(nn.Module):
         ordered = np.concatenate([numeric, statistic, category])
         self.register_buffer("feature_to_column", torch.from_numpy(ordered), persistent=False)
         self.n_columns = len(layout.columns)
+        self.level_of_number = layout.level_of_number
         self.n_values = len(numeric) + len(statistic)
         self.n_levels = tuple(int(n) for n in tables.n_levels)
 

@@ -33,7 +33,8 @@ class AttentionTabNet(nn.Module):
     before saw, weights the columns, and adds its weighted sum to the hidden state; the trunk
     turns the hidden state into the output.
 
-    ``kinds`` are the members': they say the bins of their value tokens, and how steps ask.
+    ``kinds`` are the members': they say the bins of their value tokens, which levels are read, and
+    how steps ask.
 
     **Shape**: :class:`RawRows` of M members and B rows in, :class:`Output` out.
     """
@@ -57,17 +58,27 @@ class AttentionTabNet(nn.Module):
             random,
             n_bins=config.n_bins,
             bins=[config.of(kind).n_bins for kind in kinds],
+            reads_level=torch.tensor(
+                [
+                    [
+                        config.of(kind).levels_of_numbers or not also
+                        for also in inputs.level_of_number
+                    ]
+                    for kind in kinds
+                ],
+                dtype=torch.bool,
+            ),
             level_width=config.level_width,
         )
         n_members, hidden = random.n_members, config.n_hidden
-        factor = sum(self.tokens.widths) ** -0.5
-        self.context = TokenLinear(self.tokens.widths, config.n_context, random, factor=factor)
+        widths = self.tokens.widths
+        self.context = TokenLinear(widths, config.n_context, random, n_terms=sum(widths))
         self.context_bias = parameter(random.normal(1, config.n_context), lr=0.1, decay=0.0)
         self.steps = nn.ModuleList(
             ColumnAttention(
                 inputs.feature_to_column,
                 inputs.n_columns,
-                self.tokens.widths,
+                widths,
                 hidden,
                 random,
                 n_context=config.n_context if step == 0 else hidden,
@@ -77,8 +88,10 @@ class AttentionTabNet(nn.Module):
             for step in range(config.n_steps)
         )
         asking = torch.tensor([[[config.of(kind).asks_by_row]] for kind in kinds])
+        self.context.n_terms.copy_(self.tokens.n_read)
         for step in cast("Iterable[ColumnAttention]", self.steps):
             step.asks_by_row.copy_(asking)
+            step.value.n_terms.copy_(self.tokens.n_read)
         self.bias = parameter(random.normal(1, hidden), lr=0.1, decay=0.0)
         function = ACTIVATIONS[config.activation]
         self.first = ParametricActivation(function, n_members, hidden)
@@ -133,7 +146,7 @@ class AttentionTabNet(nn.Module):
         network = tabnet_native.Network(
             self.config, self._parameters_in_order(), self.inputs.feature_to_column,
             self.inputs.n_columns, self.tokens.level_start, self.tokens.bins,
-            self.records, self.scratch,
+            self.context.factor, self.records, self.scratch,
         )  # fmt: skip
         if self.training:
             return tabnet_native.train(network, rows, dropout)
@@ -150,7 +163,7 @@ class AttentionTabNet(nn.Module):
             for p in (layer.weight, layer.bias, activation.share)
         ]  # fmt: skip
         return (
-            tokens.value_scale, tokens.level_scale, tokens.level, context.of_values,
+            tokens.value_scale, tokens.read_scale, tokens.level, context.of_values,
             context.of_levels, self.context_bias,
             *(p for step in steps for p in step.parameters_in_order()), self.bias,
             self.first.share, *of_layers, self.head.weight, self.head.bias,

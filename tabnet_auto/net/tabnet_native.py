@@ -59,7 +59,8 @@ class Network:
     """What the kernels read of a network: its parameters, in the kernel's order, and the rest.
 
     ``column`` of each feature, and ``level_start``: where each category's levels begin in the
-    table of all, and the end of the last. ``bins (M,)`` of each member's value tokens.
+    table of all, and the end of the last. ``bins (M,)`` of each member's value tokens, and the
+    ``factor (M, 1, 1)`` of its maps into context and values.
     """
 
     config: NetConfig
@@ -68,6 +69,7 @@ class Network:
     n_columns: int
     level_start: Tensor
     bins: Tensor
+    factor: Tensor
     records: Pool
     scratch: Pool
 
@@ -136,7 +138,8 @@ class _Pass:
         self.sizes = [shape.members * packed, n_tape * tape]
         self.given = [
             *(t.contiguous() for t in (rows.value, rows.position, rows.missing, rows.level)),
-            network.column, network.level_start, network.bins, *(dropout or (None, None, None)),
+            network.column, network.level_start, network.bins, network.factor.contiguous(),
+            *(dropout or (None, None, None)),
         ]  # fmt: skip
         self.input = torch.tensor([0 if t is None else t.data_ptr() for t in self.given])
 

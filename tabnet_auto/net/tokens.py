@@ -46,12 +46,14 @@ class Tokens(nn.Module):
     arXiv 2203.05556), and one element that is 1 where the value is missing (all others are 0
     there, so that the weights of this element are the learned missing token). A category
     feature becomes the embedding of its level. Every element has a learned scale. ``bins (M,)``
-    says how many of the ``n_bins`` each member uses.
+    says how many of the ``n_bins`` each member uses, ``reads_level (M, C)`` which category
+    features it reads: other tokens are zero.
 
     **Shape**: :class:`Encoded` in, :class:`RowTokens` out.
     """
 
     bins: Tensor
+    reads_level: Tensor
     level_start: Tensor
 
     def __init__(
@@ -62,10 +64,13 @@ class Tokens(nn.Module):
         *,
         n_bins: int,
         bins: Sequence[int],
+        reads_level: Tensor,
         level_width: int,
     ) -> None:
         super().__init__()
         self.register_buffer("bins", torch.tensor(bins))
+        reads = reads_level.to(torch.get_default_dtype())
+        self.register_buffer("reads_level", reads.unsqueeze(1).unsqueeze(3))
         ones = torch.ones(random.n_members, n_values, 2 + n_bins)
         self.value_scale = parameter(ones, lr=6.0, decay=0.0)
         ones = torch.ones(random.n_members, 1, len(n_levels), level_width)
@@ -79,10 +84,22 @@ class Tokens(nn.Module):
         """Elements of all value tokens, and of all level tokens, of a row."""
         return self.value_scale[0].numel(), self.level_scale[0].numel()
 
+    @property
+    def n_read(self) -> Tensor:
+        """How many elements each member reads of a row; ``(M, 1, 1)``."""
+        n_values, level_width = self.value_scale.shape[1], self.level_scale.shape[3]
+        of_levels = level_width * self.reads_level.sum((1, 2, 3))
+        return (n_values * (2.0 + self.bins) + of_levels).view(-1, 1, 1)
+
+    @property
+    def read_scale(self) -> Tensor:
+        """Scales of the level tokens, 0 of those that are not read; ``(M, 1, C, L)``."""
+        return self.level_scale * self.reads_level
+
     def forward(self, encoded: Encoded) -> RowTokens:
         """Return the tokens of every row."""
         elements = value_elements(encoded, self.value_scale.shape[2] - 2, self.bins)
-        levels = self._levels(encoded.level) * self.level_scale
+        levels = self._levels(encoded.level) * self.read_scale
         return RowTokens(elements, self.value_scale, levels)
 
     @property
@@ -98,7 +115,9 @@ class Tokens(nn.Module):
 
 
 class TokenLinear(nn.Module):
-    """A linear map of each feature's token: ``factor * e_i W_i`` for token ``e_i`` of feature i.
+    """A linear map of each feature's token: ``e_i W_i / sqrt(n)`` for token ``e_i`` of feature i.
+
+    The root of ``n_terms (M, 1, 1)`` divides, the numbers that an output is thought to add up.
 
     The outputs of single features are never formed: :meth:`sum` adds them up with weights,
     :meth:`dot` gives their scalar products with a vector of each row.
@@ -106,22 +125,29 @@ class TokenLinear(nn.Module):
     **Shape**: :class:`RowTokens` of M members, B rows and F = V + C features; H outputs.
     """
 
+    n_terms: Tensor
+
     def __init__(
         self,
         widths: tuple[int, int],
         n_out: int,
         random: MemberRandom,
         *,
-        factor: float,
+        n_terms: int,
         gain: float = 1.0,
         lr: float = 1.0,
         decay: float = 1.0,
     ) -> None:
         super().__init__()
         n_value, n_level = widths
-        self.factor = factor
+        self.register_buffer("n_terms", torch.full((random.n_members, 1, 1), float(n_terms)))
         self.of_values = parameter(gain * random.normal(n_value, n_out), lr=lr, decay=decay)
         self.of_levels = parameter(gain * random.normal(n_level, n_out), lr=lr, decay=decay)
+
+    @property
+    def factor(self) -> Tensor:
+        """What outputs are multiplied with; ``(M, 1, 1)``."""
+        return self.n_terms.rsqrt()
 
     def sum(self, tokens: RowTokens, weights: Tensor | None = None) -> Tensor:
         """Sum of the features' outputs times ``weights (M, B, F)`` (1 without); ``(M, B, H)``."""

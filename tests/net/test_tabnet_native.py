@@ -20,7 +20,9 @@ pytestmark = pytest.mark.skipif(
     not library.is_usable(), reason="no C compiler here: everything runs in plain torch"
 )
 M, B, O = 3, 70, 2
-SMALL = NetConfig(n_hidden=16, n_context=8, n_bins=4, d_key=4, level_width=3)
+SMALL = NetConfig(
+    n_hidden=16, n_context=8, n_bins=4, d_key=4, level_width=3, levels_of_numbers=True
+)
 LEVELS = (6, 9)
 
 
@@ -38,7 +40,8 @@ def _threads():
 
 def build(config, n_values=5, levels=LEVELS, members=M, outputs=O, bins=None):
     """Build a network all of whose parameters are away from their starts."""
-    features = [Feature(f"v{i}", f"x{i % 3}", "numeric") for i in range(n_values)]
+    # The first numbers have the names of their columns: categories of these are their levels.
+    features = [Feature(f"x{i}", f"x{i % 3}", "numeric") for i in range(n_values)]
     features += [Feature(f"c{i}", f"x{1 + i}", "category") for i in range(len(levels))]
     layout = Layout(
         columns=tuple(f"x{i}" for i in range(max(3, 1 + len(levels)))),
@@ -51,7 +54,9 @@ def build(config, n_values=5, levels=LEVELS, members=M, outputs=O, bins=None):
         lookup=np.zeros((members, sum(levels)), np.int32), n_levels=np.array(levels),
         y_center=np.zeros(members), y_scale=np.ones(members),
     )  # fmt: skip
-    others = tuple(Kind(n_bins=own, asks_by_row=own > 1) for own in bins or ())
+    others = tuple(
+        Kind(n_bins=own, asks_by_row=own > 1, levels_of_numbers=own > 3) for own in bins or ()
+    )
     config = replace(config, other_kinds=others)
     kinds = range(1, 1 + members) if bins else [0] * members
     net = AttentionTabNet(
@@ -133,8 +138,9 @@ def test_the_kernel_equals_the_network_as_written(changes):
     compare(net, encoded(net))
 
 
-def test_members_may_differ_in_bins():
+def test_members_may_differ_in_what_they_read():
     net = build(SMALL, bins=[4, 1, 3])
+    assert net.tokens.reads_level.flatten(1).tolist() == [[1, 1], [0, 0], [0, 0]]
     rows = encoded(net)
     compare(net, rows)
     alone = build(SMALL, bins=[1, 4, 4])
@@ -235,3 +241,24 @@ def test_kinds_differ_in_what_they_say():
     )
     assert [config.of(kind).column_dropout for kind in range(4)] == [0.1, 0.1, 0.1, 0.3]
     assert [config.of(kind).asks_by_row for kind in range(4)] == [True, True, False, True]
+
+
+def test_a_kind_that_reads_less_is_the_network_that_has_no_more():
+    """Two of four bins, and no levels: what is not read does not make the rest smaller."""
+    wide = build(SMALL, members=1, bins=[2])
+    narrow = build(replace(SMALL, n_bins=2, levels_of_numbers=False), members=1)
+    own = wide.state_dict()
+    kept = (torch.arange(5)[:, None] * 6 + torch.tensor([0, 1, 2, 5])).flatten()
+    for name, tensor in narrow.state_dict().items():
+        values = own[name]
+        if name.endswith("of_values"):
+            values = values[:, kept]
+        elif name.endswith("value_scale"):
+            values = values[:, :, [0, 1, 2, 5]]
+        tensor.copy_(values)
+    assert narrow.tokens.bins.tolist() == [2]
+    rows = encoded(wide)
+    for less, alone in zip(
+        plainly(wide, rows, None)[1], plainly(narrow, rows, None)[1], strict=True
+    ):
+        torch.testing.assert_close(less, alone)

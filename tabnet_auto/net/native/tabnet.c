@@ -53,13 +53,14 @@ typedef struct {
     const int64_t *column;      /* of each feature (F) */
     const int64_t *level_start; /* first row of each category's levels (C + 1) */
     const int64_t *bins;        /* that each member uses (M) */
+    const float *factor;        /* of each member's maps into context and values (M) */
     const uint8_t *bytes;       /* random, (M, layers, B, H), for dropout; none without */
     const float *keep;          /* of each member: what is not dropped is scaled by it (M) */
     const int64_t *threshold;   /* of each member: smaller bytes are dropped (M) */
 } Input;
 
 /* A map's width and where its parts lie in a member's packed parameters. */
-typedef struct { int64_t width, ld, knots, dense, back; float factor; } TokenMap;
+typedef struct { int64_t width, ld, knots, dense, back; } TokenMap;
 
 typedef struct {
     Shape shape;
@@ -67,6 +68,7 @@ typedef struct {
     int64_t ld_dense, ld_features, ld_columns, ld_key, ld_context, ld_hidden, ld_outputs, ld_levels;
     int64_t packed;                       /* numbers of a member's packed parameters */
     TokenMap *maps;
+    const float *factor; /* of each member's maps into context and values (M) */
     int64_t level_scale, context_bias, state_bias, shares, head, head_back, head_bias; /* packed */
     int64_t steps, in_step, in_step_column, in_step_column_back, in_step_condition,
         in_step_condition_back;
@@ -128,6 +130,12 @@ static inline int64_t seen_field(const Net *net, int64_t step)
     return net->seen + (step ? net->ld_context + (step - 1) * net->ld_hidden : 0);
 }
 
+/* What a map's outputs are multiplied with. */
+static inline float factor_of(const Net *net, int64_t map, int64_t m)
+{
+    return map % 2 ? 1.0f / __builtin_sqrtf((float)net->shape.key) : net->factor[m];
+}
+
 static void lay_out_parameters(Net *net)
 {
     const Shape *s = &net->shape;
@@ -139,10 +147,6 @@ static void lay_out_parameters(Net *net)
         map->knots = take(&net->packed, (s->values * net->elements + 1) * map->ld);
         map->dense = take(&net->packed, net->dense * map->ld);
         map->back = take(&net->packed, whole(map->width) * net->ld_dense);
-        float root = __builtin_sqrtf(t && t % 2 ? (float)s->key
-                                                : (float)(s->values * net->elements
-                                                          + s->categories * s->level_width));
-        map->factor = 1.0f / root;
     }
     net->level_scale = take(&net->packed, net->ld_levels);
     net->context_bias = take(&net->packed, net->ld_context);
@@ -272,20 +276,21 @@ static void pack_transpose(const float *from, int64_t ld_from, float *to, int64_
 }
 
 /* A value feature's rows of a map: dense row, knots from an empty one on, missing row. */
-static void pack_feature(const Net *net, const TokenMap *map, const Parameter *values,
-                         const Parameter *scales, int64_t m, int64_t i, float *packed)
+static void pack_feature(const Net *net, const TokenMap *map, float factor,
+                         const Parameter *values, const Parameter *scales, int64_t m, int64_t i,
+                         float *packed)
 {
     int64_t n = net->elements, width = map->width, ld = map->ld;
     const float *from = values->values + m * values->stride + i * n * width;
     const float *scale = scales->values + m * scales->stride + i * n;
     float *knots = packed + map->knots + i * n * ld;
-    pack_row(from, packed + map->dense + i * ld, width, ld, map->factor * scale[0]);
+    pack_row(from, packed + map->dense + i * ld, width, ld, factor * scale[0]);
     memset(knots, 0, (size_t)ld * sizeof(float));
     for (int64_t j = 1; j < n; j++) {
         const float *restrict row = from + j * width;
         const float *restrict before = knots + (j - 1) * ld;
         float *restrict to = knots + j * ld;
-        float s = map->factor * scale[j];
+        float s = factor * scale[j];
         if (j == n - 1)
             for (int64_t k = 0; k < width; k++)
                 to[k] = s * row[k];
@@ -365,12 +370,13 @@ static void pack_map(const Net *net, const Parameter *all, int64_t m, int64_t t,
     const Shape *s = &net->shape;
     const TokenMap *map = net->maps + t;
     const Parameter *values = all + map_parameter(t), *levels = values + 1;
+    float factor = factor_of(net, t, m);
     for (int64_t i = 0; i < s->values; i++)
-        pack_feature(net, map, values, all + VALUE_SCALE, m, i, packed);
+        pack_feature(net, map, factor, values, all + VALUE_SCALE, m, i, packed);
     memset(packed + map->knots + s->values * net->elements * map->ld, 0,
            (size_t)map->ld * sizeof(float));
     pack_rows(levels->values + m * levels->stride, packed + map->dense + s->values * map->ld,
-              s->categories * s->level_width, map->width, map->ld, map->factor);
+              s->categories * s->level_width, map->width, map->ld, factor);
     if (s->training || t % 2)
         pack_transpose(packed + map->dense, map->ld, packed + map->back, net->ld_dense,
                        net->dense, map->width);
@@ -872,6 +878,7 @@ void tabnet_forward(const Shape *shape, const Parameter *parameters, const Input
                     float *scratch, int64_t n_threads, int64_t scratch_size)
 {
     LAY_OUT(net, shape);
+    net.factor = in->factor;
     pack(&net, parameters, packed, n_threads);
     int64_t n_tasks = shape->members * blocks_of(shape->batch);
 #pragma omp parallel for schedule(dynamic) num_threads(n_threads)
@@ -1222,18 +1229,19 @@ static void value_gradient(const Rows *rows, const Parameter *all_parameters, in
         const Parameter *own = all_parameters + map_parameter(t);
         const float *weight = own->values + m * own->stride + i * n * map->width;
         float *to = own->grad + (m * net->shape.values + i) * n * map->width, sums[n];
+        float factor = factor_of(net, t, m);
         const float *vectors = vectors_of(rows, t);
         memset(sums, 0, sizeof(sums));
         take_factors(rows, i, shares_of(rows, t), &sorted);
         int64_t k = 0;
         for (; k + WIDE * LANES <= map->width; k += WIDE * LANES)
             feature_columns(&sorted, vectors + k, map->ld, n, map->width, weight + k, scale,
-                            map->factor, to + k, sums, WIDE * LANES, WIDE);
+                            factor, to + k, sums, WIDE * LANES, WIDE);
         for (; k < map->width; k += LANES)
             feature_columns(&sorted, vectors + k, map->ld, n, map->width, weight + k, scale,
-                            map->factor, to + k, sums, map->width - k, 1);
+                            factor, to + k, sums, map->width - k, 1);
         for (int64_t j = 0; j < n; j++)
-            of_scale[j] += map->factor * sums[j];
+            of_scale[j] += factor * sums[j];
     }
 }
 
@@ -1278,7 +1286,7 @@ static void category_gradient(const Rows *rows, const Input *in, const Parameter
                 weighted[r * width + l] = share * tokens[r * net->ld_dense + l];
         }
         weight_gradient(weighted, width, width, vectors_of(rows, t), map->ld, map->width, rows->n,
-                        map->factor, out, to);
+                        factor_of(net, t, m), out, to);
     }
     const float *levels = all_parameters[LEVEL].values + m * all_parameters[LEVEL].stride;
     const float *scale = rows->packed + net->level_scale + c * width;
@@ -1404,6 +1412,7 @@ void tabnet_backward(const Shape *shape, const Parameter *parameters, const Inpu
                      int64_t n_threads, int64_t scratch_size)
 {
     LAY_OUT(net, shape);
+    net.factor = in->factor;
     int64_t n_blocks = blocks_of(shape->batch), n_sums = partial_sums(&net);
     int64_t n_pieces = (shape->layers - 1) * blocks_of(shape->hidden) + net.features
                        + shape->steps + 1;
