@@ -39,6 +39,10 @@ def test_layout_and_shapes(fitted, config):
     encoder, design = fitted
     layout = encoder.layout
     assert layout.columns == ("size", "rooms", "new", "kind", "city", "sold", "title")
+    # Of all categories only the levels of rooms are those of a number that is read as well.
+    assert [
+        f.name for f, also in zip(layout.category, layout.level_of_number, strict=True) if also
+    ] == ["rooms:level"]
     assert [f.name for f in layout.numeric] == [
         "size",
         "rooms",
