@@ -52,22 +52,14 @@ class AttentionTabNet(nn.Module):
     ) -> None:
         super().__init__()
         self.inputs = inputs
+        reads_levels = torch.tensor([config.of(kind).levels_of_numbers for kind in kinds])
         self.tokens = Tokens(
             inputs.n_values,
             inputs.n_levels,
             random,
             n_bins=config.n_bins,
             bins=[config.of(kind).n_bins for kind in kinds],
-            reads_level=torch.tensor(
-                [
-                    [
-                        config.of(kind).levels_of_numbers or not also
-                        for also in inputs.level_of_number
-                    ]
-                    for kind in kinds
-                ],
-                dtype=torch.bool,
-            ),
+            reads_level=reads_levels.unsqueeze(1) | ~torch.from_numpy(inputs.level_of_number),
             level_width=config.level_width,
         )
         n_members, hidden = random.n_members, config.n_hidden
