@@ -79,11 +79,6 @@ class AttentionTabNet(nn.Module):
             )
             for step in range(config.n_steps)
         )
-        asking = torch.tensor([[[config.of(kind).asks_by_row]] for kind in kinds])
-        self.context.n_terms.copy_(self.tokens.n_read)
-        for step in cast("Iterable[ColumnAttention]", self.steps):
-            step.asks_by_row.copy_(asking)
-            step.value.n_terms.copy_(self.tokens.n_read)
         self.bias = parameter(random.normal(1, hidden), lr=0.1, decay=0.0)
         function = ACTIVATIONS[config.activation]
         self.first = ParametricActivation(function, n_members, hidden)
@@ -96,6 +91,15 @@ class AttentionTabNet(nn.Module):
         self.head = MemberLinear(hidden, n_outputs, random, gain=0.0)
         self.config = config
         self.records, self.scratch = Pool(), Pool()
+        self._tell_kinds(kinds)
+
+    def _tell_kinds(self, kinds: Sequence[int]) -> None:
+        """Let the parts know what members of different kinds do in their own way."""
+        asking = torch.tensor([[[self.config.of(kind).asks_by_row]] for kind in kinds])
+        self.context.n_terms.copy_(self.tokens.n_read)
+        for step in cast("Iterable[ColumnAttention]", self.steps):
+            step.asks_by_row.copy_(asking)
+            step.value.n_terms.copy_(self.tokens.n_read)
 
     def forward(
         self,
