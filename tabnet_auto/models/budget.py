@@ -41,7 +41,7 @@ PROBE_ROWS = 128
 """Rows of each member that the pace is measured on."""
 FIRST_SECONDS = 4e-7
 """About how long a cell takes until there is a first model: roles, encoding, its validation."""
-START_SECONDS = 1.5
+START_SECONDS = 1.7
 """About how long a first model takes of however few cells: imports, above all."""
 MIN_ROWS = 1_000
 """Rows that are read in any case: fewer teach nothing worth the name."""
