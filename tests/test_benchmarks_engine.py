@@ -97,7 +97,7 @@ class TestPeerColumns:
         index = torch.arange(rows).expand(3, rows)
         from tabnet_auto.train.rows import RowStore
 
-        encoded = net.inputs(RowStore(task.design).gather(index))
+        encoded = net.inputs(RowStore(task.design).at(index))
         whole = torch.cat([encoded.value, encoded.level], dim=2)
         for member in range(3):
             np.testing.assert_allclose(
@@ -134,7 +134,7 @@ class TestStep:
         batch = 32
         task = step.step_task(3, batch, 1)
         net = task.build(ours.modern("balanced", batch).net, torch.device("cpu")).train()
-        rows = RowStore(task.design).gather(torch.arange(5 * batch).view(5, batch) % batch)
+        rows = RowStore(task.design).at(torch.arange(5 * batch).view(5, batch) % batch)
         monkeypatch.setattr(library, "_library", lambda: None)
         with FlopCounterMode(display=False) as counter:
             net(rows, MemberRandom(range(5))).logits.sum().backward()

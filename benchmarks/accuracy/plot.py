@@ -46,7 +46,7 @@ def draw_time(points: dict[str, tuple[float, float]], title: str) -> str:
 
 
 def _dots(placed: list[tuple[str, float, float]]) -> list[str]:
-    """Draw dots with their names, names of close dots moved down."""
+    """Draw dots with their names: left of a dot with another beside it, else right, moved down."""
     marks, taken = [], []
     for name, x, y in placed:
         at = y + 4
@@ -55,7 +55,9 @@ def _dots(placed: list[tuple[str, float, float]]) -> list[str]:
         taken.append((x, at))
         colour = OURS if name.startswith("ours") else PEER
         marks.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{colour}"/>')
-        marks.append(_text(x + 9, at, name, colour=colour))
+        beside_it = any(0 < right - x < 90 and abs(level - y) < 10 for _, right, level in placed)
+        start = x - 9 - 7 * len(name) if beside_it else x + 9
+        marks.append(_text(start, at, name, colour=colour))
     return marks
 
 

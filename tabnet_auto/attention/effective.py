@@ -46,7 +46,7 @@ def effective_attention(
     every member (not too few) that say how values vary.
     """
     net.eval()
-    n_members, n = rows.x_num.shape[:2]
+    n_members, n = rows.shape
     with torch.no_grad():
         varied = _centred(net.tokens(net.inputs(others)))
     parts = []

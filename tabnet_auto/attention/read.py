@@ -128,7 +128,7 @@ def mean_losses(net: nn.Module, sample: Sample) -> Floats:
 def _outputs(net: nn.Module, rows: RawRows) -> Iterator[tuple[slice, Output]]:
     """Pass each member's rows through it, chunk by chunk."""
     net.eval()
-    n_members, n = rows.x_num.shape[:2]
+    n_members, n = rows.shape
     size = chunk_rows(net, n_members)
     for start in range(0, n, size):
         part = slice(start, min(start + size, n))

@@ -109,7 +109,7 @@ class _OwnRows:
         self.net = net.eval()
         part = _part(task.design, picked.ravel())
         index = torch.arange(picked.size, device=device).reshape(picked.shape)
-        self.rows = RowStore(part, device).gather(index).gathered()
+        self.rows = RowStore(part, device).at(index).gathered()
         everyone = replace(part, y=task.design.y[picked.ravel()])  # type: ignore[index]
         # Losses of single rows: how rows are weighted in training does not matter.
         self.objective = replace(task.objective, class_weight=None, relative=0)

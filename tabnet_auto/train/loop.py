@@ -185,7 +185,7 @@ class Trainer:
     def _pieces(self, inputs: StepInputs, paused: Sequence[int]) -> Iterator[Tensor]:
         """Add up gradients, members in pieces that fit; yields the losses of each piece."""
         index, active = inputs.rows, inputs.active
-        rows, (y, weight) = self.store.gather(index), self.targets.gather(index)
+        rows, (y, weight) = self.store.at(index), self.targets.gather(index)
         n = len(index)
         for start in range(0, n, self.members_at_once):
             own = slice(start, min(start + self.members_at_once, n))

@@ -30,14 +30,14 @@ class RowStore:
         self.codes = torch.from_numpy(np.array(design.codes)).to(device)
         self.x_stat = torch.from_numpy(np.array(design.x_stat)).to(device, torch.float32)
 
-    def gather(self, index: Tensor) -> IndexedRows:
-        """Rows of each member; index ``(M, B)``."""
+    def at(self, index: Tensor) -> IndexedRows:
+        """Rows of each member, where they lie; index ``(M, B)``."""
         return IndexedRows(self.x_num, self.codes, self.x_stat, index)
 
     def shared(self, start: int, stop: int) -> IndexedRows:
         """Return the same rows for all members."""
         index = torch.arange(start, stop, device=self.x_num.device)
-        return self.gather(index.expand(len(self.x_stat), -1))
+        return self.at(index.expand(len(self.x_stat), -1))
 
     def select(self, members: Sequence[int]) -> None:
         """Keep only some members' statistics."""

@@ -74,7 +74,7 @@ def outputs_and_attention(
     net.eval()
 
     def chunk(part: slice) -> tuple[Tensor, Tensor]:
-        output = net(store.gather(index[:, part]))
+        output = net(store.at(index[:, part]))
         step = output.step_shares() * real[:, part]
         return output.logits, torch.matmul(step.unsqueeze(2), output.masks).squeeze(2).sum(0)
 

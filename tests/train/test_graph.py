@@ -151,7 +151,7 @@ class TestNothingWaits:
         trainer.net.eval()
         index = torch.zeros(3, 20, dtype=torch.long, device="meta")
         with NoWaiting("meta"), torch.no_grad():
-            assert trainer.net(trainer.store.gather(index)).logits.shape == (3, 20, 2)
+            assert trainer.net(trainer.store.at(index)).logits.shape == (3, 20, 2)
 
     def test_the_guard_bites(self):
         x = torch.ones(3, device="meta")
