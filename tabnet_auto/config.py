@@ -135,19 +135,23 @@ class TrainConfig:
     stops after ``patience`` epochs without a better validation loss. Zero means: chosen by the
     number of rows (:func:`resolve`). AdamW with learning rate ``lr`` on a ``schedule``
     over the planned epochs, ``weight_decay`` and dropout falling along a flat cosine.
-    Gradients of each member are clipped to ``clip_norm``. At most ``members_at_once`` networks
-    take a step together, 0 means all: fewer need less memory, and give the same numbers.
+    Gradients of each member are clipped to ``clip_norm``. Validated, kept and predicted with are
+    weights averaged over about the last ``averaging`` of a member's steps, a share of those so far
+    (:func:`tabnet_auto.train.optimizer.newest_share`); 0: the newest. At most
+    ``members_at_once`` networks take a step together, 0 means all: fewer need less memory, and
+    give the same numbers.
     """
 
     max_epochs: int = 0
     batch_size: int = 0
     patience: int = 0
-    lr: float = 0.02
+    lr: float = 0.03
     beta1: float = 0.9
     beta2: float = 0.95
     weight_decay: float = 0.02
     schedule: Literal["coslog4", "cosine", "constant"] = "coslog4"
     clip_norm: float = 10.0
+    averaging: float = 0.1
     members_at_once: int = 0
 
 
@@ -283,7 +287,14 @@ PRESETS: dict[str, Preset] = {
     "paper": Preset(
         n_seeds=1,
         net=PaperConfig(),
-        train=TrainConfig(lr=0.02, beta2=0.999, weight_decay=0.0, schedule="cosine", clip_norm=1.0),
+        train=TrainConfig(
+            lr=0.02,
+            beta2=0.999,
+            weight_decay=0.0,
+            schedule="cosine",
+            clip_norm=1.0,
+            averaging=0.0,
+        ),
     ),
 }
 """``fast``, ``balanced`` and ``best`` train the default network; ``paper`` the published one.

@@ -192,8 +192,9 @@ class TestSchedule:
         state = trainer.run(last_epoch=4)
         assert state.epoch == 4
         assert state.best_epoch == [4, 4, 4]
-        for name, tensor in trainer.net.state_dict().items():
-            np.testing.assert_array_equal(state.best[name].numpy(), tensor.numpy())
+        with trainer.optimizer.averaged():
+            for name, tensor in trainer.net.state_dict().items():
+                np.testing.assert_array_equal(state.best[name].numpy(), tensor.numpy())
         # The schedule is that of six epochs: at the same epoch, the same weights as with rows
         # to validate on, up to where those are stopped.
         seeing = make_trainer(design, members, config=replace(config, patience=6))

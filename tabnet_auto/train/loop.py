@@ -248,13 +248,14 @@ class Trainer:
         """Score every alive member on its validation rows and keep the best snapshots."""
         state = self.state
         valid = [self.folds.valid[m] for m in state.alive]
-        found = validate(self.net, self.store, self.targets, state.alive, valid, self.score)
-        improved = [
-            i for i, m in enumerate(state.alive)
-            if found.losses[i] < state.best_loss[m] or len(valid[i]) == 0
-        ]  # fmt: skip
-        current = self.net.state_dict()
-        store_best(state.best, current, [state.alive[i] for i in improved], improved)
+        with self.optimizer.averaged():
+            found = validate(self.net, self.store, self.targets, state.alive, valid, self.score)
+            improved = [
+                i for i, m in enumerate(state.alive)
+                if found.losses[i] < state.best_loss[m] or len(valid[i]) == 0
+            ]  # fmt: skip
+            current = self.net.state_dict()
+            store_best(state.best, current, [state.alive[i] for i in improved], improved)
         for i in improved:
             member = state.alive[i]
             state.best_loss[member], state.best_score[member] = found.losses[i], found.scores[i]

@@ -30,8 +30,8 @@ SMALLEST_PIECE = 64
 PIECE_ROWS = 4096
 """Rows that are predicted at once, about."""
 FLOAT = 4
-COPIES = 6
-"""Copies of all parameters: two moments, gradients, values, the best, a network of the best."""
+COPIES = 7
+"""Copies of all parameters: two moments, gradients, values, their average, the best, a network."""
 ROW_COPIES = 3
 """Copies of the encoded rows: as encoded, on the device, and on the way there."""
 COMPANION_COPIES = 4

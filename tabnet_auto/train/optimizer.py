@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +24,7 @@ SMALL = 1 << 18
 
 
 Shares = NDArray[np.float64]
+Number = TypeVar("Number", float, Shares, Tensor)
 
 
 def schedule_factor(schedule: str, progress: Shares) -> Shares:
@@ -38,13 +41,23 @@ def flat_cosine(progress: Shares) -> Shares:
     return 0.5 * (1.0 + np.cos(np.pi * np.maximum(0.0, 2.0 * progress - 1.0)))
 
 
+def newest_share(averaging: float, n_steps: Number) -> Number:
+    """Return the weight of the newest values in their average after ``n_steps``.
+
+    The average reaches back over about a share ``averaging`` of the steps: polynomial-decay
+    averaging (arXiv 1212.1824), where ``averaging`` is 1 / (eta + 1); 0: the newest are all of it.
+    """
+    return 1.0 / (1.0 + averaging * (n_steps - 1.0))
+
+
 class MemberAdamW:
     """AdamW (arXiv 1711.05101) in which every member has its own step count and may pause.
 
     The parameters of the network become views of one ``(M, P)`` matrix, those with equal
     :class:`Scales` side by side: letting members leave is an operation on its rows. Each member's
     gradients are clipped to ``clip_norm``. ``settings`` hold learning rates and weight decays
-    where those differ between members.
+    where those differ between members. ``average`` is the polynomial-decay average of the values
+    (arXiv 1212.1824), for :meth:`averaged`; without one it is the values themselves.
     """
 
     def __init__(
@@ -57,6 +70,7 @@ class MemberAdamW:
         self.values = torch.cat([p.detach().reshape(n_members, -1) for p in self.parameters], 1)
         self.moment1 = torch.zeros_like(self.values)
         self.moment2 = torch.zeros_like(self.values)
+        self.average = self.values.clone() if config.averaging else self.values
         self.n_steps = torch.zeros(n_members, device=self.values.device)
         self.stretches: list[tuple[Scales, slice]] = []
         end = 0
@@ -66,7 +80,7 @@ class MemberAdamW:
         # Element by element, for a device that would take a kernel for every stretch.
         lr, decay = self._element_scales().to(self.values)
         self.lr_scale, self.decay_scale = lr, decay
-        self._bind()
+        self._bind(self.values)
 
     def _element_scales(self) -> Tensor:
         """Return the factors of learning rate and weight decay of every column; ``(2, P)``."""
@@ -74,14 +88,23 @@ class MemberAdamW:
         scales = torch.tensor([tuple(own) for own, _ in self.stretches])
         return scales.T.repeat_interleave(widths, dim=1)
 
-    def _bind(self) -> None:
-        """Make the network's parameters views of the flat matrix."""
+    def _bind(self, values: Tensor) -> None:
+        """Make the network's parameters views of a flat matrix."""
         start = 0
         for p in self.parameters:
-            shape = (self.values.shape[0], *p.shape[1:])
+            shape = (values.shape[0], *p.shape[1:])
             end = start + math.prod(shape[1:])
-            p.data, p.grad = self.values[:, start:end].view(shape), None
+            p.data, p.grad = values[:, start:end].view(shape), None
             start = end
+
+    @contextlib.contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Let the network have its averaged parameters for a while."""
+        self._bind(self.average)
+        try:
+            yield
+        finally:
+            self._bind(self.values)
 
     def factors(self, progress: Shares, paused: Sequence[int] = ()) -> Shares:
         """Return what a step changes from one to the next; ``(3, M)``.
@@ -130,12 +153,14 @@ class MemberAdamW:
         self.n_steps += torch.from_numpy(moves)
         n_steps = self.n_steps.double().numpy().clip(min=1.0)
         correction1, correction2 = 1.0 - config.beta1**n_steps, 1.0 - config.beta2**n_steps
+        newest = newest_share(config.averaging, n_steps) * bool(config.averaging)
         constants = (config.beta1, config.beta2, EPS, stride, n_members)
         for scales, start, grad in pieces:
             rate = np.where(moves, scales.lr * lr / correction1, -1.0)
             keep = 1.0 - scales.lr * lr * scales.decay * decay
-            settings = np.stack([clip, rate, keep, np.sqrt(correction2)], axis=1)
-            places = (flat[:, start:] for flat in (self.values, self.moment1, self.moment2))
+            settings = np.stack([clip, rate, keep, np.sqrt(correction2), newest], axis=1)
+            flat = (self.values, self.moment1, self.moment2, self.average)
+            places = (own[:, start:] for own in flat)
             packed = torch.from_numpy(settings.astype(np.float32))
             library.call("adamw_step", grad, *places, packed, *constants, grad[0].numel())
 
@@ -190,6 +215,9 @@ class MemberAdamW:
                     eps=EPS,
                     maximize=False,
                 )
+            if config.averaging:
+                newest = newest_share(config.averaging, float(step))
+                self.average[member].lerp_(self.values[member], newest)
 
     def _step_on_device(self, grads: list[Tensor], factors: Tensor) -> None:
         """Take one step in few kernels, none of which needs a number on the host."""
@@ -208,11 +236,14 @@ class MemberAdamW:
         self.values *= 1.0 - rate * (decay * self.decay_scale)
         size = self.moment2.sqrt().mul_(correction2.rsqrt()).add_(EPS)
         self.values -= self.moment1.div(size).mul_(rate / correction1)
+        if config.averaging:
+            self.average.lerp_(self.values, moves * newest_share(config.averaging, n_steps))
 
     def select(self, members: Sequence[int]) -> None:
         """Keep only some members."""
         rows = list(members)
         for name in ("values", "moment1", "moment2", "n_steps"):
             setattr(self, name, getattr(self, name)[rows])
+        self.average = self.average[rows] if self.config.averaging else self.values
         self.settings = self.settings.select(rows)
-        self._bind()
+        self._bind(self.values)

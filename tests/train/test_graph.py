@@ -302,7 +302,7 @@ class TestDeviceAdamW:
             monkeypatch.setattr(MemberAdamW, "_step_on_host", MemberAdamW._step_on_device)
         host, device = (trainer.optimizer for trainer in made)
         torch.testing.assert_close(device.values, host.values, rtol=1e-5, atol=1e-6)
-        for name in ("moment1", "moment2", "n_steps"):
+        for name in ("moment1", "moment2", "average", "n_steps"):
             own, expected = getattr(device, name), getattr(host, name)
             torch.testing.assert_close(own, expected, rtol=1e-5, atol=1e-6)
         assert host.n_steps.tolist() == [5.0, 3.0, 5.0]

@@ -14,8 +14,10 @@ from tabnet_auto.config import Kind, MemberSettings, TrainConfig
 from tabnet_auto.net.build import PaperRows
 from tabnet_auto.net.native import library
 from tabnet_auto.trace import Trace
+from tabnet_auto.train import optimizer
 from tabnet_auto.train.halving import RUNGS, Halving
 from tabnet_auto.train.members import with_kinds
+from tabnet_auto.train.state import weights_of
 
 CASES = [
     pytest.param("binary", SMALL, False, id="default"),
@@ -179,6 +181,54 @@ def test_best_snapshot_is_of_the_best_epoch():
         ]
         assert state.best_epoch[member] == int(np.argmin(losses)) + 1
         assert state.best_loss[member] == min(losses)
+
+
+@pytest.mark.parametrize("size", ["small", "large"])
+@pytest.mark.parametrize("kernel", [True, False])
+def test_the_average_is_that_of_the_formula(size, kernel, monkeypatch):
+    """Polynomial decay: w_t' = w_(t-1)' + (w_t - w_(t-1)') (eta + 1) / (t + eta)."""
+    if kernel and not library.is_usable():
+        pytest.skip("the kernels cannot be compiled here")
+    if not kernel:
+        monkeypatch.setattr(library, "is_usable", lambda *tensors: False)
+    if size == "large":  # gradients are read where they lie
+        monkeypatch.setattr(optimizer, "SMALL", 1)
+    config = TrainConfig(max_epochs=6, batch_size=32, averaging=0.25)
+    trainer = make_trainer(make_table(), make_members(), config=config)
+    adamw, eta = trainer.optimizer, 3.0
+    expected = adamw.values.double()
+    torch.manual_seed(0)
+    for t in range(1, 8):
+        for p in trainer.net.parameters():
+            p.grad = torch.randn(p.shape)
+        adamw.step(torch.from_numpy(adamw.factors(np.full(3, 0.1), [1])))
+        expected += (adamw.values - expected) * (eta + 1.0) / (t + eta)
+    torch.testing.assert_close(adamw.average, expected.float(), rtol=1e-5, atol=1e-6)
+    assert torch.equal(adamw.average[1], adamw.values[1])  # it was paused from the start
+    assert not torch.allclose(adamw.average[0], adamw.values[0])
+
+
+def test_averaged_weights_are_validated_and_kept_and_the_newest_trained_on():
+    design, members = make_table(), make_members()
+    averaged, newest = (
+        make_trainer(
+            design,
+            members,
+            config=TrainConfig(max_epochs=1, batch_size=32, patience=3, averaging=averaging),
+        )
+        for averaging in (0.5, 0.0)
+    )
+    kept, plain = averaged.run(), newest.run()
+    # The steps are the same; what is kept of them differs.
+    assert torch.equal(averaged.optimizer.values, newest.optimizer.values)
+    assert kept.best_loss != plain.best_loss
+    with averaged.optimizer.averaged():
+        expected = weights_of(averaged.net)
+    for name, tensor in kept.best.items():
+        assert torch.equal(tensor, expected[name])
+    assert not all(torch.equal(plain.best[name], expected[name]) for name in expected)
+    for name, tensor in plain.best.items():
+        assert torch.equal(tensor, weights_of(newest.net)[name])
 
 
 def test_a_kind_has_its_own_column_dropout_unless_a_search_has_set_it():

@@ -67,23 +67,25 @@ void add_squares(const float *grad, double *squares, int64_t n_members, int64_t 
 
 /* One step (arXiv 1711.05101) of a parameter whose members lie `stride` numbers apart, from
  * contiguous gradients (M, n). One row of `settings` a member: factor of the gradient, learning
- * rate over the first moment's correction, 1 - learning rate times decay, and the root of the
- * second moment's correction; a member whose learning rate is negative stands still. */
+ * rate over the first moment's correction, 1 - learning rate times decay, the root of the second
+ * moment's correction, and the share of the new values in their average, which is not read where
+ * that is 0; a member whose learning rate is negative stands still. */
 void adamw_step(const float *grad, float *values, float *moment1, float *moment2,
-                const float *settings, float beta1, float beta2, float epsilon, int64_t stride,
-                int64_t n_members, int64_t n)
+                float *average, const float *settings, float beta1, float beta2, float epsilon,
+                int64_t stride, int64_t n_members, int64_t n)
 {
     int64_t n_chunks = (n + CHUNK - 1) / CHUNK;
 #pragma omp parallel for schedule(static)
     for (int64_t task = 0; task < n_members * n_chunks; task++) {
         int64_t m = task / n_chunks, start = (task % n_chunks) * CHUNK;
         int64_t end = least(CHUNK, n - start);
-        const float *own = settings + 4 * m;
-        float clip = own[0], rate = own[1], keep = own[2], root = own[3];
+        const float *own = settings + 5 * m;
+        float clip = own[0], rate = own[1], keep = own[2], root = own[3], newest = own[4];
         const float *restrict g = grad + m * n + start;
         float *restrict p = values + m * stride + start;
         float *restrict a = moment1 + m * stride + start;
         float *restrict b = moment2 + m * stride + start;
+        float *restrict w = average + m * stride + start;
         if (rate < 0.0f)
             continue;
 #pragma omp simd
@@ -93,6 +95,11 @@ void adamw_step(const float *grad, float *values, float *moment1, float *moment2
             b[k] = beta2 * b[k] + (1.0f - beta2) * d * d;
             p[k] = keep * p[k] - rate * a[k] / (__builtin_sqrtf(b[k]) / root + epsilon);
         }
+        if (newest == 0.0f)
+            continue;
+#pragma omp simd
+        for (int64_t k = 0; k < end; k++)
+            w[k] += newest * (p[k] - w[k]);
     }
 }
 
