@@ -33,10 +33,12 @@ class ColumnAttention(nn.Module):
     ``sparse_map`` puts sparsemax or entmax-1.5 in the softmax's place.
 
     Most of a key is the column's own :math:`c_i`; what the value says starts at a tenth of that
-    and learns at a tenth of the rate. Without :math:`c_i` a column is told by its value only, and
-    the weights of a column that never matters come and go with the value: on Syn2 and Syn4 of the
-    TabNet paper, at equal AUC, :math:`c_i` raises the average precision of the weights against
-    the true columns of each row from 0.96 to 1.00 and from 0.70 to 0.84 (mean of five folds).
+    and learns at a twentieth of the rate, and U at 0.15 of it: faster, they learn noise before
+    there is a signal (benchmarks/README.md, "Averaged weights"). Without :math:`c_i` a column is
+    told by its value only, and the weights of a column that never matters come and go with the
+    value: on Syn2 and Syn4 of the TabNet paper, at equal AUC, :math:`c_i` raises the average
+    precision of the weights against the true columns of each row from 0.96 to 1.00 and from 0.70
+    to 0.84 (mean of five folds).
 
     The factor D makes uniform weights the identity, and the query starts at zero: the network
     starts as a plain multilayer perceptron on all columns and attends where that pays. A
@@ -71,11 +73,11 @@ class ColumnAttention(nn.Module):
         self.n_columns = n_columns
         self.sparse_map = sparse_map
         self.register_buffer("feature_to_column", feature_to_column, persistent=False)
-        self.key = TokenLinear(widths, d_key, random, n_terms=d_key, gain=0.1, lr=0.1, decay=0.0)
+        self.key = TokenLinear(widths, d_key, random, n_terms=d_key, gain=0.1, lr=0.05, decay=0.0)
         self.column_key = parameter(random.normal(d_key, n_columns), decay=0.0)
         self.query = parameter(torch.zeros(n_members, 1, d_key), decay=0.0)
         self.condition = (
-            parameter(torch.zeros(n_members, n_context, d_key), lr=0.3) if n_context else None
+            parameter(torch.zeros(n_members, n_context, d_key), lr=0.15) if n_context else None
         )
         self.register_buffer("asks_by_row", torch.ones(n_members, 1, 1))
         self.strength = parameter(torch.full((n_members, 1, 1), 4.0), decay=0.0)
