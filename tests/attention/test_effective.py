@@ -101,7 +101,7 @@ def test_columns_that_no_row_needs_close_as_the_network_learns():
         preset = replace(DEFAULT, net=replace(DEFAULT.net, column_sparsity=weight))
         return auto_fit(make_frame("regression"), "y", preset=preset, folds=3, verbose=False)
 
-    left_open, closing = fit(0.0), fit(0.5)  # a short training needs more than the default
+    left_open, closing = fit(0.0), fit(1.0)  # a short training needs more than the default
     noise = [f"noise{i}" for i in range(4)]
     opened, closed = (one.attention.per_fold[noise].sum(axis=1) for one in (left_open, closing))
     assert closed.mean() < 0.5 * opened.mean()
