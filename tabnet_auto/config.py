@@ -293,7 +293,7 @@ PRESETS: dict[str, Preset] = {
             weight_decay=0.0,
             schedule="cosine",
             clip_norm=1.0,
-            averaging=0.0,
+            averaging=0.0,  # batch norm's running statistics are of the newest weights
         ),
     ),
 }

@@ -250,12 +250,12 @@ class Trainer:
         valid = [self.folds.valid[m] for m in state.alive]
         with self.optimizer.averaged():
             found = validate(self.net, self.store, self.targets, state.alive, valid, self.score)
-            improved = [
-                i for i, m in enumerate(state.alive)
-                if found.losses[i] < state.best_loss[m] or len(valid[i]) == 0
-            ]  # fmt: skip
             current = self.net.state_dict()
-            store_best(state.best, current, [state.alive[i] for i in improved], improved)
+        improved = [
+            i for i, m in enumerate(state.alive)
+            if found.losses[i] < state.best_loss[m] or len(valid[i]) == 0
+        ]  # fmt: skip
+        store_best(state.best, current, [state.alive[i] for i in improved], improved)
         for i in improved:
             member = state.alive[i]
             state.best_loss[member], state.best_score[member] = found.losses[i], found.scores[i]
