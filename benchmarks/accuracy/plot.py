@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from html import escape
 
 WIDTH, HEIGHT = 720, 420
 LEFT, RIGHT, TOP, BOTTOM = 70, 130, 40, 55
 OURS, PEER = "#b0413e", "#33658a"
+LETTER = 7.0
+"""Width of a letter, about."""
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom."""
 
 
 def draw_time(points: dict[str, tuple[float, float]], title: str) -> str:
@@ -46,19 +51,32 @@ def draw_time(points: dict[str, tuple[float, float]], title: str) -> str:
 
 
 def _dots(placed: list[tuple[str, float, float]]) -> list[str]:
-    """Draw dots with their names: left of a dot with another beside it, else right, moved down."""
-    marks, taken = [], []
+    """Draw dots with their names, each where it covers no dot, no other name and no axis."""
+    taken: list[Box] = [(x - 6, y - 6, x + 6, y + 6) for _, x, y in placed]
+    marks = []
     for name, x, y in placed:
-        at = y + 4
-        while any(abs(at - other) < 13 and abs(x - beside) < 110 for beside, other in taken):
-            at += 4
-        taken.append((x, at))
+        boxes = list(_places(x, y, LETTER * len(name)))
+        box = next(
+            (own for own in boxes if not any(_cross(own, other) for other in taken)), boxes[0]
+        )
+        taken.append(box)
         colour = OURS if name.startswith("ours") else PEER
         marks.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{colour}"/>')
-        beside_it = any(0 < right - x < 90 and abs(level - y) < 10 for _, right, level in placed)
-        start = x - 9 - 7 * len(name) if beside_it else x + 9
-        marks.append(_text(start, at, name, colour=colour))
+        marks.append(_text(box[0], box[3] - 3, name, colour=colour))
     return marks
+
+
+def _places(x: float, y: float, width: float) -> Iterator[Box]:
+    """Yield boxes for the name of a dot, the best first: beside it, then further up and down."""
+    for shift in (0, -10, 10, -20, 20, -32, 32, -44):
+        if y + shift + 7 <= HEIGHT - BOTTOM:
+            for left in (x + 9, x - 9 - width):
+                yield left, y + shift - 7, left + width, y + shift + 7
+
+
+def _cross(one: Box, other: Box) -> bool:
+    apart = one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
+    return not apart
 
 
 def _vertical(x: float, label: str) -> str:
