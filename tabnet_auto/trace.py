@@ -31,6 +31,11 @@ class Event:
         validation rows), ``best_score`` and ``best_epoch`` (lists over all members),
         ``eta`` (seconds, an estimate), ``attention`` (lists over ``members`` of the mean
         weights of the columns at the positions ``attention_columns``, those most read).
+    ``"race"``
+        ``fold, epochs``; ``kinds``, their ``names``, best validation ``losses`` and ``gaps``
+        (by how much the loss on learned rows is lower, None of kinds that left), lists in the
+        order in which the kinds are to be trained; ``anew``: another kind than the first is
+        ahead, so training begins again, and the epoch before counts for nothing.
     ``"round"``
         ``number`` (from 2), ``n_seeds, of_kind, max_epochs, seconds``: a time limit leaves this
         long, and further networks are trained, so many a fold; the epochs that follow number them
@@ -91,11 +96,16 @@ class Trace:
         return [event.data for event in self.events if event.kind == kind]
 
     def rounds(self) -> list[list[dict[str, Any]]]:
-        """Return the epochs of each round of networks; an interrupted one joined nothing."""
+        """Return the epochs of each round of networks; an interrupted one joined nothing.
+
+        Nor did the first epoch of a kind of network that lost a race.
+        """
         found: list[list[dict[str, Any]]] = [[]]
         for event in self.events:
             if event.kind == "round":
                 found.append([])
+            elif event.kind == "race" and event.data["anew"]:
+                found[-1].clear()
             elif event.kind == "epoch":
                 found[-1].append(event.data)
             elif event.kind == "stopped" and event.data["reason"] == "requested" and found[1:]:

@@ -206,12 +206,12 @@ class TestRounds:
             Room(monotonic() + 1.0, 2.0, 8, 0, 0.1),
             Room(monotonic() + 1.0, 0.0, 1, 0, 0.0),
         ):
-            same = train_rounds(course, first, state, room, Trace())
+            same = train_rounds(course, first, state, room, (0,), Trace())
             assert vars(same) == vars(first)
 
     def test_each_kind_has_its_turn_and_then_the_better_one(self):
         folds = make_folds("binary", np.tile([0, 1], 20), folds=2)
-        tried = Tried(2, 8)
+        tried = Tried((0, 1), 8)
         tried.add(folds, SimpleNamespace(best_epoch=[3, 6], best_loss=[0.5, 0.7]), 8)
         assert tried.next_plan(100) == (1, 8)
         assert tried.next_plan(2) == (0, 8), "there is no time to tell how good another kind is"
@@ -224,7 +224,7 @@ class TestRounds:
 
     def test_kinds_are_planned_for_twice_what_the_first_round_found_best(self):
         folds = make_folds("binary", np.tile([0, 1], 20), folds=2)
-        tried = Tried(2, 30)
+        tried = Tried((0, 1), 30)
         tried.add(folds, SimpleNamespace(best_epoch=[5, 5], best_loss=[0.5, 0.7]), 30)
         assert tried.next_plan(14) == (0, 10), "the first kind, too"
         tried.add(folds, SimpleNamespace(best_epoch=[9, 9], best_loss=[0.4, 0.6]), 10)
@@ -236,7 +236,7 @@ class TestRounds:
 
     def test_longer_training_is_tried_and_goes_on_while_it_is_better(self):
         folds = make_folds("binary", np.tile([0, 1], 20), folds=2)
-        tried = Tried(1, 8)
+        tried = Tried((0,), 8)
         tried.add(folds, SimpleNamespace(best_epoch=[3, 6], best_loss=[0.5, 0.7]), 8)
         assert tried.next_plan(11) == (0, 8), "there is no time for most of twice the epochs"
         assert tried.next_plan(12) == (0, 16)
@@ -247,7 +247,7 @@ class TestRounds:
 
     def test_no_plan_is_longer_than_the_user_lets_it_be(self):
         folds = make_folds("binary", np.tile([0, 1], 20), folds=2)
-        tried = Tried(1, 8, 15)
+        tried = Tried((0,), 8, 15)
         tried.add(folds, SimpleNamespace(best_epoch=[8, 8], best_loss=[0.5, 0.7]), 8)
         assert tried.next_plan(100) == (0, 8)
         preset = replace(TINY, max_seeds=3, net=replace(NET, other_kinds=()))

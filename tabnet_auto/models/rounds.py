@@ -11,7 +11,7 @@ blend.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 
@@ -99,17 +99,22 @@ class Trained:
 
 
 def train_rounds(
-    course: Course, first: Trained, state: TrainState, room: Room, trace: Trace
+    course: Course,
+    first: Trained,
+    state: TrainState,
+    room: Room,
+    order: Sequence[int],
+    trace: Trace,
 ) -> Trained:
     """Train further seeds while there is room; return the networks of all rounds.
 
-    ``first`` are the networks of the first round, fully trained, and ``state`` is theirs. Each
-    round trains as many seeds as the first did. One that is interrupted is left out: its members
-    have not learned to the end.
+    ``first`` are the networks of the first round, fully trained, and ``state`` is theirs; ``order``
+    is that of the kinds. Each round trains as many seeds as the first did. One that is interrupted
+    is left out: its members have not learned to the end.
     """
     task, nets, ended = first.task, [first.net], False
     at_once, kinds, taken = task.folds.n_seeds, list(task.folds.kinds), list(first.epochs)
-    tried = Tried(course.net.n_kinds, course.train.max_epochs, room.max_epochs)
+    tried = Tried(order, course.train.max_epochs, room.max_epochs)
     tried.add(task.folds, state, course.train.max_epochs)
     while room.until is not None:
         more = min(at_once, room.max_seeds - len(kinds))
@@ -159,12 +164,13 @@ class Trial:
 class Tried:
     """Which plans of networks have been tried, and what comes next.
 
-    ``max_epochs`` were planned for the first networks; there are ``n_kinds`` kinds of them. No
-    plan is longer than ``longest`` epochs, if that is not 0.
+    ``max_epochs`` were planned for the first networks; the kinds take their turns in the given
+    ``order``, and the first networks are of its first. No plan is longer than ``longest`` epochs,
+    if that is not 0.
     """
 
-    def __init__(self, n_kinds: int, max_epochs: int, longest: int = 0) -> None:
-        self.n_kinds, self.max_epochs, self.longest = n_kinds, max_epochs, longest
+    def __init__(self, order: Sequence[int], max_epochs: int, longest: int = 0) -> None:
+        self.order, self.max_epochs, self.longest = order, max_epochs, longest
         self.trials: dict[tuple[int, int], Trial] = {}
 
     def add(self, folds: Folds, state: TrainState, planned: int) -> None:
@@ -182,8 +188,8 @@ class Tried:
         tell how good that is; then the best trial's kind, for twice its epochs where there is
         time for most of them and it has not been tried for more, else as that trial was.
         """
-        usual = self._ample(self.trials[0, self.max_epochs])
-        new = [kind for kind in range(self.n_kinds) if (kind, usual) not in self.trials]
+        usual = self._ample(self.trials[self.order[0], self.max_epochs])
+        new = [kind for kind in self.order if (kind, usual) not in self.trials]
         if new and BENT * usual <= n_epochs:
             return new[0], usual
         best = min(self.trials.values(), key=lambda trial: trial.loss)

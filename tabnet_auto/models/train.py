@@ -1,4 +1,4 @@
-"""All models of a run in order: first networks, companions, networks, more of them, blend.
+"""All models of a run in order: first networks, companions, a race, networks, more of them, blend.
 
 The networks train for an epoch before the companions do: from then on there is a usable model,
 whatever comes. Time that a limit leaves goes to further rounds of networks.
@@ -19,12 +19,13 @@ from tabnet_auto.config import Preset
 from tabnet_auto.ensemble.blend import HeldOut, held_out_rows
 from tabnet_auto.ensemble.choose import Chosen, choose_blend
 from tabnet_auto.models.budget import Deadlines
+from tabnet_auto.models.race import race_kinds
 from tabnet_auto.models.rounds import Course, Room, Trained, train_rounds
 from tabnet_auto.models.scores import Scores, score_models
 from tabnet_auto.search.record import SearchRecord
 from tabnet_auto.trace import Trace
 from tabnet_auto.train.interrupt import stop_on_interrupt
-from tabnet_auto.train.members import Task, predict_held_out
+from tabnet_auto.train.members import Task, Training, predict_held_out
 from tabnet_auto.train.state import TrainState
 
 COMPANION_SHARE = 0.2
@@ -57,6 +58,10 @@ class Plan:
         """Return what is left of the plan where companions predict the test rows, too."""
         seconds = sum(one.row_seconds for one in companions)
         return replace(self, times=self.times.with_companions(seconds))
+
+    def races(self, task: Task) -> bool:
+        """Whether it is open of which kind a fold's one network is to begin with."""
+        return task.folds.n_seeds == 1 < self.settings.timed_seeds()
 
     def room(self, epoch_seconds: float) -> Room:
         """What there is room for after a round of networks of which an epoch took so long."""
@@ -92,24 +97,20 @@ def train_models(task: Task, plan: Plan, n_rows: int, trace: Trace) -> Models:
     with the best so far. ``n_rows`` counts the rows that are predicted out of fold: the first
     ones of the task.
     """
-    training, start = plan.course.training(task, trace), monotonic()
-    with stop_on_interrupt() as stop:
-        training.begin(plan.times.first, stop)
-    seconds = monotonic() - start
-    joined, ended = train_companions(
-        () if stop() else plan.recipes, task, n_threads=torch.get_num_threads(),
+    begun, ended = _begin(task, plan, trace)
+    joined, stopped = train_companions(
+        () if ended else plan.recipes, task, n_threads=torch.get_num_threads(),
         until=_companions_until(plan), trace=trace,
     )  # fmt: skip
-    ended = ended or stop()
-    plan = plan.beside(joined)
-    start = monotonic()
-    with stop_on_interrupt() as stop:
-        net, state = training.finish(deadline=plan.times.train, stop=lambda: ended or stop())
-        ended = ended or stop()
-    trained = Trained(net, task, (state.epoch,) * task.folds.n_seeds, ended)
-    if not ended:
-        room = plan.room((seconds + monotonic() - start) / state.epoch)
-        trained = train_rounds(plan.course, trained, state, room, trace)
+    ended, plan, order = (
+        ended or stopped,
+        plan.beside(joined),
+        tuple(range(plan.course.net.n_kinds)),
+    )
+    if plan.races(task) and not ended:
+        order, ended = race_kinds(plan.course, task, plan.times.train, trace)
+        begun = _of_kind(begun, order[0], plan, trace)
+    trained, state = _finish(begun, plan, order, trace, ended=ended)
     net, task = trained.net, trained.task
     with stop_on_interrupt():  # what is left takes seconds
         held = _held_out(net, task, joined, n_rows)
@@ -122,6 +123,49 @@ def train_models(task: Task, plan: Plan, n_rows: int, trace: Trace) -> Models:
         trace.note(f"search: {plan.search.outcome(scores.total)}")
     companions = scores.scored(one.companion for one in joined)
     return Models(net, task, state, companions, held, chosen, scores, times, trained.ended)
+
+
+@dataclass(frozen=True, eq=False)
+class _Begun:
+    """Networks that have begun to train, their task, and how many seconds they have trained."""
+
+    training: Training
+    task: Task
+    seconds: float
+
+
+def _begin(task: Task, plan: Plan, trace: Trace) -> tuple[_Begun, bool]:
+    """Train the first networks for an epoch; also say whether an interrupt ended that."""
+    training, start = plan.course.training(task, trace), monotonic()
+    with stop_on_interrupt() as stop:
+        training.begin(plan.times.first, stop)
+        return _Begun(training, task, monotonic() - start), stop()
+
+
+def _of_kind(begun: _Begun, kind: int, plan: Plan, trace: Trace) -> _Begun:
+    """Return networks of a kind: those that have begun if they are, else new ones."""
+    if begun.task.folds.kinds == (kind,):
+        return begun
+    task = replace(begun.task, folds=begun.task.folds.with_kinds([kind]))
+    return _Begun(plan.course.training(task, trace), task, 0.0)
+
+
+def _finish(
+    begun: _Begun, plan: Plan, order: Sequence[int], trace: Trace, *, ended: bool
+) -> tuple[Trained, TrainState]:
+    """Train the first networks to the end, and further ones while there is room.
+
+    Of networks that an interrupt has ``ended`` the best so far are taken.
+    """
+    start, n_seeds = monotonic(), begun.task.folds.n_seeds
+    with stop_on_interrupt() as stop:
+        net, state = begun.training.finish(deadline=plan.times.train, stop=lambda: ended or stop())
+        ended = ended or stop()
+    first = Trained(net, begun.task, (state.epoch,) * n_seeds, ended)
+    if ended:
+        return first, state
+    room = plan.room((begun.seconds + monotonic() - start) / state.epoch)
+    return train_rounds(plan.course, first, state, room, order, trace), state
 
 
 def _companions_until(plan: Plan) -> float | None:

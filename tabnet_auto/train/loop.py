@@ -136,6 +136,22 @@ class Trainer:
         self.trace.add("stopped", reason=reason, epoch=state.epoch)
         return state
 
+    def gaps(self) -> dict[int, float]:
+        """Return each alive member's loss on its validation rows less that on rows it learned.
+
+        These are evenly spaced, and as many; without validation rows the answer is NaN.
+        """
+        alive, sides = self.state.alive, (self.folds.train, self.folds.valid)
+        with self.optimizer.averaged():
+            learned, held = (
+                validate(
+                    self.net, self.store, self.targets, alive,
+                    [_spread(side[m], len(self.folds.valid[m])) for m in alive], self.score,
+                ).losses
+                for side in sides
+            )  # fmt: skip
+        return {m: b - a for m, a, b in zip(alive, learned, held, strict=True)}
+
     def _reason_to_stop(self, clock: Clock, end: int, stop: Callable[[], bool]) -> str:
         """Say why the run ends before the next epoch, or nothing; finished members leave."""
         if self.state.epoch and stop():
@@ -288,3 +304,8 @@ class Trainer:
         self.random.select(keep)
         self.store.select(keep)
         self.targets.select(keep)
+
+
+def _spread(rows: NDArray[np.int64], n_rows: int) -> NDArray[np.int64]:
+    """Return some of the rows, evenly spaced; all if there are no more."""
+    return rows[np.linspace(0, len(rows) - 1, min(n_rows, len(rows))).astype(np.int64)]

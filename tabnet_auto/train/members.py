@@ -149,6 +149,18 @@ class Training:
         best.load_state_dict(state.best)
         return best.eval(), state
 
+    def race(
+        self, halving: Halving, *, deadline: float | None, stop: Callable[[], bool]
+    ) -> TrainState:
+        """Train until the race is over; ``halving`` says who goes on."""
+        return self.trainer.run(
+            deadline=deadline, stop=lambda: halving.is_over or stop(), halving=halving
+        )
+
+    def gaps(self) -> dict[int, float]:
+        """Return by how much standing members' losses are lower on rows that they learned."""
+        return self.trainer.gaps()
+
 
 def race_members(
     task: Task,
@@ -164,9 +176,9 @@ def race_members(
 
     Also says whether an interrupt ended it.
     """
-    trainer = _trainer(task, net, train, device, Trace(), settings)
+    training = Training(task, net, train, device=device, trace=Trace(), settings=settings)
     with stop_on_interrupt() as stop:
-        return trainer.run(deadline=deadline, stop=stop, halving=halving), stop()
+        return training.race(halving, deadline=deadline, stop=stop), stop()
 
 
 def _trainer(

@@ -37,16 +37,22 @@ class RunState:
     """The newest mean weights of each member by column position, of the columns it was told."""
 
     def read(self, event: Event) -> None:
-        """Take in a plan, a round of further networks, or an epoch."""
+        """Take in a plan, a race, a round of further networks, or an epoch."""
         if event.kind == "plan":
             self.plan = event.data
             self.max_epochs = int(event.data.get("max_epochs") or 0)
         elif event.kind == "round":
             self.plan = {**self.plan, "n_seeds": event.data["n_seeds"]}
-            self.training, self.best, self.best_epoch = set(), [], []
-            self.losses, self.attention = {}, {}
+            self._begin()
+        elif event.kind == "race" and event.data["anew"]:
+            self._begin()
         elif event.kind == "epoch":
             self._epoch(event.data)
+
+    def _begin(self) -> None:
+        """Other networks begin: what is shown is of them."""
+        self.training, self.best, self.best_epoch = set(), [], []
+        self.losses, self.attention = {}, {}
 
     def _epoch(self, data: dict[str, Any]) -> None:
         self.epoch = int(data["epoch"])
@@ -160,6 +166,8 @@ def sentence_of(event: Event, state: RunState) -> str:
             + (f", within {limit:g} s" if limit else "")
             + (f"; rows split into {split}" if split else "")
         )
+    if event.kind == "race":
+        return _race_sentence(data)
     if event.kind == "round":
         more = _count(data.get("n_seeds"), "more network")
         seconds = time_left(_float(data.get("seconds")))
@@ -176,3 +184,16 @@ def sentence_of(event: Event, state: RunState) -> str:
         seconds = format_cell(_float(data.get("seconds")), "seconds")
         return f"done: out-of-fold {state.metric} {score} in {seconds}"
     return ""
+
+
+def _race_sentence(data: dict[str, Any]) -> str:
+    """Say in which order kinds of networks are trained, and why."""
+    each = []
+    for name, loss, gap in zip(data["names"], data["losses"], data["gaps"], strict=True):
+        words = f"{name} {_score(_float(loss))}"
+        each.append(words if gap is None else f"{words} (gap {_score(_float(gap))})")
+    return (
+        f"race of the kinds of networks on fold {data['fold'] + 1}, "
+        f"{_count(data['epochs'], 'epoch')}: in order, by loss and by its gap to that of learned "
+        f"rows, {'; '.join(each)}"
+    )

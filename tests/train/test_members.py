@@ -145,6 +145,36 @@ def test_who_leaves_at_a_rung_changes_nothing_for_who_stays():
         assert state.best_loss[member] == pytest.approx(plain.best_loss[member], abs=1e-12)
 
 
+def test_a_race_is_over_at_its_last_rung_from_which_nobody_leaves():
+    design, members = make_table(), make_members()
+    config = TrainConfig(max_epochs=30, batch_size=32, patience=30)
+    trainer = make_trainer(design, members, config=config)
+    halving = Halving(race=(0, 0, 0), last_rung=2)
+    state = trainer.run(halving=halving, stop=lambda: halving.is_over)
+    assert state.epoch == 6
+    assert len(state.alive) == len(halving.standing) == 2, "as many as at the first rung"
+
+
+def test_gaps_are_between_the_losses_of_as_many_learned_and_held_out_rows():
+    design, members = make_table(), make_members()
+    trace = Trace()
+    config = TrainConfig(max_epochs=12, batch_size=32, patience=12)
+    trainer = make_trainer(design, members, config=config, trace=trace)
+    trainer.run()
+    alive, last = trainer.state.alive, trace.of("epoch")[-1]
+    gaps = trainer.gaps()
+    assert list(gaps) == alive
+    for member in alive:
+        n, rows = len(members.valid[member]), members.train[member]
+        some = rows[np.linspace(0, len(rows) - 1, n).astype(int)]
+        held = last["valid_loss"][last["members"].index(member)]
+        trainer.folds = replace(members, valid=tuple(some for _ in members.valid))
+        trainer._validate(torch.zeros(len(alive)), 0.0)
+        learned = trace.of("epoch")[-1]["valid_loss"][alive.index(member)]
+        assert gaps[member] == pytest.approx(held - learned, abs=1e-6)
+        assert gaps[member] > 0.0
+
+
 def test_members_stop_at_different_epochs_and_leave_the_batch():
     design = make_table()
     members = make_members()

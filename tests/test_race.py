@@ -1,0 +1,182 @@
+"""A race of the kinds of networks: who comes first, what is told, and when there is none."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabnet_auto import NetConfig, Preset, TrainConfig, auto_fit, load
+from tabnet_auto.config import Kind
+from tabnet_auto.models import race
+from tabnet_auto.models.race import name_of
+from tabnet_auto.reporting import member_curves
+from tabnet_auto.train.members import Training
+from tabnet_auto.view.run_state import RunState, sentence_of
+
+NET = NetConfig(
+    n_steps=1, n_hidden=32, n_layers=1, n_bins=4, n_context=8, dropout=0.0, column_dropout=0.02,
+    other_kinds=(Kind(n_bins=1), Kind(levels_of_numbers=True), Kind(n_bins=2, asks_by_row=False)),
+)  # fmt: skip
+TRAIN = TrainConfig(max_epochs=30, batch_size=32)
+RACING = Preset(n_seeds=1, max_seeds=3, net=NET, train=TRAIN)
+
+
+def make_codes(n=900, seed=0):
+    """Whole numbers that are codes: a value's neighbours say nothing of it."""
+    rng = np.random.default_rng(seed)
+    tables = np.random.default_rng(7).normal(size=(2, 24))
+    codes = rng.integers(0, 24, size=(n, 2))
+    y = tables[0][codes[:, 0]] + tables[1][codes[:, 1]]
+    return pd.DataFrame({"a": codes[:, 0], "b": codes[:, 1], "y": y + 0.1 * rng.normal(size=n)})
+
+
+def learn(preset=RACING, frame=None, **settings):
+    frame = make_codes() if frame is None else frame
+    return auto_fit(frame, "y", preset=preset, folds=2, verbose=False, **settings)
+
+
+@pytest.fixture(scope="module")
+def events():
+    return []
+
+
+@pytest.fixture(scope="module")
+def learned(events):
+    return learn(emit=events.append)
+
+
+class TestCodes:
+    """Codes among whole numbers: only levels tell them apart."""
+
+    def test_the_kind_that_reads_levels_comes_first(self, events, learned):
+        (found,) = [event.data for event in events if event.kind == "race"]
+        assert found["kinds"][0] == 2
+        assert sorted(found["kinds"]) == [0, 1, 2, 3]
+        assert found["anew"]
+        assert found["fold"] == 1
+        assert found["epochs"] == 6, "a fifth of the plan"
+        assert found["names"][0] == "4 bins, levels of numbers"
+        assert found["losses"][0] < 0.5 * max(found["losses"])
+        assert found["gaps"][-1] is None, "the worse half had left"
+        assert learned.folds.kinds == (2,)
+        assert learned.net.tokens.reads_level.all()
+
+    def test_it_learns_as_if_it_had_been_the_only_one(self, learned):
+        alone = learn(replace(RACING, net=replace(NET, levels_of_numbers=True, other_kinds=())))
+        np.testing.assert_array_equal(learned.member_scores, alone.member_scores)
+
+    def test_the_epoch_before_counts_for_nothing(self, events, learned):
+        curves = member_curves(learned.trace)
+        assert [curve.epochs[0] for curve in curves] == [1, 1]
+        for curve in curves:
+            assert curve.epochs == sorted(set(curve.epochs))
+        state = RunState()
+        for event in events:
+            state.read(event)
+            if event.kind == "race":
+                said = sentence_of(event, state)
+                assert state.losses == {}
+        for xs, _ in state.losses.values():
+            assert xs[0] == 1.0
+            assert xs == sorted(set(xs))
+        assert said.startswith("race of the kinds of networks on fold 2, 6 epochs: ")
+        assert "4 bins, levels of numbers 0." in said
+
+    def test_the_model_is_whole(self, learned, tmp_path):
+        frame = make_codes(seed=1)
+        again = load(learned.save(tmp_path / "model"))
+        np.testing.assert_array_equal(again.predict(frame), learned.predict(frame))
+        assert learned.refit_full().net.tokens.reads_level.all()
+        learned.report(tmp_path / "report.html")
+
+
+def test_further_rounds_go_by_the_order_of_the_race():
+    learned = learn(time_limit=60)
+    order = learned.trace.of("race")[0]["kinds"]
+    assert learned.folds.kinds == tuple(order[:3])
+
+
+def test_values_as_they_are_stay_first_where_they_say_all():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(900, 2))
+    frame = pd.DataFrame({"a": x[:, 0], "b": x[:, 1], "y": 2.0 * x[:, 0] - x[:, 1]})
+    net = replace(NET, n_bins=1, other_kinds=(Kind(column_dropout=0.9), Kind(asks_by_row=False)))
+    learned = learn(replace(RACING, net=net), frame)
+    (found,) = learned.trace.of("race")
+    assert found["kinds"][0] == 0
+    assert not found["anew"]
+    curves = member_curves(learned.trace)
+    assert [curve.epochs[0] for curve in curves] == [1, 1]
+
+
+def test_a_constant_query_is_never_first(monkeypatch):
+    def race_won_by_the_constant_query(self, halving, *, deadline, stop):
+        state = ran(self, halving, deadline=deadline, stop=stop)
+        state.best_loss[3] = 0.0
+        halving.standing.add(3)
+        return state
+
+    ran = Training.race
+    monkeypatch.setattr(Training, "race", race_won_by_the_constant_query)
+    monkeypatch.setattr(Training, "gaps", lambda _: dict.fromkeys(range(4), 0.0))
+    (found,) = learn().trace.of("race")
+    assert found["kinds"][:2] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    "preset",
+    [
+        replace(RACING, max_seeds=1),
+        replace(RACING, n_seeds=2, max_seeds=2),
+        replace(RACING, train=replace(TRAIN, max_epochs=14)),
+        replace(RACING, net=replace(NET, other_kinds=())),
+    ],
+    ids=["one network is asked for", "more begin at once", "short plan", "one kind"],
+)
+def test_there_is_none_where_nothing_is_open_or_too_little_would_be_seen(preset):
+    learned = learn(preset)
+    assert learned.trace.of("race") == []
+    assert learned.folds.kinds[0] == 0
+
+
+def test_one_that_had_no_time_for_two_epochs_decides_nothing(monkeypatch):
+    monkeypatch.setattr(race, "SHARE", 0.0)
+    learned = learn(time_limit=60)
+    assert learned.trace.of("race") == []
+    assert learned.folds.kinds[0] == 0
+
+
+def test_what_is_known_by_heart_counts(monkeypatch):
+    orders = []
+    for gap in (0.0, 1e6):
+        monkeypatch.setattr(Training, "gaps", lambda _, gap=gap: {0: 0.0, 1: 0.0, 2: gap})
+        orders.append(learn().trace.of("race")[0]["kinds"])
+    assert orders[0][0] == 2
+    assert orders[1].index(2) == 2
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_an_interrupt_ends_all_with_the_networks_that_had_begun(monkeypatch):
+    def interrupted(self, halving, *, deadline, stop):
+        os.kill(os.getpid(), signal.SIGINT)
+        return ran(self, halving, deadline=deadline, stop=stop)
+
+    ran = Training.race
+    monkeypatch.setattr(Training, "race", interrupted)
+    learned = learn()
+    assert learned.trace.of("race") == []
+    assert len(learned.trace.of("epoch")) == 1
+    assert learned.trace.of("stopped")[0]["reason"] == "requested"
+    assert learned.predict(make_codes(seed=1)).shape == (900,)
+
+
+def test_kinds_have_names():
+    net = NetConfig()
+    names = [name_of(net, kind) for kind in range(net.n_kinds)]
+    assert len(set(names)) == net.n_kinds
+    assert names[2] == "32 bins, levels of numbers, column dropout 0.25"
