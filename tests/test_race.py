@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ import pytest
 from tabnet_auto import NetConfig, Preset, TrainConfig, auto_fit, load
 from tabnet_auto.config import Kind
 from tabnet_auto.models import race
-from tabnet_auto.models.race import name_of
+from tabnet_auto.models.race import KindRace, name_of
 from tabnet_auto.reporting import member_curves
 from tabnet_auto.train.members import Training
 from tabnet_auto.view.run_state import RunState, sentence_of
@@ -62,7 +63,7 @@ class TestCodes:
         assert found["epochs"] == 6, "a fifth of the plan"
         assert found["names"][0] == "4 bins, levels of numbers"
         assert found["losses"][0] < 0.5 * max(found["losses"])
-        assert found["gaps"][-1] is None, "the worse half had left"
+        assert found["gaps"][-1] is None, "who leaves at the first rung is not asked"
         assert learned.folds.kinds == (2,)
         assert learned.net.tokens.reads_level.all()
 
@@ -114,18 +115,43 @@ def test_values_as_they_are_stay_first_where_they_say_all():
     assert [curve.epochs[0] for curve in curves] == [1, 1]
 
 
-def test_a_constant_query_is_never_first(monkeypatch):
-    def race_won_by_the_constant_query(self, halving, *, deadline, stop):
-        state = ran(self, halving, deadline=deadline, stop=stop)
-        state.best_loss[3] = 0.0
-        halving.standing.add(3)
-        return state
+class TestKindRace:
+    """Who goes on from which rung, and when it is over."""
 
-    ran = Training.race
-    monkeypatch.setattr(Training, "race", race_won_by_the_constant_query)
-    monkeypatch.setattr(Training, "gaps", lambda _: dict.fromkeys(range(4), 0.0))
-    (found,) = learn().trace.of("race")
-    assert found["kinds"][:2] == [2, 3]
+    def run(self, losses, gaps, asks_by_row=(True, False, True, True, True)):
+        kinds, told = KindRace(asks_by_row, lambda: gaps), []
+        for progress, loss in zip((0.07, 0.2, 0.47), losses, strict=False):
+            kinds.survivors(SimpleNamespace(best_loss=loss), progress)
+            told.append(sorted(kinds.standing))
+            if kinds.is_over:
+                break
+        return told, kinds.order(SimpleNamespace(best_loss=loss))
+
+    def test_it_is_over_at_the_second_rung_if_the_gap_changes_nothing(self):
+        loss = [0.4, 0.1, 0.3, 0.6, 0.5]
+        told, order = self.run([loss, loss], {0: 0.3, 2: 0.3, 4: 0.2})
+        assert told == [[0, 2, 4], [2]], "who asks by a constant never wins"
+        assert order == [2, 0, 4, 1, 3], "by how far they ran, then by loss"
+
+    def test_what_is_known_by_heart_calls_for_a_third_rung(self):
+        loss = [0.40, 0.9, 0.45, 0.6, 0.5]
+        for last, winner in (([0.40, 0.9, 0.35, 0.6, 0.5], 2), ([0.34, 0.9, 0.35, 0.6, 0.5], 0)):
+            told, order = self.run([loss, loss, last], {0: 0.3, 2: 0.1, 4: 0.3})
+            assert told == [[0, 2, 4], [0, 2], [winner]]
+            assert order == [winner, 2 - winner, 4, 3, 1]
+
+    def test_where_all_ask_by_a_constant_all_can_win(self):
+        net = replace(NET, asks_by_row=False, other_kinds=(Kind(n_bins=1), Kind(n_bins=2)))
+        (found,) = learn(replace(RACING, net=net)).trace.of("race")
+        assert sorted(found["kinds"]) == [0, 1, 2]
+
+
+def test_kinds_start_from_the_same_weights_and_see_the_same_batches():
+    twins = learn(replace(RACING, net=replace(NET, other_kinds=(Kind(),))))
+    (found,) = twins.trace.of("race")
+    assert len(set(found["losses"])) == 1
+    raced = [e["valid_loss"][1] for e in twins.trace.of("epoch") if e["epoch"] <= found["epochs"]]
+    assert found["losses"][0] == pytest.approx(min(raced)), "and so does the fold's own network"
 
 
 @pytest.mark.parametrize(
@@ -149,15 +175,6 @@ def test_one_that_had_no_time_for_two_epochs_decides_nothing(monkeypatch):
     learned = learn(time_limit=60)
     assert learned.trace.of("race") == []
     assert learned.folds.kinds[0] == 0
-
-
-def test_what_is_known_by_heart_counts(monkeypatch):
-    orders = []
-    for gap in (0.0, 1e6):
-        monkeypatch.setattr(Training, "gaps", lambda _, gap=gap: {0: 0.0, 1: 0.0, 2: gap})
-        orders.append(learn().trace.of("race")[0]["kinds"])
-    assert orders[0][0] == 2
-    assert orders[1].index(2) == 2
 
 
 @pytest.mark.usefixtures("interruptible")

@@ -12,8 +12,13 @@ chosen by them.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from time import monotonic
 from typing import cast
+
+import numpy as np
 
 from tabnet_auto.config import NetConfig
 from tabnet_auto.models.rounds import Course
@@ -21,19 +26,52 @@ from tabnet_auto.trace import Trace
 from tabnet_auto.train.halving import RUNGS, Halving
 from tabnet_auto.train.interrupt import stop_on_interrupt
 from tabnet_auto.train.members import Task
+from tabnet_auto.train.state import TrainState
 
-LAST_RUNG = 2
-"""Of :class:`Halving`'s rungs: three kinds of five go on from the first, and at the second, a fifth
-of the plan, it is seen who leads. Before, and in shorter plans, those lead that learn fast."""
-SHARE = 0.15
-"""Share of the time left that this takes at most: what it would take if all epochs of one network a
-fold had time (five kinds a fifteenth of the plan, three for two more, on one fold of five)."""
+SHARE = 0.3
+"""Share of the time left that a race to the plan's end would take; it is over at half of that, at
+three quarters where leaders disagree. That is about what it takes where there is time for the whole
+plan: on one fold of five, five kinds run a fifteenth of it, three two more, two four more."""
 LEAST_EPOCHS = 2
 """Fewer tell nothing."""
-BY_HEART = 1 / 3
-"""Weight of the gap between held-out and learned rows, beside the held-out loss: who knows the rows
-by heart has no more to learn, and gaps grow. On letter kinds are alike by their loss at this point,
-and differ by a third in the end."""
+
+
+class KindRace(Halving):
+    """Halving among kinds of networks, over when it is plain who leads.
+
+    From the first rung half of them go on. At the second, a fifth of the plan, the race is over if
+    the best by its loss stays the best when its gap is added, the loss on held-out rows less that
+    on learned ones: who knows rows by heart has no more to learn, and gaps grow. If not, these two
+    go on (on letter kinds are alike by their loss at that point, and differ by a third in the end),
+    and at the third rung the loss decides. Only kinds that ask by row can win (``asks_by_row``, one
+    a kind): the others leave at the first rung.
+    """
+
+    def __init__(
+        self, asks_by_row: Sequence[bool], measure_gaps: Callable[[], dict[int, float]]
+    ) -> None:
+        super().__init__((0,) * len(asks_by_row), ())
+        self.asks_by_row, self.measure_gaps = asks_by_row, measure_gaps
+        self.gaps: dict[int, float] = {}
+
+    def best(self, race: int, state: TrainState) -> list[int]:
+        """Return who goes on from the rung that has been passed."""
+        rivals = [kind for kind in sorted(self.standing) if self.asks_by_row[kind]]
+        ranked = sorted(rivals, key=lambda kind: state.best_loss[kind])
+        if self.n_passed == 1:
+            return ranked[: math.ceil(self.size[race] / 2)]
+        leaders = {ranked[0]}
+        if self.n_passed == 2:
+            self.gaps = gaps = self.measure_gaps()
+            leaders.add(min(rivals, key=lambda k: state.best_loss[k] + gaps[k]))
+        self.is_over = len(leaders) == 1
+        return sorted(leaders)
+
+    def order(self, state: TrainState) -> list[int]:
+        """Return the kinds, the first of those that may win, then by how far and well they ran."""
+        kinds = sorted(range(len(self.rung)), key=lambda k: (-self.rung[k], state.best_loss[k]))
+        first = next(kind for kind in kinds if self.asks_by_row[kind])
+        return [first, *(kind for kind in kinds if kind != first)]
 
 
 def race_kinds(
@@ -41,10 +79,9 @@ def race_kinds(
 ) -> tuple[tuple[int, ...], bool]:
     """Return the kinds of networks in the order in which to train them, and of an interrupt.
 
-    They race on the last fold, which has the most rows where folds go forward in time. The best
-    one that asks by row comes first, for the attention of a single network shall be the row's own;
-    the others follow by how far they came, and how well. Where there is no time for a race the
-    order is the configuration's.
+    They race on the last fold, which has the most rows where folds go forward in time. The first
+    one asks by row, for the attention of a single network shall be the row's own. Where there is
+    no time for a race the order is the configuration's.
 
     Parameters
     ----------
@@ -54,25 +91,22 @@ def race_kinds(
     kinds = tuple(range(course.net.n_kinds))
     if len(kinds) == 1 or RUNGS[0] * course.train.max_epochs < 1.0:
         return kinds, False
-    racing, halving = _on_last_fold(task, kinds), Halving((0,) * len(kinds), last_rung=LAST_RUNG)
+    net = cast("NetConfig", course.net)  # the other network has one kind
+    racing = _on_last_fold(task, len(kinds))
     training = course.training(racing, trace.aside())
+    by_row = [net.of(kind).asks_by_row for kind in kinds]
+    race = KindRace(by_row if any(by_row) else [True] * len(kinds), training.gaps)
     with stop_on_interrupt() as stop:
-        state = training.race(halving, deadline=_deadline(until), stop=stop)
+        state = training.race(race, deadline=_deadline(until), stop=stop)
         ended = stop()
     if ended or state.epoch < LEAST_EPOCHS:
         return kinds, ended
-    net, gaps = cast("NetConfig", course.net), training.gaps()  # the other network has one kind
-
-    def place(kind: int) -> tuple[bool, float]:
-        return kind not in gaps, state.best_loss[kind] + BY_HEART * gaps.get(kind, 0.0)
-
-    first = min(kinds, key=lambda kind: (not net.of(kind).asks_by_row, place(kind)))
-    order = [first, *sorted({*kinds} - {first}, key=place)]
+    order = race.order(state)
     trace.add(
         "race", fold=racing.folds.fold[0], epochs=state.epoch, kinds=order,
         names=[name_of(net, kind) for kind in order],
         losses=[state.best_loss[kind] for kind in order],
-        gaps=[gaps.get(kind) for kind in order], anew=first != task.folds.kinds[0],
+        gaps=[race.gaps.get(kind) for kind in order], anew=order[0] != task.folds.kinds[0],
     )  # fmt: skip
     return tuple(order), False
 
@@ -95,15 +129,16 @@ def name_of(net: NetConfig, kind: int) -> str:
 
 
 def _deadline(until: float | None) -> float | None:
-    """Return when a race to the end would have to be over for the rungs run to take their share."""
-    if until is None:
-        return None
+    """Return when a race to the end of the plan would have to end."""
     now = monotonic()
-    return now + SHARE * max(0.0, until - now) * (len(RUNGS) + 1) / LAST_RUNG
+    return None if until is None else now + SHARE * max(0.0, until - now)
 
 
-def _on_last_fold(task: Task, kinds: tuple[int, ...]) -> Task:
-    """Return the task of one member of each kind, all of the last fold."""
-    folds, source = task.folds.with_seeds(kinds)
-    last = list(folds.of_fold(folds.fold[-1]))
-    return task.of_members(folds.select(last), source[last])
+def _on_last_fold(task: Task, n_kinds: int) -> Task:
+    """Return the task of one member of each kind, all of the last fold.
+
+    They start from the same weights and see the same batches, as that fold's network will.
+    """
+    last = task.folds.n_members - 1
+    folds = task.folds.select([last] * n_kinds)
+    return task.of_members(replace(folds, kind=tuple(range(n_kinds))), np.full(n_kinds, last))

@@ -20,23 +20,17 @@ class Halving:
 
     Members compete within their ``race`` (their fold). At every rung the better half by the best
     validation loss so far goes on; ``seeded`` members are never dropped. With a deadline every
-    rung gets an equal share of the time (``pace``). The race is over at the ``last_rung``, from
-    which nobody leaves any more: who is ahead is all that was asked.
+    rung gets an equal share of the time (``pace``). ``is_over`` ends the race before the plan does.
     """
 
-    def __init__(
-        self, race: Sequence[int], seeded: Sequence[int] = (), last_rung: int | None = None
-    ) -> None:
-        self.race, self.seeded, self.last_rung = np.asarray(race), frozenset(seeded), last_rung
+    is_over = False
+
+    def __init__(self, race: Sequence[int], seeded: Sequence[int]) -> None:
+        self.race, self.seeded = np.asarray(race), frozenset(seeded)
         self.standing = set(range(len(race)))
         self.rung = [0] * len(race)
         self.n_passed = 0
         self.size = np.bincount(self.race)
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the last rung that was asked for has been passed."""
-        return self.n_passed == self.last_rung
 
     @staticmethod
     def pace(time_share: float) -> float:
@@ -48,15 +42,13 @@ class Halving:
         """Return who goes on after an epoch; at most one rung is passed an epoch."""
         if self.n_passed < len(RUNGS) and progress >= RUNGS[self.n_passed]:
             self.n_passed += 1
-            if self.is_over:
-                return self.standing
-            kept = [m for race in np.unique(self.race) for m in self._best(int(race), state)]
+            kept = [m for race in np.unique(self.race) for m in self.best(int(race), state)]
             self.standing = set(kept) | (self.seeded & self.standing)
             for member in self.standing:
                 self.rung[member] = self.n_passed
         return self.standing
 
-    def _best(self, race: int, state: TrainState) -> list[int]:
+    def best(self, race: int, state: TrainState) -> list[int]:
         """Better half of a race; those of equal loss in their order."""
         own = [m for m in sorted(self.standing) if self.race[m] == race]
         n_kept = max(1, math.ceil(self.size[race] / 2**self.n_passed))

@@ -145,16 +145,6 @@ def test_who_leaves_at_a_rung_changes_nothing_for_who_stays():
         assert state.best_loss[member] == pytest.approx(plain.best_loss[member], abs=1e-12)
 
 
-def test_a_race_is_over_at_its_last_rung_from_which_nobody_leaves():
-    design, members = make_table(), make_members()
-    config = TrainConfig(max_epochs=30, batch_size=32, patience=30)
-    trainer = make_trainer(design, members, config=config)
-    halving = Halving(race=(0, 0, 0), last_rung=2)
-    state = trainer.run(halving=halving, stop=lambda: halving.is_over)
-    assert state.epoch == 6
-    assert len(state.alive) == len(halving.standing) == 2, "as many as at the first rung"
-
-
 def test_gaps_are_between_the_losses_of_as_many_learned_and_held_out_rows():
     design, members = make_table(), make_members()
     trace = Trace()
