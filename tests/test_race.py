@@ -152,6 +152,15 @@ def test_kinds_start_from_the_same_weights_and_see_the_same_batches():
     assert found["losses"][0] == pytest.approx(min(raced)), "and so does the fold's own network"
 
 
+def test_who_has_lost_patience_is_compared_by_its_loss():
+    told = KindRace([True] * 3, lambda: {0: 0.1})
+    state = SimpleNamespace(best_loss=[0.5, 0.9, 0.55])
+    told.survivors(state, 0.07)
+    assert told.survivors(state, 0.2) == {2}
+    impatient = replace(RACING, train=replace(TRAIN, patience=1))
+    assert len(learn(impatient).trace.of("race")) == 1
+
+
 @pytest.mark.parametrize(
     "preset",
     [

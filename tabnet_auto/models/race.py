@@ -35,9 +35,9 @@ fifteenth of it, three two more."""
 LEAST_EPOCHS = 2
 """Fewer tell nothing."""
 BY_HEART = 0.75
-"""Weight of the gap between the losses on held-out and on learned rows, beside the former: who knows
-rows by heart has no more to learn, and gaps grow. On letter kinds are alike by their loss at a fifth
-of the plan, and differ by a third in the end. From 0.5 to 1 choices are alike in the mean."""
+"""Weight of the gap between the losses on held-out and on learned rows, beside the former: who
+knows rows by heart has no more to learn, and gaps grow. On letter kinds are alike by their loss at
+a fifth of the plan, and differ by a third in the end. From 0.5 to 1 choices are alike on average."""
 
 
 class KindRace(Halving):
@@ -62,7 +62,8 @@ class KindRace(Halving):
             n_kept = math.ceil(self.size[race] / 2)
             return sorted(rivals, key=lambda kind: state.best_loss[kind])[:n_kept]
         self.is_over, self.gaps = True, self.measure_gaps()
-        return [min(rivals, key=lambda k: state.best_loss[k] + BY_HEART * self.gaps[k])]
+        gaps = {kind: self.gaps.get(kind, 0.0) for kind in rivals}  # its patience may have ended
+        return [min(rivals, key=lambda kind: state.best_loss[kind] + BY_HEART * gaps[kind])]
 
     def order(self, state: TrainState) -> list[int]:
         """Return the kinds, the first of those that may win, then by how far and well they ran."""
