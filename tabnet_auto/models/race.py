@@ -37,7 +37,7 @@ LEAST_EPOCHS = 2
 BY_HEART = 0.75
 """Weight of the gap between the losses on held-out and on learned rows, beside the former: who
 knows rows by heart has no more to learn, and gaps grow. On letter kinds are alike by their loss at
-a fifth of the plan, and differ by a third in the end. From 0.5 to 1 choices are alike on average."""
+a fifth of the plan, and differ by a third in the end. From 0.5 to 1 choices are equally good."""
 
 
 class KindRace(Halving):
