@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from dataclasses import replace
+from time import monotonic
 from types import SimpleNamespace
 
 import numpy as np
@@ -177,11 +178,35 @@ def test_there_is_none_where_nothing_is_open_or_too_little_would_be_seen(preset)
     assert learned.folds.kinds[0] == 0
 
 
-def test_one_that_had_no_time_for_two_epochs_decides_nothing(monkeypatch):
+def test_one_that_had_no_time_for_some_steps_is_not_run(monkeypatch):
     monkeypatch.setattr(race, "SHARE", 0.0)
+    monkeypatch.setattr(Training, "race", None)
     learned = learn(time_limit=60)
     assert learned.trace.of("race") == []
     assert learned.folds.kinds[0] == 0
+
+
+def test_one_that_took_fewer_steps_decides_nothing(monkeypatch):
+    monkeypatch.setattr(race, "LEAST_STEPS", 10_000)
+    learned = learn()
+    assert learned.trace.of("race") == []
+    assert learned.folds.kinds[0] == 0
+
+
+def test_it_ends_within_an_epoch_that_takes_longer_than_its_time(monkeypatch):
+    state = SimpleNamespace(epoch=1, n_steps=1, alive=[0], best_epoch=[1])
+    stops = []
+
+    class Slow:
+        def race(self, halving, *, deadline, stop):
+            stops.extend([stop(), deadline - monotonic()])
+            return state
+
+    assert race._run(Slow(), None, 0.0) == (state, False)
+    assert stops[0], "not only at the end of an epoch"
+    race._run(Slow(), None, 5.0)
+    assert not stops[2]
+    assert stops[3] == pytest.approx(10.0, abs=1.0)
 
 
 @pytest.mark.usefixtures("interruptible")

@@ -25,15 +25,14 @@ from tabnet_auto.models.rounds import Course
 from tabnet_auto.trace import Trace
 from tabnet_auto.train.halving import RUNGS, Halving
 from tabnet_auto.train.interrupt import stop_on_interrupt
-from tabnet_auto.train.members import Task
+from tabnet_auto.train.members import Task, Training
 from tabnet_auto.train.state import TrainState
 
-SHARE = 0.3
-"""Share of the time left that a race to the plan's end would take; at half of that it is over. That
-is about what it takes where there is time for the whole plan: on one fold of five, five kinds run a
-fifteenth of it, three two more."""
-LEAST_EPOCHS = 2
-"""Fewer tell nothing."""
+SHARE = 0.15
+"""Share of the time left that a race takes at most. That is about what it takes where there is time
+for the whole plan: on one fold of five, five kinds run a fifteenth of it, three two more."""
+LEAST_STEPS = 50
+"""Fewer training steps tell nothing."""
 BY_HEART = 0.75
 """Weight of the gap between the losses on held-out and on learned rows, beside the former: who
 knows rows by heart has no more to learn, and gaps grow. On letter kinds are alike by their loss at
@@ -73,7 +72,7 @@ class KindRace(Halving):
 
 
 def race_kinds(
-    course: Course, task: Task, until: float | None, trace: Trace
+    course: Course, task: Task, until: float | None, step_seconds: float, trace: Trace
 ) -> tuple[tuple[int, ...], bool]:
     """Return the kinds of networks in the order in which to train them, and of an interrupt.
 
@@ -85,19 +84,22 @@ def race_kinds(
     ----------
     until
         The ``time.monotonic()`` instant at which the first round's training must end, or None.
+    step_seconds
+        About how long a training step takes.
     """
-    kinds = tuple(range(course.net.n_kinds))
-    if len(kinds) == 1 or RUNGS[0] * course.train.max_epochs < 1.0:
+    kinds, seconds = tuple(range(course.net.n_kinds)), math.inf
+    if until is not None:
+        seconds = SHARE * max(0.0, until - monotonic())
+    too_short = RUNGS[0] * course.train.max_epochs < 1.0 or seconds < LEAST_STEPS * step_seconds
+    if len(kinds) == 1 or too_short:
         return kinds, False
     net = cast("NetConfig", course.net)  # the other network has one kind
     racing = _on_last_fold(task, len(kinds))
     training = course.training(racing, trace.aside())
     by_row = [net.of(kind).asks_by_row for kind in kinds]
     race = KindRace(by_row if any(by_row) else [True] * len(kinds), training.gaps)
-    with stop_on_interrupt() as stop:
-        state = training.race(race, deadline=_deadline(until), stop=stop)
-        ended = stop()
-    if ended or state.epoch < LEAST_EPOCHS:
+    state, ended = _run(training, race, seconds)
+    if ended or state.n_steps < LEAST_STEPS:
         return kinds, ended
     order = race.order(state)
     trace.add(
@@ -126,10 +128,16 @@ def name_of(net: NetConfig, kind: int) -> str:
     return ", ".join(words)
 
 
-def _deadline(until: float | None) -> float | None:
-    """Return when a race to the end of the plan would have to end."""
-    now = monotonic()
-    return None if until is None else now + SHARE * max(0.0, until - now)
+def _run(training: Training, race: KindRace, seconds: float) -> tuple[TrainState, bool]:
+    """Run the race for so long at most; also say whether an interrupt ended it."""
+    start = monotonic()
+    # The race is over at half of a plan's time (Halving.pace). Of large data an epoch takes longer.
+    deadline = None if seconds == math.inf else start + 2.0 * seconds
+    with stop_on_interrupt() as stop:
+        state = training.race(
+            race, deadline=deadline, stop=lambda: stop() or monotonic() >= start + seconds
+        )
+        return state, stop()
 
 
 def _on_last_fold(task: Task, n_kinds: int) -> Task:

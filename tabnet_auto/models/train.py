@@ -108,7 +108,7 @@ def train_models(task: Task, plan: Plan, n_rows: int, trace: Trace) -> Models:
         tuple(range(plan.course.net.n_kinds)),
     )
     if plan.races(task) and not ended:
-        order, ended = race_kinds(plan.course, task, plan.times.train, trace)
+        order, ended = race_kinds(plan.course, task, plan.times.train, begun.step_seconds, trace)
         begun = _of_kind(begun, order[0], plan, trace)
     trained, state = _finish(begun, plan, order, trace, ended=ended)
     net, task = trained.net, trained.task
@@ -132,6 +132,11 @@ class _Begun:
     training: Training
     task: Task
     seconds: float
+
+    @property
+    def step_seconds(self) -> float:
+        """Seconds of a training step, of those that have been taken."""
+        return self.seconds / max(1, self.training.trainer.state.n_steps)
 
 
 def _begin(task: Task, plan: Plan, trace: Trace) -> tuple[_Begun, bool]:
