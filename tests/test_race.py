@@ -121,23 +121,25 @@ class TestKindRace:
 
     def run(self, losses, gaps, asks_by_row=(True, False, True, True, True)):
         kinds, told = KindRace(asks_by_row, lambda: gaps), []
-        for progress, loss in zip((0.07, 0.2), losses, strict=True):
+        for progress, loss in zip((0.07, 0.2, 0.47), losses, strict=False):
             kinds.survivors(SimpleNamespace(best_loss=loss), progress)
             told.append(sorted(kinds.standing))
         assert kinds.is_over
+        assert kinds.n_rungs == len(losses)
         return told, kinds.order(SimpleNamespace(best_loss=loss))
 
-    def test_half_go_on_from_the_first_rung_and_one_wins_at_the_second(self):
+    def test_it_is_over_at_the_second_rung_if_the_gap_changes_nothing(self):
         loss = [0.4, 0.1, 0.3, 0.6, 0.5]
         told, order = self.run([loss, loss], {0: 0.3, 2: 0.3, 4: 0.2})
         assert told == [[0, 2, 4], [2]], "who asks by a constant never wins"
         assert order == [2, 0, 4, 1, 3], "by how far they ran, then by loss"
 
-    def test_what_is_known_by_heart_counts(self):
+    def test_what_is_known_by_heart_calls_for_a_third_rung(self):
         loss = [0.40, 0.9, 0.45, 0.6, 0.5]
-        told, order = self.run([loss, loss], {0: 0.3, 2: 0.1, 4: 0.3})
-        assert told == [[0, 2, 4], [2]]
-        assert order == [2, 0, 4, 3, 1]
+        for last, winner in (([0.40, 0.9, 0.35, 0.6, 0.5], 2), ([0.34, 0.9, 0.35, 0.6, 0.5], 0)):
+            told, order = self.run([loss, loss, last], {0: 0.3, 2: 0.1, 4: 0.3})
+            assert told == [[0, 2, 4], [0, 2], [winner]]
+            assert order == [winner, 2 - winner, 4, 3, 1]
 
     def test_where_all_ask_by_a_constant_all_can_win(self):
         net = replace(NET, asks_by_row=False, other_kinds=(Kind(n_bins=1), Kind(n_bins=2)))
@@ -154,10 +156,10 @@ def test_kinds_start_from_the_same_weights_and_see_the_same_batches():
 
 
 def test_who_has_lost_patience_is_compared_by_its_loss():
-    told = KindRace([True] * 3, lambda: {0: 0.1})
-    state = SimpleNamespace(best_loss=[0.5, 0.9, 0.55])
+    told = KindRace([True] * 3, lambda: {2: 0.1})
+    state = SimpleNamespace(best_loss=[0.5, 0.9, 0.45])
     told.survivors(state, 0.07)
-    assert told.survivors(state, 0.2) == {2}
+    assert told.survivors(state, 0.2) == {0, 2}
     impatient = replace(RACING, train=replace(TRAIN, patience=1))
     assert len(learn(impatient).trace.of("race")) == 1
 
@@ -202,11 +204,12 @@ def test_it_ends_within_an_epoch_that_takes_longer_than_its_time(monkeypatch):
             stops.extend([stop(), deadline - monotonic()])
             return state
 
-    assert race._run(Slow(), None, 0.0) == (state, False)
+    kinds = KindRace([True] * 3, dict)
+    assert race._run(Slow(), kinds, 0.0) == (state, False)
     assert stops[0], "not only at the end of an epoch"
-    race._run(Slow(), None, 5.0)
+    race._run(Slow(), kinds, 5.0)
     assert not stops[2]
-    assert stops[3] == pytest.approx(10.0, abs=1.0)
+    assert stops[3] == pytest.approx(20.0, abs=1.0), "four rungs would be the whole plan"
 
 
 @pytest.mark.usefixtures("interruptible")

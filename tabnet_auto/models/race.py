@@ -28,23 +28,24 @@ from tabnet_auto.train.interrupt import stop_on_interrupt
 from tabnet_auto.train.members import Task, Training
 from tabnet_auto.train.state import TrainState
 
-SHARE = 0.15
-"""Share of the time left that a race takes at most. That is about what it takes where there is time
-for the whole plan: on one fold of five, five kinds run a fifteenth of it, three two more."""
+SHARE = 0.075
+"""Share of the time left that each rung of a race takes at most. That is about what two take where
+there is time for the whole plan: on one fold of five, five kinds run a fifteenth of it, three two
+more. A third one takes somewhat more then: two kinds, four more."""
 LEAST_STEPS = 50
 """Fewer training steps tell nothing."""
-BY_HEART = 0.75
-"""Weight of the gap between the losses on held-out and on learned rows, beside the former: who
-knows rows by heart has no more to learn, and gaps grow. On letter kinds are alike by their loss at
-a fifth of the plan, and differ by a third in the end. From 0.5 to 1 choices are equally good."""
 
 
 class KindRace(Halving):
     """Halving among kinds of networks, over when it is plain who leads.
 
     From the first rung half of them go on, by their loss. At the second, a fifth of the plan, it
-    is over: the least loss wins, with a part of its gap to that on learned rows added. Only kinds
-    that ask by row can win (``asks_by_row``, one a kind): the others leave at the first rung.
+    is over if the best by its loss stays the best when its gap is added: the loss on held-out rows
+    less that on learned ones. Who knows rows by heart has no more to learn, and gaps grow: on
+    letter kinds are alike by their loss at that point, and differ by a third in the end. But codes
+    are known by heart before they are understood. So where loss and gap disagree these two go on
+    to the third rung, half of the plan, and the loss decides. Only kinds that ask by row can win
+    (``asks_by_row``, one a kind): the others leave at the first rung.
     """
 
     def __init__(
@@ -53,16 +54,22 @@ class KindRace(Halving):
         super().__init__((0,) * len(asks_by_row), ())
         self.asks_by_row, self.measure_gaps = asks_by_row, measure_gaps
         self.gaps: dict[int, float] = {}
+        self.n_rungs = 2
 
     def best(self, race: int, state: TrainState) -> list[int]:
         """Return who goes on from the rung that has been passed."""
         rivals = [kind for kind in sorted(self.standing) if self.asks_by_row[kind]]
+        ranked = sorted(rivals, key=lambda kind: state.best_loss[kind])
         if self.n_passed == 1:
-            n_kept = math.ceil(self.size[race] / 2)
-            return sorted(rivals, key=lambda kind: state.best_loss[kind])[:n_kept]
-        self.is_over, self.gaps = True, self.measure_gaps()
-        gaps = {kind: self.gaps.get(kind, 0.0) for kind in rivals}  # its patience may have ended
-        return [min(rivals, key=lambda kind: state.best_loss[kind] + BY_HEART * gaps[kind])]
+            return ranked[: math.ceil(self.size[race] / 2)]
+        leaders = {ranked[0]}
+        if self.n_passed == 2:
+            self.gaps = self.measure_gaps()
+            # Who has left the batch, out of patience, has no gap.
+            leaders.add(min(rivals, key=lambda k: state.best_loss[k] + self.gaps.get(k, 0.0)))
+        self.is_over = len(leaders) == 1
+        self.n_rungs = self.n_passed + (not self.is_over)
+        return sorted(leaders)
 
     def order(self, state: TrainState) -> list[int]:
         """Return the kinds, the first of those that may win, then by how far and well they ran."""
@@ -87,18 +94,18 @@ def race_kinds(
     step_seconds
         About how long a training step takes.
     """
-    kinds, seconds = tuple(range(course.net.n_kinds)), math.inf
+    kinds, rung_seconds = tuple(range(course.net.n_kinds)), math.inf
     if until is not None:
-        seconds = SHARE * max(0.0, until - monotonic())
-    too_short = RUNGS[0] * course.train.max_epochs < 1.0 or seconds < LEAST_STEPS * step_seconds
-    if len(kinds) == 1 or too_short:
+        rung_seconds = SHARE * max(0.0, until - monotonic())
+    in_steps = 2 * rung_seconds / max(step_seconds, 1e-9)
+    if len(kinds) == 1 or RUNGS[0] * course.train.max_epochs < 1.0 or in_steps < LEAST_STEPS:
         return kinds, False
     net = cast("NetConfig", course.net)  # the other network has one kind
     racing = _on_last_fold(task, len(kinds))
     training = course.training(racing, trace.aside())
     by_row = [net.of(kind).asks_by_row for kind in kinds]
     race = KindRace(by_row if any(by_row) else [True] * len(kinds), training.gaps)
-    state, ended = _run(training, race, seconds)
+    state, ended = _run(training, race, rung_seconds)
     if ended or state.n_steps < LEAST_STEPS:
         return kinds, ended
     order = race.order(state)
@@ -128,14 +135,16 @@ def name_of(net: NetConfig, kind: int) -> str:
     return ", ".join(words)
 
 
-def _run(training: Training, race: KindRace, seconds: float) -> tuple[TrainState, bool]:
-    """Run the race for so long at most; also say whether an interrupt ended it."""
+def _run(training: Training, race: KindRace, rung_seconds: float) -> tuple[TrainState, bool]:
+    """Run the race, so long for a rung at most; also say whether an interrupt ended it."""
     start = monotonic()
-    # The race is over at half of a plan's time (Halving.pace). Of large data an epoch takes longer.
-    deadline = None if seconds == math.inf else start + 2.0 * seconds
+    to_the_end = (len(RUNGS) + 1) * rung_seconds
     with stop_on_interrupt() as stop:
         state = training.race(
-            race, deadline=deadline, stop=lambda: stop() or monotonic() >= start + seconds
+            race,
+            deadline=None if rung_seconds == math.inf else start + to_the_end,
+            # Of large data an epoch takes longer than a rung may.
+            stop=lambda: stop() or monotonic() >= start + race.n_rungs * rung_seconds,
         )
         return state, stop()
 
