@@ -47,7 +47,9 @@ def _run(problem: Problem, clock: Clock, preset: str, device: str = "cpu") -> An
         preset=preset,
         time_limit=clock.budget * (1.0 - RESERVE), seed=problem.seed, device=device, verbose=False,
     )  # fmt: skip
-    notes = {"members": fit.folds.n_members, "out_of_fold": fit.oof_score}
+    notes = {
+        "members": fit.folds.n_members, "kinds": fit.folds.kinds, "out_of_fold": fit.oof_score,
+    }  # fmt: skip
     return Answer(answer_of(fit, problem), notes)
 
 
