@@ -225,6 +225,9 @@ def plan_facts(trace: Trace) -> dict[str, str]:
         "Epochs at most": f"{plan['max_epochs']:,}",
         "Rows of a batch": f"{plan['batch_size']:,}",
     }
+    for race in trace.of("race"):
+        others = len(race["names"]) - 1
+        facts["First networks"] = f"{race['names'][0]}: ahead of {others} kinds in a race"
     if plan["time_limit"] is not None:
         facts["Time limit"] = format_cell(float(plan["time_limit"]), "seconds")
     stopped = trace.of("stopped")

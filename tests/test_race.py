@@ -94,7 +94,8 @@ class TestCodes:
         again = load(learned.save(tmp_path / "model"))
         np.testing.assert_array_equal(again.predict(frame), learned.predict(frame))
         assert learned.refit_full().net.tokens.reads_level.all()
-        learned.report(tmp_path / "report.html")
+        page = learned.report(tmp_path / "report.html").read_text(encoding="utf-8")
+        assert "4 bins, levels of numbers: ahead of 3 kinds in a race" in page
 
 
 def test_further_rounds_go_by_the_order_of_the_race():
