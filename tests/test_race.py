@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabnet_auto import NetConfig, Preset, TrainConfig, auto_fit, load
+from tabnet_auto import NetConfig, Preset, Search, TrainConfig, auto_fit, load
 from tabnet_auto.config import Kind
 from tabnet_auto.models import race
 from tabnet_auto.models.race import KindRace, name_of
@@ -154,6 +154,11 @@ def test_kinds_start_from_the_same_weights_and_see_the_same_batches():
     assert found["losses"][0] == found["losses"][1]
     raced = [e["valid_loss"][1] for e in twins.trace.of("epoch") if e["epoch"] <= found["epochs"]]
     assert found["losses"][0] == pytest.approx(min(raced)), "and so does the fold's own network"
+
+
+def test_kinds_race_with_what_a_search_found_for_the_fold():
+    learned = learn(search=Search(n_configurations=2))
+    assert learned.trace.of("race")[0]["kinds"][0] == 2
 
 
 def test_who_has_lost_patience_is_compared_by_its_loss():

@@ -103,7 +103,7 @@ class Folds:
 
         Also returns which of the old members each new one shares its rows with; ``(M,)``.
         """
-        own, now = [self.of_fold(fold) for fold in range(self.n_folds)], self.n_seeds
+        own, now = [self.of_fold(fold) for fold in dict.fromkeys(self.fold)], self.n_seeds
         n_seeds = len(kinds)
         source = [members[s if s < now else 0] for members in own for s in range(n_seeds)]
         more = [0 if s < now else s * SEED_STEP for _ in own for s in range(n_seeds)]

@@ -102,7 +102,7 @@ def race_kinds(
         return kinds, False
     net = cast("NetConfig", course.net)  # the other network has one kind
     racing = _on_last_fold(task, len(kinds))
-    training = course.training(racing, trace.aside())
+    training = _with_best_settings(course).training(racing, trace.aside())
     by_row = [net.of(kind).asks_by_row for kind in kinds]
     race = KindRace(by_row if any(by_row) else [True] * len(kinds), training.gaps)
     state, ended = _run(training, race, rung_seconds)
@@ -147,6 +147,14 @@ def _run(training: Training, race: KindRace, rung_seconds: float) -> tuple[Train
             stop=lambda: stop() or monotonic() >= start + race.n_rungs * rung_seconds,
         )
         return state, stop()
+
+
+def _with_best_settings(course: Course) -> Course:
+    """Return the same where all members have the best settings that were found for their fold."""
+    found = course.settings
+    if found is None:
+        return course
+    return replace(course, settings=lambda fold: found(fold[:1]).select([0] * len(fold)))
 
 
 def _on_last_fold(task: Task, n_kinds: int) -> Task:
