@@ -86,8 +86,8 @@ class TestCodes:
         for xs, _ in state.losses.values():
             assert xs[0] == 1.0
             assert xs == sorted(set(xs))
-        assert said.startswith("race of the kinds of networks on fold 2, 6 epochs: ")
-        assert "4 bins, levels of numbers 0." in said
+        assert said.startswith("race on fold 2, 6 epochs: ")
+        assert "4 bins, levels of numbers (loss 0." in said
 
     def test_the_model_is_whole(self, learned, tmp_path):
         frame = make_codes(seed=1)

@@ -26,6 +26,7 @@ from tabnet_auto.folds.plan import read_plan
 from tabnet_auto.table import Table
 from tabnet_auto.train.members import Task
 from tabnet_auto.train.predict import forward_chunks
+from tabnet_auto.train.rows import spread_rows
 
 FIRST_SHARE = 0.1
 """Share of a time limit after which a first usable model exists, where the data allow it."""
@@ -225,11 +226,9 @@ def _thin(folds: Folds, share: float) -> Folds:
     """Hold out a share of each fold's rows, evenly spaced; seeds of a fold the same ones."""
     if share >= 1.0:
         return folds
-    valid = []
-    for rows in folds.valid:
-        n = min(len(rows), max(MIN_VALID_ROWS, int(share * len(rows))))
-        valid.append(rows[np.linspace(0, len(rows) - 1, n).astype(np.int64)])
-    return replace(folds, valid=tuple(valid))
+    n = [max(MIN_VALID_ROWS, int(share * len(rows))) for rows in folds.valid]
+    valid = tuple(map(spread_rows, folds.valid, n))
+    return replace(folds, valid=valid)
 
 
 def budget_words(times: Deadlines, companions: Sequence[str], share: float) -> str:

@@ -54,7 +54,11 @@ class KindRace(Halving):
         super().__init__((0,) * len(asks_by_row), ())
         self.asks_by_row, self.measure_gaps = asks_by_row, measure_gaps
         self.gaps: dict[int, float] = {}
-        self.n_rungs = 2
+
+    @property
+    def n_rungs(self) -> int:
+        """Rungs that are to be run, as far as is known."""
+        return max(2, self.n_passed + (not self.is_over))
 
     def best(self, race: int, state: TrainState) -> list[int]:
         """Return who goes on from the rung that has been passed."""
@@ -68,7 +72,6 @@ class KindRace(Halving):
             # Who has left the batch, out of patience, has no gap.
             leaders.add(min(rivals, key=lambda k: state.best_loss[k] + self.gaps.get(k, 0.0)))
         self.is_over = len(leaders) == 1
-        self.n_rungs = self.n_passed + (not self.is_over)
         return sorted(leaders)
 
     def order(self, state: TrainState) -> list[int]:
@@ -102,6 +105,7 @@ def race_kinds(
         return kinds, False
     net = cast("NetConfig", course.net)  # the other network has one kind
     racing = _on_last_fold(task, len(kinds))
+    trace.note(f"a race of {len(kinds)} kinds of networks on one fold decides which comes first")
     training = _with_best_settings(course).training(racing, trace.aside())
     by_row = [net.of(kind).asks_by_row for kind in kinds]
     race = KindRace(by_row if any(by_row) else [True] * len(kinds), training.gaps)

@@ -22,7 +22,7 @@ from tabnet_auto.train.halving import Halving
 from tabnet_auto.train.loss import counted, explained_share, member_losses
 from tabnet_auto.train.optimizer import MemberAdamW, flat_cosine
 from tabnet_auto.train.pieces import is_out_of_memory, run_members
-from tabnet_auto.train.rows import RowStore, Targets, epoch_batches
+from tabnet_auto.train.rows import RowStore, Targets, epoch_batches, spread_rows
 from tabnet_auto.train.state import (
     TrainState,
     buffers_held,
@@ -146,7 +146,7 @@ class Trainer:
             learned, held = (
                 validate(
                     self.net, self.store, self.targets, alive,
-                    [_spread(side[m], len(self.folds.valid[m])) for m in alive], self.score,
+                    [spread_rows(side[m], len(self.folds.valid[m])) for m in alive], self.score,
                 ).losses
                 for side in sides
             )  # fmt: skip
@@ -304,8 +304,3 @@ class Trainer:
         self.random.select(keep)
         self.store.select(keep)
         self.targets.select(keep)
-
-
-def _spread(rows: NDArray[np.int64], n_rows: int) -> NDArray[np.int64]:
-    """Return some of the rows, evenly spaced; all if there are no more."""
-    return rows[np.linspace(0, len(rows) - 1, min(n_rows, len(rows))).astype(np.int64)]

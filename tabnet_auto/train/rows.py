@@ -145,3 +145,8 @@ def padded(rows: Sequence[NDArray[np.int64]]) -> tuple[NDArray[np.int64], NDArra
     for member, own in enumerate(rows):
         index[member, : len(own)], real[member, : len(own)] = own, True
     return index, real
+
+
+def spread_rows(rows: NDArray[np.int64], n_rows: int) -> NDArray[np.int64]:
+    """Return so many of the rows, evenly spaced; all if there are no more."""
+    return rows[np.linspace(0, len(rows) - 1, min(n_rows, len(rows))).astype(np.int64)]

@@ -190,10 +190,9 @@ def _race_sentence(data: dict[str, Any]) -> str:
     """Say in which order kinds of networks are trained, and why."""
     each = []
     for name, loss, gap in zip(data["names"], data["losses"], data["gaps"], strict=True):
-        words = f"{name} {_score(_float(loss))}"
-        each.append(words if gap is None else f"{words} (gap {_score(_float(gap))})")
+        less = "" if gap is None else f", {_score(_float(gap))} less on learned rows"
+        each.append(f"{name} (loss {_score(_float(loss))}{less})")
     return (
-        f"race of the kinds of networks on fold {data['fold'] + 1}, "
-        f"{_count(data['epochs'], 'epoch')}: in order, by loss and by its gap to that of learned "
-        f"rows, {'; '.join(each)}"
+        f"race on fold {data['fold'] + 1}, {_count(data['epochs'], 'epoch')}: "
+        f"networks are trained in the order {'; '.join(each)}"
     )
