@@ -83,6 +83,7 @@ class TestCodes:
             if event.kind == "race":
                 said = sentence_of(event, state)
                 assert state.losses == {}
+                assert state.epoch == 0
         for xs, _ in state.losses.values():
             assert xs[0] == 1.0
             assert xs == sorted(set(xs))

@@ -91,7 +91,8 @@ class _Panel:
     def _status(self) -> str:
         state = self.state
         if not state.epoch:
-            return "finished" if self.ended else "preparing the data"
+            begins = "networks begin" if state.plan else "preparing the data"
+            return "finished" if self.ended else begins
         at = f"epoch {state.epoch} of {state.max_epochs}"
         if self.ended:
             return f"{at}, {state.scores()}"

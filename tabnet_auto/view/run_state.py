@@ -51,6 +51,7 @@ class RunState:
 
     def _begin(self) -> None:
         """Other networks begin: what is shown is of them."""
+        self.epoch, self.eta = 0, math.nan
         self.training, self.best, self.best_epoch = set(), [], []
         self.losses, self.attention = {}, {}
 
