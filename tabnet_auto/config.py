@@ -47,7 +47,8 @@ class NetConfig:
     than they let a network learn by heart depends on the data, so the networks of a fold take
     turns: the first is as above, the next are the ``other_kinds`` (one bin leaves a value as it
     is), further ones are of the kind that did best, and the blend weighs them. Where a fold has
-    one network to begin with, a race decides on the order (:mod:`tabnet_auto.models.race`).
+    one network to begin with, and no time for all kinds, a race decides on the order
+    (:mod:`tabnet_auto.models.race`).
     """
 
     n_steps: int = 2

@@ -14,7 +14,7 @@ import pytest
 
 from tabnet_auto import NetConfig, Preset, Search, TrainConfig, auto_fit, load
 from tabnet_auto.config import Kind
-from tabnet_auto.models import race
+from tabnet_auto.models import race, train
 from tabnet_auto.models.race import KindRace, name_of
 from tabnet_auto.reporting import member_curves
 from tabnet_auto.train.members import Training
@@ -103,6 +103,20 @@ def test_further_rounds_go_by_the_order_of_the_race():
     learned = learn(time_limit=60)
     order = learned.trace.of("race")[0]["kinds"]
     assert learned.folds.kinds == tuple(order[:3])
+
+
+def test_where_time_is_ample_all_kinds_have_their_turn_without_one(monkeypatch):
+    every = replace(RACING, max_seeds=4)
+    learned = learn(every, time_limit=60)
+    assert learned.trace.of("race") == []
+    assert learned.folds.kinds[0] == 0
+    asked = []
+    monkeypatch.setattr(train._Begun, "step_seconds", 0.1)
+    monkeypatch.setattr(
+        train, "race_kinds", lambda *args: asked.append(args) or ((3, 2, 1, 0), False)
+    )
+    learn(every, time_limit=60)
+    assert asked, "30 epochs of 14 steps of a tenth of a second"
 
 
 def test_values_as_they_are_stay_first_where_they_say_all():

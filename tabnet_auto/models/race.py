@@ -2,9 +2,9 @@
 
 Values can be read finely or coarsely, as they are, or by levels of their own: codes among whole
 numbers need levels, counts are learned by heart from them. What suits a table shows early. So where
-a fold has one network to begin with, each kind trains for a part of the plan, all side by side on
-one fold, the worse ones shorter (successive halving: Jamieson and Talwalkar, 2016), and the best
-goes first.
+a fold has one network to begin with, and no time for all kinds, each trains for a part of the plan,
+all side by side on one fold, the worse ones shorter (successive halving: Jamieson and Talwalkar,
+2016), and the best goes first.
 
 Like early stopping it looks at a fold's validation rows: of the kinds, not of the weights, one is
 chosen by them.

@@ -59,9 +59,20 @@ class Plan:
         seconds = sum(one.row_seconds for one in companions)
         return replace(self, times=self.times.with_companions(seconds))
 
-    def races(self, task: Task) -> bool:
-        """Whether it is open of which kind a fold's one network is to begin with."""
-        return task.folds.n_seeds == 1 < self.settings.timed_seeds()
+    def races(self, task: Task, step_seconds: float) -> bool:
+        """Whether a race shall say of which kind a fold's one network is to begin with.
+
+        Not where time is ample: a round of each kind, and one of twice the length. ``step_seconds``
+        is about how long a training step takes.
+        """
+        train, n_kinds = self.settings.train, self.settings.net.n_kinds
+        most, until = self.settings.timed_seeds(), self.times.train
+        if task.folds.n_seeds > 1 or most == 1:
+            return False
+        if until is None or most < n_kinds:
+            return True
+        n_steps = train.max_epochs * max(map(len, task.folds.train)) / train.batch_size
+        return until - monotonic() < (n_kinds + 2) * n_steps * step_seconds
 
     def room(self, epoch_seconds: float) -> Room:
         """What there is room for after a round of networks of which an epoch took so long."""
@@ -107,7 +118,7 @@ def train_models(task: Task, plan: Plan, n_rows: int, trace: Trace) -> Models:
         plan.beside(joined),
         tuple(range(plan.course.net.n_kinds)),
     )
-    if plan.races(task) and not ended:
+    if plan.races(task, begun.step_seconds) and not ended:
         order, ended = race_kinds(plan.course, task, plan.times.train, begun.step_seconds, trace)
         begun = _of_kind(begun, order[0], plan, trace)
     trained, state = _finish(begun, plan, order, trace, ended=ended)

@@ -29,12 +29,12 @@ class ColumnAttention(nn.Module):
     :math:`e_i` of column i (D columns), and a query :math:`q = q_0 + U^\top h` where h is what
     the previous step saw. Without U, and for members whose ``asks_by_row (M, 1, 1)`` is 0, it is a
     constant, the specification's form: on small data U also learns the rows (trials in
-    benchmarks/README.md).
+    benchmarks/trials.md).
     ``sparse_map`` puts sparsemax or entmax-1.5 in the softmax's place.
 
     Most of a key is the column's own :math:`c_i`; what the value says starts at a tenth of that
     and learns at a twentieth of the rate, and U at 0.15 of it: faster, they learn noise before
-    there is a signal (benchmarks/README.md, "Averaged weights"). Without :math:`c_i` a column is
+    there is a signal (benchmarks/trials.md, "Averaged weights"). Without :math:`c_i` a column is
     told by its value only, and the weights of a column that never matters come and go with the
     value: on Syn2 and Syn4 of the TabNet paper, at equal AUC, :math:`c_i` raises the average
     precision of the weights against the true columns of each row from 0.96 to 1.00 and from 0.70
