@@ -233,6 +233,9 @@ class TestRounds:
             folds.with_kinds([1]), SimpleNamespace(best_epoch=[3, 3], best_loss=[0.8] * 2), 10
         )
         assert tried.next_plan(100) == (0, 10), "more has been tried before"
+        assert tried.next_plan(120) == (0, 60), "with time to spare more yet, once"
+        tried.add(folds, SimpleNamespace(best_epoch=[7, 7], best_loss=[0.6, 0.6]), 60)
+        assert tried.next_plan(1_000) == (0, 10)
 
     def test_longer_training_is_tried_and_goes_on_while_it_is_better(self):
         folds = make_folds("binary", np.tile([0, 1], 20), folds=2)

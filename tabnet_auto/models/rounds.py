@@ -4,7 +4,7 @@ How long a training takes nobody knows before early stopping has ended it. So th
 trains in full, and the next ones follow with the pace that was measured, as long as one more fits.
 They plan for twice the epochs that the first found best, and train to the end: their learning rate
 falls before they learn the training rows by heart. Where there is time for it, one round trains
-twice as long as the best plan, and another twice as long as that while it pays. Each joins the
+twice as long as the longest plan, and another twice as long as that while it pays. Each joins the
 blend.
 """
 
@@ -30,6 +30,9 @@ BENT = 0.3
 """Share of a round's time from which another is begun: its schedule bends to end in it."""
 MOST = 0.75
 """Share of its time from which a longer round is begun."""
+SPARE = 2.0
+"""Times its time from which one is begun although shorter ones did better: what is known by heart
+early may be understood late, and a network more of the same kind and plan adds less."""
 
 
 @dataclass(frozen=True)
@@ -185,18 +188,20 @@ class Tried:
         """Return the kind and the epochs of a round that has time for ``n_epochs``.
 
         Each kind for twice the epochs that the first round found best, where there is time to
-        tell how good that is; then the best trial's kind, for twice its epochs where there is
-        time for most of them and it has not been tried for more, else as that trial was.
+        tell how good that is; then the best trial's kind, for twice its longest plan where there
+        is time for most of that and the longest did best, or time to spare and none was longer
+        than the first round's; else as that trial was.
         """
         usual = self._ample(self.trials[self.order[0], self.max_epochs])
         new = [kind for kind in self.order if (kind, usual) not in self.trials]
         if new and BENT * usual <= n_epochs:
             return new[0], usual
         best = min(self.trials.values(), key=lambda trial: trial.loss)
-        longer = 2 * best.planned
-        tried = any(k == best.kind and planned > best.planned for k, planned in self.trials)
+        longest = max(planned for kind, planned in self.trials if kind == best.kind)
+        did_best, longer = best.planned == longest, 2 * longest
+        needed = (MOST if did_best else SPARE) * longer
         allowed = not self.longest or longer <= self.longest
-        if not tried and allowed and MOST * longer <= n_epochs:
+        if (did_best or longest <= self.max_epochs) and allowed and needed <= n_epochs:
             return best.kind, longer
         return best.kind, self._ample(best)
 
