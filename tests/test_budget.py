@@ -233,9 +233,17 @@ class TestRounds:
             folds.with_kinds([1]), SimpleNamespace(best_epoch=[3, 3], best_loss=[0.8] * 2), 10
         )
         assert tried.next_plan(100) == (0, 10), "more has been tried before"
-        assert tried.next_plan(120) == (0, 60), "with time to spare more yet, once"
-        tried.add(folds, SimpleNamespace(best_epoch=[7, 7], best_loss=[0.6, 0.6]), 60)
-        assert tried.next_plan(1_000) == (0, 10)
+
+    def test_all_kinds_have_the_first_plan_where_time_is_ample(self):
+        folds = make_folds("binary", np.tile([0, 1], 20), folds=2)
+        first = SimpleNamespace(best_epoch=[5, 5], best_loss=[0.5, 0.7])
+        for n_epochs, planned in ((119, 10), (120, 30)):
+            tried = Tried((0, 2, 1), 30)
+            tried.add(folds, first, 30)
+            kind = 0 if planned == 10 else 2
+            assert tried.next_plan(n_epochs) == (kind, planned)
+            tried.add(folds.with_kinds([kind]), first, planned)
+            assert tried.next_plan(60)[1] == planned, "all of them have the same"
 
     def test_longer_training_is_tried_and_goes_on_while_it_is_better(self):
         folds = make_folds("binary", np.tile([0, 1], 20), folds=2)

@@ -3,9 +3,10 @@
 How long a training takes nobody knows before early stopping has ended it. So the first round
 trains in full, and the next ones follow with the pace that was measured, as long as one more fits.
 They plan for twice the epochs that the first found best, and train to the end: their learning rate
-falls before they learn the training rows by heart. Where there is time for it, one round trains
-twice as long as the longest plan, and another twice as long as that while it pays. Each joins the
-blend.
+falls before they learn the training rows by heart. Where time is ample, each kind of network has
+the first one's plan before, so that they are compared by the same. Where there is time for it, one
+round trains twice as long as the best plan, and another twice as long as that while it pays. Each
+joins the blend.
 """
 
 from __future__ import annotations
@@ -30,9 +31,6 @@ BENT = 0.3
 """Share of a round's time from which another is begun: its schedule bends to end in it."""
 MOST = 0.75
 """Share of its time from which a longer round is begun."""
-SPARE = 2.0
-"""Times its time from which one is begun although shorter ones did better: what is known by heart
-early may be understood late, and a network more of the same kind and plan adds less."""
 
 
 @dataclass(frozen=True)
@@ -169,12 +167,13 @@ class Tried:
 
     ``max_epochs`` were planned for the first networks; the kinds take their turns in the given
     ``order``, and the first networks are of its first. No plan is longer than ``longest`` epochs,
-    if that is not 0.
+    if that is not 0. ``each`` is the plan of a kind's turn, 0 before the first turn is planned.
     """
 
     def __init__(self, order: Sequence[int], max_epochs: int, longest: int = 0) -> None:
         self.order, self.max_epochs, self.longest = order, max_epochs, longest
         self.trials: dict[tuple[int, int], Trial] = {}
+        self.each = 0
 
     def add(self, folds: Folds, state: TrainState, planned: int) -> None:
         """Take note of members that have been trained; of a plan the first ones count."""
@@ -187,21 +186,23 @@ class Tried:
     def next_plan(self, n_epochs: int) -> tuple[int, int]:
         """Return the kind and the epochs of a round that has time for ``n_epochs``.
 
-        Each kind for twice the epochs that the first round found best, where there is time to
-        tell how good that is; then the best trial's kind, for twice its longest plan where there
-        is time for most of that and the longest did best, or time to spare and none was longer
-        than the first round's; else as that trial was.
+        Each kind for the first round's plan, where there is time for that of all kinds and for one
+        twice as long, else for twice the epochs that the first round found best, where there is
+        time to tell how good that is; then the best trial's kind, for twice its epochs where there
+        is time for most of them and it has not been tried for more, else as that trial was.
         """
-        usual = self._ample(self.trials[self.order[0], self.max_epochs])
-        new = [kind for kind in self.order if (kind, usual) not in self.trials]
-        if new and BENT * usual <= n_epochs:
-            return new[0], usual
+        if not self.each:
+            whole = (len(self.order) + 1) * self.max_epochs <= n_epochs
+            first = self.trials[self.order[0], self.max_epochs]
+            self.each = self.max_epochs if whole else self._ample(first)
+        new = [kind for kind in self.order if (kind, self.each) not in self.trials]
+        if new and BENT * self.each <= n_epochs:
+            return new[0], self.each
         best = min(self.trials.values(), key=lambda trial: trial.loss)
-        longest = max(planned for kind, planned in self.trials if kind == best.kind)
-        did_best, longer = best.planned == longest, 2 * longest
-        needed = (MOST if did_best else SPARE) * longer
+        longer = 2 * best.planned
+        tried = any(k == best.kind and planned > best.planned for k, planned in self.trials)
         allowed = not self.longest or longer <= self.longest
-        if (did_best or longest <= self.max_epochs) and allowed and needed <= n_epochs:
+        if not tried and allowed and MOST * longer <= n_epochs:
             return best.kind, longer
         return best.kind, self._ample(best)
 
