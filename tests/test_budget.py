@@ -245,6 +245,37 @@ class TestRounds:
             tried.add(folds.with_kinds([kind]), first, planned)
             assert tried.next_plan(60)[1] == planned, "all of them have the same"
 
+    def test_longer_training_of_the_next_kinds_is_tried_where_time_is_ample(self):
+        folds = make_folds("binary", np.tile([0, 1], 20), folds=2)
+
+        def add(kind, planned, loss):
+            state = SimpleNamespace(best_epoch=[3, 3], best_loss=[loss, loss])
+            tried.add(folds.with_kinds([kind]), state, planned)
+
+        for n_epochs, then in ((32, (1, 16)), (31, (0, 6))):
+            tried = Tried((0, 1, 2), 8)
+            add(0, 8, 0.5)
+            tried.next_plan(n_epochs)
+            for kind, planned, loss in (
+                (0, 6, 0.55),
+                (1, 8, 0.6),
+                (1, 6, 0.6),
+                (2, 8, 0.8),
+                (2, 6, 0.8),
+            ):
+                add(kind, planned, loss)
+            assert tried.next_plan(12) == (0, 16)
+            add(0, 16, 0.7)
+            assert tried.next_plan(12) == then
+        tried.is_ample = True
+        add(1, 16, 0.4)
+        assert tried.next_plan(100) == (1, 32), "and goes on while it is better"
+        add(1, 32, 0.45)
+        assert tried.next_plan(100) == (2, 16)
+        add(2, 16, 0.45)
+        assert tried.next_plan(23) == (1, 6), "the best as it was"
+        assert tried.next_plan(24) == (2, 32)
+
     def test_longer_training_is_tried_and_goes_on_while_it_is_better(self):
         folds = make_folds("binary", np.tile([0, 1], 20), folds=2)
         tried = Tried((0,), 8)

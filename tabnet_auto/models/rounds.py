@@ -3,10 +3,10 @@
 How long a training takes nobody knows before early stopping has ended it. So the first round
 trains in full, and the next ones follow with the pace that was measured, as long as one more fits.
 They plan for twice the epochs that the first found best, and train to the end: their learning rate
-falls before they learn the training rows by heart. Where time is ample, each kind of network has
-the first one's plan before, so that they are compared by the same. Where there is time for it, one
-round trains twice as long as the best plan, and another twice as long as that while it pays. Each
-joins the blend.
+falls before they learn the training rows by heart. Where there is time for it, one round trains
+twice as long as the best plan, and another twice as long as that while it pays. Where time is
+ample, kinds of networks are compared by the first one's plan, and longer ones are tried of each.
+All join the blend.
 """
 
 from __future__ import annotations
@@ -167,13 +167,14 @@ class Tried:
 
     ``max_epochs`` were planned for the first networks; the kinds take their turns in the given
     ``order``, and the first networks are of its first. No plan is longer than ``longest`` epochs,
-    if that is not 0. ``each`` is the plan of a kind's turn, 0 before the first turn is planned.
+    if that is not 0. Time is ample (``is_ample``) where, after the first round, there is some for
+    the same plan of all other kinds and one twice as long.
     """
 
     def __init__(self, order: Sequence[int], max_epochs: int, longest: int = 0) -> None:
         self.order, self.max_epochs, self.longest = order, max_epochs, longest
         self.trials: dict[tuple[int, int], Trial] = {}
-        self.each = 0
+        self.is_ample: bool | None = None
 
     def add(self, folds: Folds, state: TrainState, planned: int) -> None:
         """Take note of members that have been trained; of a plan the first ones count."""
@@ -186,27 +187,38 @@ class Tried:
     def next_plan(self, n_epochs: int) -> tuple[int, int]:
         """Return the kind and the epochs of a round that has time for ``n_epochs``.
 
-        Each kind for the first round's plan, where there is time for that of all kinds and for one
-        twice as long, else for twice the epochs that the first round found best, where there is
-        time to tell how good that is; then the best trial's kind, for twice its epochs where there
-        is time for most of them and it has not been tried for more, else as that trial was.
+        Each kind for twice the epochs that the first round found best, or for the first round's
+        plan where time is ample, if there is time to tell how good that is. Then the best trial's
+        kind for twice its epochs, if there is time for most of them and it has not been tried for
+        more; where time is ample the other kinds, too, the better ones first. Else the best trial's
+        kind as that trial was.
         """
-        if not self.each:
-            whole = (len(self.order) + 1) * self.max_epochs <= n_epochs
-            first = self.trials[self.order[0], self.max_epochs]
-            self.each = self.max_epochs if whole else self._ample(first)
-        new = [kind for kind in self.order if (kind, self.each) not in self.trials]
-        if new and BENT * self.each <= n_epochs:
-            return new[0], self.each
-        best = min(self.trials.values(), key=lambda trial: trial.loss)
-        longer = 2 * best.planned
-        tried = any(k == best.kind and planned > best.planned for k, planned in self.trials)
-        allowed = not self.longest or longer <= self.longest
-        if not tried and allowed and MOST * longer <= n_epochs:
-            return best.kind, longer
-        return best.kind, self._ample(best)
+        first = self.trials[self.order[0], self.max_epochs]
+        if self.is_ample is None:
+            self.is_ample = (len(self.order) + 1) * self.max_epochs <= n_epochs
+        usual = self.max_epochs if self.is_ample else self._annealed(first)
+        new = [kind for kind in self.order if (kind, usual) not in self.trials]
+        if new and BENT * usual <= n_epochs:
+            return new[0], usual
+        by_loss = self._best_of_each_kind()
+        for trial in by_loss if self.is_ample else by_loss[:1]:
+            if self._may_be_doubled(trial) and MOST * 2 * trial.planned <= n_epochs:
+                return trial.kind, 2 * trial.planned
+        return by_loss[0].kind, self._annealed(by_loss[0])
 
-    def _ample(self, trial: Trial) -> int:
+    def _best_of_each_kind(self) -> list[Trial]:
+        """Return the trials that are the best of their kind, the best first."""
+        best: dict[int, Trial] = {}
+        for trial in sorted(self.trials.values(), key=lambda trial: trial.loss):
+            best.setdefault(trial.kind, trial)
+        return list(best.values())
+
+    def _may_be_doubled(self, trial: Trial) -> bool:
+        """Whether no longer plan of its kind has been tried, and the user lets one be."""
+        tried = any(k == trial.kind and planned > trial.planned for k, planned in self.trials)
+        return not tried and (not self.longest or 2 * trial.planned <= self.longest)
+
+    def _annealed(self, trial: Trial) -> int:
         """Epochs of a plan whose learning rate has fallen when a trial's best epoch comes."""
         return min(2 * trial.best, trial.planned)
 
