@@ -253,3 +253,16 @@ def test_kinds_have_names():
     names = [name_of(net, kind) for kind in range(net.n_kinds)]
     assert len(set(names)) == net.n_kinds
     assert names[2] == "32 bins, levels of numbers, column dropout 0.25"
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_an_interrupt_between_what_looks_for_one_ends_all_with_the_networks_so_far():
+    def press(event):
+        if event.kind == "note" and event.data["text"].startswith("a race of"):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    learned = learn(emit=press)
+    assert learned.trace.of("race") == []
+    assert len(learned.trace.of("epoch")) == 1
+    assert learned.trace.of("stopped")[0]["reason"] == "requested"
+    assert len(learned.predict(make_codes())) == 900

@@ -110,8 +110,6 @@ def train_companions(
     out with a note. An interrupt ends the companions, those that are complete are kept; the
     answer also says whether there was one.
     """
-    from threadpoolctl import threadpool_limits
-
     joined: list[Joined] = []
     for number, recipe in enumerate(recipes):
         # The first of the list comes first where time is short: half for it, half for the others.
@@ -124,6 +122,8 @@ def train_companions(
             continue
         trace.add("companion", name=recipe.name, state="started", n_folds=task.folds.n_folds)
         try:
+            from threadpoolctl import threadpool_limits  # an interrupt may come while it is read
+
             # Around the folds' own limits: side by side, they would restore each other's.
             with threadpool_limits(n_threads):
                 one = _train_one(recipe, task, n_threads, seconds)

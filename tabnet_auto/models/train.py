@@ -113,11 +113,15 @@ def train_models(task: Task, plan: Plan, n_rows: int, trace: Trace) -> Models:
         () if ended else plan.recipes, task, n_threads=torch.get_num_threads(),
         until=_companions_until(plan), trace=trace,
     )  # fmt: skip
-    ended, plan, order = (
-        ended or stopped,
-        plan.beside(joined),
-        tuple(range(plan.course.net.n_kinds)),
-    )
+    with stop_on_interrupt():  # also between what looks for one
+        return _go_on(begun, joined, plan.beside(joined), n_rows, trace, ended=ended or stopped)
+
+
+def _go_on(
+    begun: _Begun, joined: Sequence[Joined], plan: Plan, n_rows: int, trace: Trace, *, ended: bool
+) -> Models:
+    """Train the networks beside complete companions to the end, and more of them; blend."""
+    task, order = begun.task, tuple(range(plan.course.net.n_kinds))
     if plan.races(task, begun.step_seconds) and not ended:
         order, ended = race_kinds(plan.course, task, plan.times.train, begun.step_seconds, trace)
         begun = _of_kind(begun, order[0], plan, trace)

@@ -8,6 +8,9 @@ import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+_asked: list[threading.Event] = []
+"""Of the contexts that are open, the outer ones first."""
+
 
 @contextlib.contextmanager
 def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
@@ -15,6 +18,9 @@ def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
 
     Training then ends after the current step with the best so far. A second interrupt is raised
     as usual. Outside the main thread, where Python allows no handlers, nothing changes.
+
+    Contexts may lie within each other: each takes its own first interrupt, and the inner ones also
+    tell of a request that came between them.
     """
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -27,7 +33,9 @@ def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
         asked.set()
 
     before = signal.signal(signal.SIGINT, note)
+    _asked.append(asked)
     try:
-        yield asked.is_set
+        yield lambda: asked.is_set() or any(outer.is_set() for outer in _asked)
     finally:
+        _asked.remove(asked)
         signal.signal(signal.SIGINT, before)
