@@ -152,6 +152,11 @@ def train_rounds(
     return Trained(_as_one(nets, whole, course), whole, tuple(taken), ended)
 
 
+def ample_epochs(n_kinds: int, max_epochs: int) -> int:
+    """Epochs from which time is ample: a whole plan of each kind, and one twice as long."""
+    return (n_kinds + 2) * max_epochs
+
+
 @dataclass(frozen=True)
 class Trial:
     """A round of networks of one kind: planned and best epochs, and their validation loss."""
@@ -167,8 +172,8 @@ class Tried:
 
     ``max_epochs`` were planned for the first networks; the kinds take their turns in the given
     ``order``, and the first networks are of its first. No plan is longer than ``longest`` epochs,
-    if that is not 0. Time is ample (``is_ample``) where, after the first round, there is some for
-    the same plan of all other kinds and one twice as long.
+    if that is not 0. ``is_ample`` says whether time is (:func:`ample_epochs`), None before the
+    first plan.
     """
 
     def __init__(self, order: Sequence[int], max_epochs: int, longest: int = 0) -> None:
@@ -195,7 +200,8 @@ class Tried:
         """
         first = self.trials[self.order[0], self.max_epochs]
         if self.is_ample is None:
-            self.is_ample = (len(self.order) + 1) * self.max_epochs <= n_epochs
+            ample = ample_epochs(len(self.order), self.max_epochs)
+            self.is_ample = self.max_epochs + n_epochs >= ample
         usual = self.max_epochs if self.is_ample else self._annealed(first)
         new = [kind for kind in self.order if (kind, usual) not in self.trials]
         if new and BENT * usual <= n_epochs:

@@ -20,7 +20,7 @@ from tabnet_auto.ensemble.blend import HeldOut, held_out_rows
 from tabnet_auto.ensemble.choose import Chosen, choose_blend
 from tabnet_auto.models.budget import Deadlines
 from tabnet_auto.models.race import race_kinds
-from tabnet_auto.models.rounds import Course, Room, Trained, train_rounds
+from tabnet_auto.models.rounds import Course, Room, Trained, ample_epochs, train_rounds
 from tabnet_auto.models.scores import Scores, score_models
 from tabnet_auto.search.record import SearchRecord
 from tabnet_auto.trace import Trace
@@ -62,8 +62,8 @@ class Plan:
     def races(self, task: Task, step_seconds: float) -> bool:
         """Whether a race shall say of which kind a fold's one network is to begin with.
 
-        Not where time is ample: a round of each kind, and one of twice the length. ``step_seconds``
-        is about how long a training step takes.
+        Not where time is ample for all kinds (:func:`tabnet_auto.models.rounds.ample_epochs`).
+        ``step_seconds`` is about how long a training step takes.
         """
         train, n_kinds = self.settings.train, self.settings.net.n_kinds
         most, until = self.settings.timed_seeds(), self.times.train
@@ -71,8 +71,8 @@ class Plan:
             return False
         if until is None or most < n_kinds:
             return True
-        n_steps = train.max_epochs * max(map(len, task.folds.train)) / train.batch_size
-        return until - monotonic() < (n_kinds + 2) * n_steps * step_seconds
+        epoch_seconds = max(map(len, task.folds.train)) / train.batch_size * step_seconds
+        return until - monotonic() < ample_epochs(n_kinds, train.max_epochs) * epoch_seconds
 
     def room(self, epoch_seconds: float) -> Room:
         """What there is room for after a round of networks of which an epoch took so long."""
