@@ -1,6 +1,6 @@
 """Is the bagged network calibrated? Its log-loss beside that of temperature-scaled single folds.
 
-    python -m benchmarks.calibration [--sets ...] [--json FILE] [--data DIR]
+    python -m benchmarks.calibration [--sets ...] [--seeds 0 1 2] [--json FILE] [--data DIR]
 
 Rows and folds are the accuracy benchmark's, the network is the default one with a seed a fold, and
 no clock runs. Each fold's network gets the temperature that is best for the rows it held out; the
@@ -13,6 +13,7 @@ import argparse
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -72,34 +73,51 @@ def measure(exam: Exam) -> dict[str, object]:
     )  # fmt: skip
     folds = fold_losses(fit, exam)
     bagged, best = log_loss(exam.y_test, answer_of(fit, problem)), min(f["scaled"] for f in folds)
-    return {"set": problem.name, "bagged": bagged, "best_scaled_fold": best,
+    return {"set": problem.name, "seed": problem.seed, "bagged": bagged, "best_scaled_fold": best,
             "ratio": bagged / best, "folds": folds}  # fmt: skip
+
+
+def line(rows: list[dict[str, Any]]) -> str:
+    """Return the table's row of a set: means over seeds, and the extremes of what differs."""
+    heats = [fold["temperature"] for row in rows for fold in row["folds"]]
+    plain = np.mean([min(fold["as_it_is"] for fold in row["folds"]) for row in rows])
+    bagged, best = (
+        float(np.mean([r[key] for r in rows])) for key in ("bagged", "best_scaled_fold")
+    )
+    ratios = [row["ratio"] for row in rows]
+    return (
+        f"| {rows[0]['set']} | {len(rows)} | {bagged:.4f} | {best:.4f} | {bagged / best:.3f} "
+        f"| {min(ratios):.3f} to {max(ratios):.3f} | {plain:.4f} "
+        f"| {min(heats):.2f} to {max(heats):.2f} |"
+    )
 
 
 def main() -> None:
     """Print a row a set, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--sets", nargs="+", default=HALVES["development"])
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--json", type=Path, help="kept, and a later run goes on from it")
     parser.add_argument("--data", type=Path, default=DEFAULT)
     options = parser.parse_args()
-    rows = []
-    print("| set | bagged | best scaled fold | ratio | best fold as it is | temperatures |")
-    print("|---|--:|--:|--:|--:|--:|")
+    kept = options.json and options.json.exists()
+    rows = json.loads(options.json.read_text(encoding="utf-8")) if kept else []
+    print("| set | seeds | bagged | best scaled fold | ratio | of single seeds "
+          "| best fold as it is | temperatures |")  # fmt: skip
+    print("|---|--:|--:|--:|--:|--:|--:|--:|")
     for name in options.sets:
-        exam = read_exam(name, 8_000, 0, options.data)
-        if exam.problem.task == "regression":
-            continue
-        row = measure(exam)
-        rows.append(row)
-        heats = [fold["temperature"] for fold in row["folds"]]
-        plain = min(fold["as_it_is"] for fold in row["folds"])
-        print(
-            f"| {name} | {row['bagged']:.4f} | {row['best_scaled_fold']:.4f} | {row['ratio']:.3f} "
-            f"| {plain:.4f} | {min(heats):.2f} to {max(heats):.2f} |", flush=True,
-        )  # fmt: skip
-        if options.json:
-            options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        for seed in options.seeds:
+            if any((row["set"], row["seed"]) == (name, seed) for row in rows):
+                continue
+            exam = read_exam(name, 8_000, seed, options.data)
+            if exam.problem.task == "regression":
+                break
+            rows.append(measure(exam))
+            if options.json:
+                options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        own = [row for row in rows if row["set"] == name and row["seed"] in options.seeds]
+        if own:
+            print(line(own), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What the mask costs and what it is worth: the network with and without it, decoys beside.
 
-    python -m benchmarks.mask [--sets ...] [--decoys 0 20 100] [--json FILE] [--data DIR]
+    python -m benchmarks.mask [--sets ...] [--decoys 0 20 100] [--seeds 0 1 2] [--json FILE]
 
 Rows, folds and errors are the accuracy benchmark's. Both networks are the default one with a seed
 a fold, trained for the same number of steps and stopped by the same rule: no clock, so that a busy
@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from time import monotonic
 from unittest.mock import patch
@@ -97,26 +99,35 @@ def measure(exam: Exam, system: str) -> float:
 
 
 def table(rows: list[dict]) -> str:
-    """Return errors, with decoys as ratios to the same system's error without."""
-    errors = {(row["set"], row["decoys"], row["system"]): row["error"] for row in rows}
-    lines = ["| set | decoys | mask | no mask | realmlp | mask / no mask |",
-             "|---|--:|--:|--:|--:|--:|"]  # fmt: skip
-    ratios: dict[int, list[float]] = {}
+    """Return errors, means over seeds, with decoys beside how much those of the same seeds grew."""
+    errors: dict[tuple[str, int, str], dict[int, float]] = defaultdict(dict)
+    for row in rows:
+        errors[row["set"], row["decoys"], row["system"]][row["seed"]] = row["error"]
+    lines = ["| set | decoys | seeds | mask | no mask | realmlp | mask / no mask |",
+             "|---|--:|--:|--:|--:|--:|--:|"]  # fmt: skip
+    ratios: dict[int, list[float]] = defaultdict(list)
     for name, decoys in sorted({key[:2] for key in errors}):
-        cells = []
-        for system in SYSTEMS:
-            error, clean = errors.get((name, decoys, system)), errors.get((name, 0, system))
-            grown = f" ({error / clean - 1.0:+.1%})" if error and clean and decoys else ""
-            cells.append("" if error is None else f"{error:.4f}{grown}")
-        own, other = (errors.get((name, decoys, system)) for system in SYSTEMS[:2])
-        if own and other:
-            ratios.setdefault(decoys, []).append(own / other)
-            cells.append(f"{own / other:.3f}")
+        own, other, _ = found = [errors[name, decoys, system] for system in SYSTEMS]
+        cells = [str(max(map(len, found)))]
+        for system, seeds in zip(SYSTEMS, found, strict=True):
+            grown = mean_ratio(seeds, errors[name, 0, system]) if decoys else None
+            growth = "" if grown is None else f" ({grown - 1.0:+.1%})"
+            cells.append(f"{np.mean(list(seeds.values())):.4f}{growth}" if seeds else "")
+        ratio = mean_ratio(own, other)
+        if ratio is not None:
+            ratios[decoys].append(ratio)
+        cells.append("" if ratio is None else f"{ratio:.3f}")
         lines.append(f"| {name} | {decoys} | {' | '.join(cells)} |")
-    for decoys, found in sorted(ratios.items()):
-        mean = float(np.exp(np.mean(np.log(found))))
-        lines.append(f"| geometric mean of {len(found)} | {decoys} | | | | {mean:.3f} |")
+    for decoys, logged in sorted(ratios.items()):
+        mean = float(np.exp(np.mean(np.log(logged))))
+        lines.append(f"| geometric mean of {len(logged)} | {decoys} | | | | | {mean:.3f} |")
     return "\n".join(lines)
+
+
+def mean_ratio(above: dict[int, float], below: dict[int, float]) -> float | None:
+    """Return the geometric mean of the ratios of two systems' errors over seeds of both."""
+    logs = [np.log(above[seed] / below[seed]) for seed in above.keys() & below.keys()]
+    return float(np.exp(np.mean(logs))) if logs else None
 
 
 def main() -> None:
@@ -125,24 +136,23 @@ def main() -> None:
     parser.add_argument("--decoys", nargs="+", type=int, default=[0])
     parser.add_argument("--systems", nargs="+", choices=SYSTEMS, default=SYSTEMS[:2])
     parser.add_argument("--rows", type=int, default=8_000)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--json", type=Path)
     parser.add_argument("--data", type=Path, default=DEFAULT)
     options = parser.parse_args()
     kept = options.json and options.json.exists()
     rows = json.loads(options.json.read_text(encoding="utf-8")) if kept else []
-    for decoys in options.decoys:
-        for name in options.sets:
-            exam = with_decoys(read_exam(name, options.rows, options.seed, options.data), decoys)
-            for system in options.systems:
-                key = {"set": name, "decoys": decoys, "system": system, "rows": options.rows,
-                       "seed": options.seed}  # fmt: skip
-                if any(key.items() <= row.items() for row in rows):
-                    continue
-                rows.append({**key, "error": measure(exam, system)})
-                print(rows[-1], flush=True)
-                if options.json:
-                    options.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    for decoys, name, seed in product(options.decoys, options.sets, options.seeds):
+        exam = with_decoys(read_exam(name, options.rows, seed, options.data), decoys)
+        for system in options.systems:
+            key = {"set": name, "decoys": decoys, "system": system, "rows": options.rows,
+                   "seed": seed}  # fmt: skip
+            if any(key.items() <= row.items() for row in rows):
+                continue
+            rows.append({**key, "error": measure(exam, system)})
+            print(rows[-1], flush=True)
+            if options.json:
+                options.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")
     print(table(rows))
 
 

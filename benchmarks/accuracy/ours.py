@@ -13,6 +13,9 @@ from benchmarks.accuracy.sets import Problem
 from benchmarks.accuracy.tables import spread
 from tabnet_auto import FitResult, auto_fit
 
+CURVE_POINTS = 25
+"""Epochs that are noted of a learning curve."""
+
 
 def run_fast(problem: Problem, clock: Clock) -> Answer:
     """Preset ``fast``."""
@@ -49,8 +52,22 @@ def _run(problem: Problem, clock: Clock, preset: str, device: str = "cpu") -> An
     )  # fmt: skip
     notes = {
         "members": fit.folds.n_members, "kinds": fit.folds.kinds, "out_of_fold": fit.oof_score,
+        "curve": _curve(fit),
     }  # fmt: skip
     return Answer(answer_of(fit, problem), notes)
+
+
+def _curve(fit: FitResult) -> list[tuple[float, float]]:
+    """Return the learning curve: seconds, and the mean best score of the networks in training.
+
+    The score is that of each network's validation rows; every round of networks begins anew.
+    """
+    epochs = [event for event in fit.trace if event.kind == "epoch"]
+    places = np.linspace(0, len(epochs) - 1, min(CURVE_POINTS, len(epochs))).astype(int)
+    return [
+        (round(epochs[i].seconds, 1), round(float(np.mean(epochs[i].data["best_score"])), 5))
+        for i in places
+    ]
 
 
 def answer_of(fit: FitResult, problem: Problem) -> np.ndarray:

@@ -242,7 +242,19 @@ def _remarks(table: Table) -> str:
         for name, published in PAPER_ACCURACY.items()
         if (row := _scored(table.cells.get(name, {})))
     ]
+    said += [
+        f"learning curve of {system} on {name} (seconds: mean best {ERRORS['multiclass']} of the "
+        f"networks in training on their validation rows): {_curve_of(cell)}"
+        for name in PAPER_ACCURACY
+        for system, own in table.cells.get(name, {}).items()
+        for cell in own
+        if "curve" in cell.notes
+    ]
     return "\n".join(f"- {line}" for line in said if line) + "\n"
+
+
+def _curve_of(cell: Cell) -> str:
+    return ", ".join(f"{seconds:.0f}: {score:.4f}" for seconds, score in cell.notes["curve"])
 
 
 def _scored(row: dict[str, list[Cell]]) -> list[tuple[str, list[Cell]]]:
