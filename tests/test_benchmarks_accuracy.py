@@ -389,6 +389,17 @@ def test_halves_and_budgets_get_tables_of_their_own(tmp_path):
     assert "best possible errors: syn1 0.3009" in write_report(path)[0].read_text()
 
 
+def test_a_published_set_shows_its_learning_curve(tmp_path):
+    key = Key("covertype_paper", "ours", 3600, 387_340, 0)
+    scores, notes = {"accuracy": 0.97}, {"curve": [[35.5, 0.6924], [607.5, 0.32509]]}
+    path = tmp_path / "accuracy.jsonl"
+    store(Cell(key, 0.07, 3255.0, 0.1, scores={**scores, "log_loss": 0.07}, notes=notes), path)
+    text = write_report(path)[0].read_text()
+    assert "accuracy on covertype_paper, 0.9699 in the paper: ours 0.9700" in text
+    assert "learning curve of ours on covertype_paper" in text
+    assert "36: 0.6924, 608: 0.3251" in text
+
+
 def test_a_cell_is_busy_when_others_had_the_cores():
     assert is_busy(Cell(KEY, 0.1, 10.0, 4.0, cpu_seconds=9.0))
     assert not is_busy(Cell(KEY, 0.1, 10.0, 0.5, cpu_seconds=9.0))
