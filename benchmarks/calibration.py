@@ -77,7 +77,7 @@ def measure(exam: Exam) -> dict[str, object]:
             "ratio": bagged / best, "folds": folds}  # fmt: skip
 
 
-def line(rows: list[dict[str, Any]]) -> str:
+def table_row(rows: list[dict[str, Any]]) -> str:
     """Return the table's row of a set: means over seeds, and the extremes of what differs."""
     heats = [fold["temperature"] for row in rows for fold in row["folds"]]
     plain = np.mean([min(fold["as_it_is"] for fold in row["folds"]) for row in rows])
@@ -117,7 +117,7 @@ def main() -> None:
                 options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
         own = [row for row in rows if row["set"] == name and row["seed"] in options.seeds]
         if own:
-            print(line(own), flush=True)
+            print(table_row(own), flush=True)
 
 
 if __name__ == "__main__":

@@ -118,16 +118,20 @@ def table(rows: list[dict]) -> str:
             ratios[decoys].append(ratio)
         cells.append("" if ratio is None else f"{ratio:.3f}")
         lines.append(f"| {name} | {decoys} | {' | '.join(cells)} |")
-    for decoys, logged in sorted(ratios.items()):
-        mean = float(np.exp(np.mean(np.log(logged))))
-        lines.append(f"| geometric mean of {len(logged)} | {decoys} | | | | | {mean:.3f} |")
+    for decoys, own_ratios in sorted(ratios.items()):
+        mean = geometric_mean(own_ratios)
+        lines.append(f"| geometric mean of {len(own_ratios)} | {decoys} | | | | | {mean:.3f} |")
     return "\n".join(lines)
 
 
 def mean_ratio(above: dict[int, float], below: dict[int, float]) -> float | None:
     """Return the geometric mean of the ratios of two systems' errors over seeds of both."""
-    logs = [np.log(above[seed] / below[seed]) for seed in above.keys() & below.keys()]
-    return float(np.exp(np.mean(logs))) if logs else None
+    both = above.keys() & below.keys()
+    return geometric_mean([above[seed] / below[seed] for seed in both]) if both else None
+
+
+def geometric_mean(values: list[float]) -> float:
+    return float(np.exp(np.mean(np.log(values))))
 
 
 def main() -> None:
