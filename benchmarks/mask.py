@@ -99,7 +99,7 @@ def measure(exam: Exam, system: str) -> float:
 
 
 def table(rows: list[dict]) -> str:
-    """Return errors, means over seeds, with decoys beside how much those of the same seeds grew."""
+    """Return errors, means over each system's seeds, and how much decoys let those seeds' grow."""
     errors: dict[tuple[str, int, str], dict[int, float]] = defaultdict(dict)
     for row in rows:
         errors[row["set"], row["decoys"], row["system"]][row["seed"]] = row["error"]
@@ -108,7 +108,7 @@ def table(rows: list[dict]) -> str:
     ratios: dict[int, list[float]] = defaultdict(list)
     for name, decoys in sorted({key[:2] for key in errors}):
         own, other, _ = found = [errors[name, decoys, system] for system in SYSTEMS]
-        cells = [str(max(map(len, found)))]
+        cells = [", ".join(str(len(seeds)) for seeds in found if seeds)]
         for system, seeds in zip(SYSTEMS, found, strict=True):
             grown = mean_ratio(seeds, errors[name, 0, system]) if decoys else None
             growth = "" if grown is None else f" ({grown - 1.0:+.1%})"
